@@ -1,0 +1,1 @@
+//! streamalert-store

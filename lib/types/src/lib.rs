@@ -1,0 +1,20 @@
+//! The nouns that travel between services: positions, records, alerts, deliveries and dead letters,
+//! and the seams for time, ids and randomness. Knows no tokio, no AWS, no tonic.
+
+mod alert;
+mod clock;
+mod dead_letter;
+mod delivery;
+mod ids;
+mod position;
+mod record;
+mod timestamp;
+
+pub use alert::{Alert, AlertBatch};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use dead_letter::{DeadLetter, DeadLetterKind, NearestSchema};
+pub use delivery::{Delivery, DeliveryOutcome, OutputName, OutputNameError};
+pub use ids::{AlertId, BatchId, BatchIds, DeadLetterId, GroupId, IdParseError, RecordId};
+pub use position::{Position, Sequence, Source};
+pub use record::{DataType, Record, RecordBatch};
+pub use timestamp::{Timestamp, TimestampError};

@@ -1,0 +1,71 @@
+use async_trait::async_trait;
+use streamalert_types::{AlertBatch, Delivery, DeliveryOutcome, RecordBatch};
+
+/// Why a neighbour did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NeighbourError {
+    /// It is not reachable, draining, or its store is out of order. Nothing is known about the request.
+    #[error("{service} unavailable: {reason}")]
+    Unavailable {
+        /// Which service.
+        service: &'static str,
+        /// Why, in one line.
+        reason: String,
+    },
+    /// It will never accept this request.
+    #[error("{service} refused: {reason}")]
+    Refused {
+        /// Which service.
+        service: &'static str,
+        /// Why, in one line.
+        reason: String,
+    },
+}
+
+impl NeighbourError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Whether the request may have taken effect although it failed.
+    #[must_use]
+    pub const fn may_have_happened(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+/// The rules-node, as the classifier sees it.
+#[async_trait]
+pub trait Records: Send + Sync + 'static {
+    /// Evaluates every rule on every record. Answers `Ok` only when all alerts that came of the batch are
+    /// durable: the classifier may acknowledge the records' positions then. Safe to repeat.
+    ///
+    /// # Errors
+    /// See [`NeighbourError`]; the caller repeats retryable ones with backoff.
+    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError>;
+}
+
+/// The merger, as the rules-node sees it.
+#[async_trait]
+pub trait Alerts: Send + Sync + 'static {
+    /// Makes every alert durable. Answers `Ok` only after that. Safe to repeat: an alert that is known, or was
+    /// delivered within the tombstone's time, is accepted and dropped.
+    ///
+    /// # Errors
+    /// See [`NeighbourError`]; the caller repeats retryable ones with backoff.
+    async fn accept(&self, batch: AlertBatch) -> Result<(), NeighbourError>;
+}
+
+/// The dispatcher, as the merger sees it.
+#[async_trait]
+pub trait Deliveries: Send + Sync + 'static {
+    /// Brings one alert to one output. Answers when the outcome is final, which may take as long as the output
+    /// is down (up to the dead-letter age). Safe to repeat: a delivery in progress is joined, not doubled.
+    /// The caller bounds how many it has outstanding per output.
+    ///
+    /// # Errors
+    /// See [`NeighbourError`]; the caller repeats retryable ones with backoff.
+    async fn deliver(&self, delivery: Delivery) -> Result<DeliveryOutcome, NeighbourError>;
+}

@@ -1,0 +1,1 @@
+//! streamalert-rules-node
