@@ -1,0 +1,290 @@
+//! The command line: what there is to ask for, and how it reads in `--help`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Detection as code on streaming logs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "streamalert",
+    version,
+    about,
+    after_help = "Examples:\n  \
+        streamalert -C examples/quickstart ingest            read the example's logs to their end\n  \
+        streamalert ingest --source s3:my-bucket log.json.gz  one file, as an object of a bucket\n  \
+        streamalert explain --source kinesis:stream '{\"a\":1}'  why a line matches, or does not\n  \
+        streamalert test                                      every test event beside the rules\n  \
+        streamalert run                                       all services in one process\n  \
+        streamalert run merger --listen 127.0.0.1:7103        one of them"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Work as if started in this directory (it holds conf/, rules/, streamalert.toml)
+    #[arg(short = 'C', long = "project", global = true, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
+    /// Settings file; default: streamalert.toml, if there is one
+    #[arg(long, global = true, value_name = "FILE", env = "STREAMALERT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// StreamAlert's configuration directory
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) conf: Option<PathBuf>,
+    /// Folders with rules; may be repeated
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Folders with publishers; may be repeated
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) publishers: Vec<PathBuf>,
+    /// Where state is kept
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Override one setting; may be repeated
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start all services, or one, and serve until told to stop
+    Run(Run),
+    /// Read logs to their end, deliver every alert, and sum up
+    Ingest(Ingest),
+    /// Show what becomes of a log line: candidates, parsed record, rules, alerts, publications
+    Explain(Explain),
+    /// Run StreamAlert test events
+    Test(Test),
+    /// Look at alerts
+    #[command(subcommand)]
+    Alerts(Alerts),
+    /// Look at what could not be processed, and try it again
+    #[command(subcommand)]
+    DeadLetter(DeadLetter),
+    /// Look at rules
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Look at log types
+    #[command(subcommand)]
+    Schema(Schema),
+    /// Look at outputs
+    #[command(subcommand)]
+    Output(Output),
+    /// Check configuration and rules; name file, key, line and fix
+    Validate(Validate),
+    /// Measure this machine
+    Bench(Bench),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// One service of the four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Service {
+    Classifier,
+    RulesNode,
+    Merger,
+    Dispatcher,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Only this service; without it, all four in one process
+    #[arg(value_enum)]
+    pub(crate) service: Option<Service>,
+    /// Address to serve gRPC on
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// What the files stand for, as in a cluster file: kinesis:STREAM, s3:BUCKET, sns:TOPIC, streamalert_app:NAME
+    #[arg(long, value_name = "SERVICE:RESOURCE", requires = "files")]
+    pub(crate) source: Option<String>,
+    /// Files to read, - for standard input; without any, the sources of streamalert.toml
+    #[arg(value_name = "FILE", requires = "source")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// One log line; without it, lines are read from --in or standard input
+    pub(crate) line: Option<String>,
+    /// What the line stands for; default: every log type
+    #[arg(long, value_name = "SERVICE:RESOURCE")]
+    pub(crate) source: Option<String>,
+    /// JSON lines: {id, service, resource, cluster?, data | data_b64 | logs, gzip?}
+    #[arg(long = "in", value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// One JSON answer a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// `classifier` or `rules`, then files or folders; default: everything beside the rules
+    pub(crate) what: Vec<String>,
+    /// Machine-readable result
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// JUnit XML report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Newest first
+    List {
+        /// Only this rule
+        #[arg(long)]
+        rule: Option<String>,
+        /// Only alerts that still have something to deliver or wait in a group
+        #[arg(long)]
+        open: bool,
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One alert with its record and deliveries
+    Show {
+        /// Its id
+        id: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetter {
+    /// Oldest first
+    List {
+        /// unclassified or undelivered
+        #[arg(long)]
+        kind: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One of them with its original bytes
+    Show {
+        /// Its id
+        id: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Process again, and forget what succeeds
+    Replay {
+        /// Ids; without any, all
+        ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rules {
+    /// Every rule, its log types and outputs
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Evaluations, matches, exceptions with a sample, from a running process
+    Stats {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schema {
+    /// Every log type, in the order in which they are tried
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One log type
+    Show {
+        /// Its name, such as cloudtrail:events
+        log_type: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Output {
+    /// Every output service, one a line
+    Services,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Do not start Python: leave rules and publishers out
+    #[arg(long)]
+    pub(crate) no_rules: bool,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stage {
+    /// Payload to classified record
+    Classify,
+    /// Classified record to rule results, in Python workers
+    Rules,
+    /// Alerts to merge groups, in memory
+    Merge,
+    /// Durable alerts on the embedded store
+    Store,
+    /// All of them
+    All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = Stage::All)]
+    pub(crate) stage: Stage,
+    /// JSON lines in the input form of `explain --in`, .gz or not; default: generated CloudTrail events
+    #[arg(long = "in", value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
