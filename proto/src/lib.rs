@@ -4,6 +4,17 @@
 //! A service is given its neighbour as `Arc<dyn Trait>`: in one process that is the neighbour's handle, in a
 //! fleet a streaming gRPC client. Neither side can tell.
 
+mod admin;
+mod alert;
+mod delivery;
+mod failure;
+mod malformed;
 mod neighbours;
+mod record;
+pub mod v1;
+mod value_json;
 
+pub use admin::{Admin, AdminError, AdminRequest};
+pub use failure::nack;
+pub use malformed::MalformedMessage;
 pub use neighbours::{Alerts, Deliveries, NeighbourError, Records};
