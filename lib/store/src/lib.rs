@@ -2,10 +2,21 @@
 //! sources are read, and who owns which shard. The traits are shaped for conditional writes and queries by
 //! key, so that a B-tree file and DynamoDB can both keep the promise.
 
+mod faulty;
+mod lease;
+mod letters;
+mod memory;
+mod standing;
 mod traits;
 
+pub use faulty::{Faults, FaultyStore};
+pub use memory::MemoryStore;
 pub use traits::{
     Accepted, AlertFilter, AlertState, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
     DeadLetterStore, Fence, GroupMember, Lease, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId,
     StoreError, StoredAlert,
 };
+
+/// What dead letters may hold by default: about a day of a source that floods with logs no schema takes,
+/// little enough to keep beside the alerts. Beyond it `put` refuses, which stops the source: nothing is lost.
+pub const DEAD_LETTER_BYTES_MAX: u64 = 1 << 30;
