@@ -1,1 +1,19 @@
-//! streamalert-python
+//! Python rules and publishers, unmodified, in CPython worker processes.
+//!
+//! A [`PythonPool`] keeps worker processes that import the user's files over a `streamalert` package of ours
+//! (embedded in this crate), and implements [`streamalert_detect::RuleRuntime`]. A rule that loops, eats memory,
+//! ends its process or floods its output costs one worker process and its own outcome, nothing else.
+//!
+//! Invariant: user code never runs in this process.
+
+mod interpreter;
+mod load;
+mod options;
+mod pool;
+mod publish;
+
+pub use interpreter::{Interpreter, InterpreterError, find_interpreter};
+pub use load::{LoadError, LoadErrorKind, LoadReport, LoadWarning};
+pub use options::{Limits, PoolOptions};
+pub use pool::{PoolHealth, PoolStartError, PythonPool};
+pub use publish::{Publication, PublishError};
