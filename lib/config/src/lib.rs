@@ -1,1 +1,24 @@
-//! streamalert-config
+//! What the user configured: StreamAlert's `conf/` directory as it is, and our own `streamalert.toml`.
+//!
+//! Every complaint is a [`Problem`] that names file, line, key and the fix. Reads files, knows no runtime.
+
+mod conf;
+mod located;
+mod problem;
+mod settings;
+mod suggest;
+mod validate;
+
+pub use conf::{
+    Cluster, Conf, DataSource, Global, IgnoredKeys, LookupTable, LookupTables, OutputService, Outputs,
+    SchemaEntry, ThreatIntel,
+};
+pub use located::Located;
+pub use problem::{Place, Problem, Severity};
+pub use settings::{
+    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, Header, ListenSettings, LogFormat,
+    LookupTableSettings, MergerSettings, OutputLimits, OutputTarget, PeersSettings, PythonSettings,
+    RulesSettings, Secret, Service, Settings, SourceInput, SourceSettings, TelemetrySettings,
+    ThreatIntelSettings, TlsSettings,
+};
+pub use validate::{Known, Report, RuleReference, validate};

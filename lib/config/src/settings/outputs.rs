@@ -1,0 +1,271 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use streamalert_types::OutputName;
+
+use super::section::section;
+
+section! {
+    /// One output, named `service:descriptor`: `file:NAME` takes `path`; `webhook:NAME` takes `url` or `url_env`,
+    /// `headers`, `hmac_secret` or `hmac_secret_env`; `slack:NAME` takes `url` or `url_env`;
+    /// `aws-firehose:alerts`, the history of all alerts, takes `dir`.
+    pub(crate) struct OutputTable {
+        /// `file`: the file that JSON lines are appended to.
+        path: Option<PathBuf> = None,
+        /// `webhook`, `slack`: where to post.
+        url: Option<String> = None,
+        /// `webhook`, `slack`: the environment variable that holds the URL.
+        url_env: Option<String> = None,
+        /// `webhook`: HTTP headers to send. A value of the form `env:NAME` is read from the environment.
+        headers: BTreeMap<String, String> = BTreeMap::new(),
+        /// `webhook`: the secret that signs the body with HMAC-SHA256.
+        hmac_secret: Option<String> = None,
+        /// `webhook`: the environment variable that holds that secret.
+        hmac_secret_env: Option<String> = None,
+        /// `aws-firehose:alerts`: directory of the alert history. Unset: `history` in `data.dir`.
+        dir: Option<PathBuf> = None,
+    }
+}
+
+/// A value that may come from the environment and is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    value: Option<String>,
+    variable: Option<String>,
+}
+
+impl Secret {
+    /// A secret that stands in the configuration itself.
+    #[must_use]
+    pub fn inline(value: impl Into<String>) -> Self {
+        Self {
+            value: Some(value.into()),
+            variable: None,
+        }
+    }
+
+    /// A secret from environment variable `variable`, whose value is `value`.
+    #[must_use]
+    pub fn from_variable(variable: impl Into<String>, value: Option<String>) -> Self {
+        Self {
+            value,
+            variable: Some(variable.into()),
+        }
+    }
+
+    /// The secret.
+    ///
+    /// # Errors
+    /// The name of the environment variable that was not set when the settings were loaded.
+    pub fn reveal(&self) -> Result<&str, String> {
+        self.value
+            .as_deref()
+            .ok_or_else(|| self.variable.clone().unwrap_or_default())
+    }
+
+    /// The environment variable it is missing from, if it is.
+    pub(crate) fn missing_variable(&self) -> Option<&str> {
+        self.value
+            .is_none()
+            .then(|| self.variable.as_deref().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.variable {
+            Some(variable) => write!(f, "Secret(${variable})"),
+            None => f.write_str("Secret(…)"),
+        }
+    }
+}
+
+/// One HTTP header to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value, often a token.
+    pub value: Secret,
+}
+
+/// What an output of `streamalert.toml` delivers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputTarget {
+    /// Appends JSON lines to a file.
+    File {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Posts JSON to any HTTP server.
+    Webhook {
+        /// Where to.
+        url: Secret,
+        /// Headers to send.
+        headers: Vec<Header>,
+        /// Signs the body with HMAC-SHA256.
+        hmac_secret: Option<Secret>,
+    },
+    /// Posts to a Slack incoming webhook.
+    Slack {
+        /// The incoming webhook's URL.
+        url: Secret,
+    },
+    /// The local history of all alerts, `aws-firehose:alerts`.
+    History {
+        /// Its directory.
+        dir: PathBuf,
+    },
+}
+
+impl OutputTarget {
+    /// Every secret in it.
+    pub(crate) fn secrets(&self) -> Vec<&Secret> {
+        match self {
+            Self::File { .. } | Self::History { .. } => Vec::new(),
+            Self::Slack { url } => vec![url],
+            Self::Webhook {
+                url,
+                headers,
+                hmac_secret,
+            } => std::iter::once(url)
+                .chain(headers.iter().map(|h| &h.value))
+                .chain(hmac_secret)
+                .collect(),
+        }
+    }
+
+    /// The services that a `streamalert.toml` can configure.
+    pub(crate) const SERVICES: [&'static str; 4] = ["file", "webhook", "slack", "aws-firehose"];
+}
+
+/// A complaint about one key of an output (or about the output, when the key is empty), and its fix.
+pub(super) struct TableError {
+    pub(super) key: &'static str,
+    pub(super) message: String,
+    pub(super) fix: String,
+}
+
+impl TableError {
+    fn new(key: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            key,
+            message: message.into(),
+            fix: fix.into(),
+        }
+    }
+}
+
+impl OutputTable {
+    /// Keys that are set.
+    fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("path", self.path.is_some()),
+            ("url", self.url.is_some()),
+            ("url_env", self.url_env.is_some()),
+            ("headers", !self.headers.is_empty()),
+            ("hmac_secret", self.hmac_secret.is_some()),
+            ("hmac_secret_env", self.hmac_secret_env.is_some()),
+            ("dir", self.dir.is_some()),
+        ];
+        all.into_iter()
+            .filter(|(_, set)| *set)
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    /// The target that this table describes for `name`.
+    pub(super) fn target(
+        &self,
+        name: &OutputName,
+        data_dir: &Path,
+        env: &BTreeMap<String, String>,
+    ) -> Result<OutputTarget, TableError> {
+        let allowed: &[&str] = match name.service() {
+            "file" => &["path"],
+            "webhook" => &["url", "url_env", "headers", "hmac_secret", "hmac_secret_env"],
+            "slack" => &["url", "url_env"],
+            "aws-firehose" if name.descriptor() == "alerts" => &["dir"],
+            service => {
+                let fix = crate::suggest::did_you_mean(service, OutputTarget::SERVICES);
+                return Err(TableError::new(
+                    "",
+                    format!("unknown output {:?}", name.as_str()),
+                    fix,
+                ));
+            }
+        };
+        if let Some(stray) = self.given().into_iter().find(|key| !allowed.contains(key)) {
+            let message = format!("{stray} means nothing to a {} output", name.service());
+            return Err(TableError::new(
+                stray,
+                message,
+                format!("it takes {}", allowed.join(", ")),
+            ));
+        }
+        let secret =
+            |key, inline: &Option<String>, env_key, variable: &Option<String>| match (inline, variable) {
+                (Some(_), Some(_)) => Err(TableError::new(
+                    env_key,
+                    format!("{key} and {env_key} are both set"),
+                    "remove one of them",
+                )),
+                (Some(value), None) => Ok(Some(Secret::inline(value))),
+                (None, Some(variable)) => {
+                    Ok(Some(Secret::from_variable(variable, env.get(variable).cloned())))
+                }
+                (None, None) => Ok(None),
+            };
+        let url = || {
+            let url = secret("url", &self.url, "url_env", &self.url_env)?
+                .ok_or_else(|| TableError::new("", "has no url", "set url or url_env"))?;
+            match url.reveal() {
+                Ok(text) if !text.starts_with("http://") && !text.starts_with("https://") => {
+                    let key = if self.url.is_some() { "url" } else { "url_env" };
+                    Err(TableError::new(
+                        key,
+                        "is not an http or https url",
+                        "write https://host/path",
+                    ))
+                }
+                _ => Ok(url),
+            }
+        };
+        match name.service() {
+            "file" => match &self.path {
+                Some(path) => Ok(OutputTarget::File { path: path.clone() }),
+                None => Err(TableError::new("", "has no path", "set path")),
+            },
+            "slack" => Ok(OutputTarget::Slack { url: url()? }),
+            "webhook" => Ok(OutputTarget::Webhook {
+                url: url()?,
+                headers: self
+                    .headers
+                    .iter()
+                    .map(|(name, value)| header(name, value, env))
+                    .collect(),
+                hmac_secret: secret(
+                    "hmac_secret",
+                    &self.hmac_secret,
+                    "hmac_secret_env",
+                    &self.hmac_secret_env,
+                )?,
+            }),
+            _ => Ok(OutputTarget::History {
+                dir: self.dir.clone().unwrap_or_else(|| data_dir.join("history")),
+            }),
+        }
+    }
+}
+
+fn header(name: &str, value: &str, env: &BTreeMap<String, String>) -> Header {
+    let value = match value.strip_prefix("env:") {
+        Some(variable) => Secret::from_variable(variable, env.get(variable).cloned()),
+        None => Secret::inline(value),
+    };
+    Header {
+        name: name.to_owned(),
+        value,
+    }
+}

@@ -1,0 +1,243 @@
+//! The sections of `streamalert.toml`. The doc comments are also the text of the settings reference.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::section::{HasKind, Kind, section};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+section! {
+    /// Where state lives and how much of it is kept.
+    pub struct DataSettings {
+        /// Directory of the embedded store, worker scratch space and the default history. Created when absent.
+        dir: PathBuf = ".streamalert".into(),
+        /// Days that a delivered alert is remembered, so that a replay of its source is recognised.
+        alerts_kept_days: u64 = 7; in 1..=3650,
+        /// Bytes that all dead letters together may take; beyond it the source is not acknowledged any further.
+        dead_letters_bytes_max: u64 = GIB; in 65536..=1125899906842624,
+        /// Bytes of one dead letter's body that are kept; the rest is cut off and marked as truncated.
+        dead_letter_body_bytes_max: u64 = 256 * KIB; in 1024..=67108864,
+    }
+}
+
+section! {
+    /// Where StreamAlert's configuration and the Python files are.
+    pub struct ConfSettings {
+        /// StreamAlert's configuration directory.
+        dir: PathBuf = "conf".into(),
+        /// Directories or files with rules. Empty: `general.rule_locations` of `global.json`, else `rules`.
+        rules: Vec<PathBuf> = Vec::new(),
+        /// Directories or files with matchers. Empty: `general.matcher_locations`, else `matchers`.
+        matchers: Vec<PathBuf> = Vec::new(),
+        /// Directories or files with publishers. Empty: `general.publisher_locations`, else `publishers`.
+        publishers: Vec<PathBuf> = Vec::new(),
+        /// Directories or files with scheduled queries. Empty: `general.scheduled_query_locations`, else
+        /// `scheduled_queries`.
+        scheduled_queries: Vec<PathBuf> = Vec::new(),
+    }
+}
+
+section! {
+    /// Reading, unwrapping and classifying payloads.
+    pub struct ClassifierSettings {
+        /// Threads that classify. 0: as many as the machine has cores.
+        threads: usize = 0; in 0..=1024,
+        /// Bytes of one record; a longer line becomes a dead letter.
+        record_bytes_max: u64 = 16 * MIB; in 1024..=1073741824,
+        /// Bytes of one object that is read as a whole; a bigger one is streamed line by line.
+        object_bytes_max: u64 = 64 * MIB; in 1024..=4294967296,
+        /// Bytes that one compressed payload may unfold to; beyond it the payload becomes a dead letter.
+        decompressed_bytes_max: u64 = 256 * MIB; in 1024..=17179869184,
+        /// Records in one batch to the rules.
+        batch_records_max: usize = 256; in 1..=65536,
+        /// Bytes in one batch to the rules; one longer record makes a batch of its own.
+        batch_bytes_max: u64 = MIB; in 1024..=1073741824,
+        /// Bytes of records that are on their way and not yet acknowledged; beyond it the source waits.
+        in_flight_bytes_max: u64 = 32 * MIB; in 65536..=17179869184,
+    }
+}
+
+section! {
+    /// Limits of rules.
+    pub struct RulesSettings {
+        /// Milliseconds that one rule may take on one record.
+        time_limit_ms: u64 = 100; in 1..=600000,
+        /// Milliseconds that a slice of a batch may take altogether.
+        slice_limit_ms: u64 = 1_000; in 1..=3600000,
+        /// How often a rule may break a limit before it is suspended.
+        strikes_max: u32 = 3; in 1..=1000000,
+        /// Seconds that a suspended rule rests before it is tried again.
+        suspend_secs: u64 = 600; in 1..=31536000,
+        /// Load the rules anew when a Python file changes.
+        watch: bool = false,
+        /// Milliseconds between two looks at the Python files when `watch` is on.
+        watch_interval_ms: u64 = 1_000; in 50..=3600000,
+    }
+}
+
+section! {
+    /// The Python worker processes that run rules, matchers, helpers and publishers.
+    pub struct PythonSettings {
+        /// The interpreter: a path, or a name on PATH. Empty: the first CPython of version 3.8 or later on PATH.
+        interpreter: String = String::new(),
+        /// Worker processes. 0: as many as the machine has cores.
+        workers: usize = 0; in 0..=1024,
+        /// Bytes of memory that one worker may take before it is replaced.
+        memory_bytes_max: u64 = 512 * MIB; in 33554432..=1099511627776,
+        /// Records handed to a worker at once.
+        batch_records_max: usize = 256; in 1..=65536,
+        /// Let rules start processes of their own.
+        allow_subprocess: bool = false,
+    }
+}
+
+section! {
+    /// Making alerts durable and grouping them.
+    pub struct MergerSettings {
+        /// Virtual shards of merge keys. Fixed for the life of a data directory.
+        shards: u32 = 256; in 1..=65536,
+        /// Alerts in one merged group; StreamAlert's limit is 50.
+        group_alerts_max: usize = 50; in 1..=100000,
+        /// Deliveries to one output that are handed to the dispatcher and not yet decided.
+        in_flight_per_output_max: usize = 64; in 1..=65536,
+        /// Bytes of alerts that wait to become durable; beyond it the rules wait.
+        in_flight_bytes_max: u64 = 16 * MIB; in 65536..=17179869184,
+    }
+}
+
+section! {
+    /// Delivering alerts.
+    pub struct DispatcherSettings {
+        /// Milliseconds that one attempt may take.
+        timeout_ms: u64 = 10_000; in 1..=3600000,
+        /// Milliseconds before the first repetition; doubles with every attempt.
+        retry_initial_ms: u64 = 500; in 1..=3600000,
+        /// Milliseconds between two attempts at most.
+        retry_max_ms: u64 = 60_000; in 1..=86400000,
+        /// Seconds after which an alert that could not be delivered becomes a dead letter.
+        dead_letter_after_secs: u64 = 86_400; in 1..=31536000,
+        /// Attempts under way at once to one output.
+        concurrency_per_output: usize = 16; in 1..=4096,
+        /// Other limits for single outputs.
+        output: BTreeMap<String, OutputLimits> = BTreeMap::new(),
+    }
+}
+
+section! {
+    /// Limits of one output that differ from those of all.
+    pub struct OutputLimits {
+        /// Deliveries per second at most. Unset: no limit.
+        rate_per_sec: Option<f64> = None,
+        /// Attempts under way at once. Unset: `dispatcher.concurrency_per_output`.
+        concurrency: Option<usize> = None; in 1..=4096,
+        /// Milliseconds that one attempt may take. Unset: `dispatcher.timeout_ms`.
+        timeout_ms: Option<u64> = None; in 1..=3600000,
+        /// Seconds until dead letter. Unset: `dispatcher.dead_letter_after_secs`.
+        dead_letter_after_secs: Option<u64> = None; in 1..=31536000,
+    }
+}
+
+impl HasKind for BTreeMap<String, OutputLimits> {
+    const KIND: Kind = Kind::Nested;
+}
+
+section! {
+    /// A local file that serves a lookup table of `lookup_tables.json` on this machine.
+    pub struct LookupTableSettings {
+        /// A JSON file: one object, key to value.
+        path: PathBuf = PathBuf::new(),
+    }
+}
+
+section! {
+    /// Indicators of compromise on this machine.
+    pub struct ThreatIntelSettings {
+        /// A JSON file: one object per indicator type (`ip`, `domain`, `md5`), indicator to its details. Empty: none.
+        path: PathBuf = PathBuf::new(),
+    }
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+section! {
+    /// Where each service listens when it runs on its own.
+    pub struct ListenSettings {
+        /// Health and metrics of any process.
+        admin: SocketAddr = loopback(7410),
+        /// The classifier (health only; sources come to it).
+        classifier: SocketAddr = loopback(7411),
+        /// The rules node.
+        rules_node: SocketAddr = loopback(7412),
+        /// The merger.
+        merger: SocketAddr = loopback(7413),
+        /// The dispatcher.
+        dispatcher: SocketAddr = loopback(7414),
+    }
+}
+
+section! {
+    /// Where the other services are when they run on their own. Empty: where `listen` says, on this machine.
+    pub struct PeersSettings {
+        /// URI of the rules node, such as `https://rules.example:7412`.
+        rules_node: String = String::new(),
+        /// URI of the merger.
+        merger: String = String::new(),
+        /// URI of the dispatcher.
+        dispatcher: String = String::new(),
+    }
+}
+
+section! {
+    /// Mutual TLS between services. All three files, or none for plain text.
+    pub struct TlsSettings {
+        /// This process's certificate chain, PEM.
+        cert: PathBuf = PathBuf::new(),
+        /// Its private key, PEM.
+        key: PathBuf = PathBuf::new(),
+        /// The authority that signs every service's certificate, PEM.
+        ca: PathBuf = PathBuf::new(),
+        /// The name to expect in a peer's certificate. Empty: the host of its URI.
+        server_name: String = String::new(),
+    }
+}
+
+impl TlsSettings {
+    /// Whether services speak TLS to each other.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        !self.cert.as_os_str().is_empty()
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl HasKind for LogFormat {
+    const KIND: Kind = Kind::Choice(&["text", "json"]);
+}
+
+section! {
+    /// Logs of the program itself.
+    pub struct TelemetrySettings {
+        /// `text` for people, `json` for machines.
+        log_format: LogFormat = LogFormat::Text,
+        /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,streamalert_merger=debug`.
+        log_level: String = "info".to_owned(),
+    }
+}

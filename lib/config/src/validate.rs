@@ -1,0 +1,63 @@
+use crate::problem::Problem;
+use crate::{Conf, IgnoredKeys, Settings};
+
+/// What other parts of the program know, for cross references.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Every log type in force, built-in and from `conf/schemas`, such as `cloudtrail:events`.
+    pub log_types: &'a [String],
+    /// The rules that were loaded; empty when they were not.
+    pub rules: &'a [RuleReference],
+}
+
+/// What one rule refers to.
+#[derive(Debug, Clone, Default)]
+pub struct RuleReference {
+    /// The rule's name.
+    pub rule: String,
+    /// Its file.
+    pub file: String,
+    /// The line of its decorator, from 1; 0 when not known.
+    pub line: usize,
+    /// `logs` of its decorator.
+    pub logs: Vec<String>,
+    /// `outputs` of its decorator.
+    pub outputs: Vec<String>,
+}
+
+/// Everything that can be said of a configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Errors and warnings, those of one file together.
+    pub problems: Vec<Problem>,
+    /// Keys of StreamAlert that mean nothing here: notes, not warnings.
+    pub ignored: Vec<IgnoredKeys>,
+}
+
+impl Report {
+    /// Whether anything stops the start.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(Problem::is_error)
+    }
+}
+
+mod references;
+
+/// Judges a configuration that was read: its warnings and every reference from one part to another.
+#[must_use]
+pub fn validate(conf: &Conf, settings: &Settings, known: &Known<'_>) -> Report {
+    let mut problems = conf.warnings.clone();
+    references::data_sources(conf, known, &mut problems);
+    references::threat_intel(conf, &mut problems);
+    references::lookup_tables(conf, settings, &mut problems);
+    references::outputs(conf, settings, &mut problems);
+    references::sources(conf, settings, &mut problems);
+    references::rules(conf, settings, known, &mut problems);
+    references::paths(settings, &mut problems);
+    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Report {
+        problems,
+        ignored: conf.ignored.clone(),
+    }
+}

@@ -1,0 +1,282 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use streamalert_types::OutputName;
+use streamalert_value::Value;
+
+use super::Known;
+use crate::conf::OUTPUT_SERVICES;
+use crate::problem::{Place, Problem};
+use crate::settings::SourceInput;
+use crate::suggest::{did_you_mean, nearest};
+use crate::{Conf, Settings};
+
+/// `family` of `family:subtype`.
+fn family(log_type: &str) -> &str {
+    log_type.split_once(':').map_or(log_type, |(family, _)| family)
+}
+
+fn families(log_types: &[String]) -> BTreeSet<&str> {
+    log_types.iter().map(|log_type| family(log_type)).collect()
+}
+
+/// Every family or type that a source expects exists.
+pub(super) fn data_sources(conf: &Conf, known: &Known<'_>, problems: &mut Vec<Problem>) {
+    let families = families(known.log_types);
+    for source in conf.data_sources() {
+        for (name, place) in source.logs.iter().zip(&source.places) {
+            let (kind, exists) = if name.contains(':') {
+                ("log type", known.log_types.contains(name))
+            } else {
+                (
+                    "log family",
+                    families.contains(name.as_str()) || known.log_types.contains(name),
+                )
+            };
+            if !exists {
+                let fix = if name.contains(':') {
+                    did_you_mean(name, known.log_types.iter().map(String::as_str))
+                } else {
+                    did_you_mean(name, families.iter().copied())
+                };
+                problems.push(place.error(source.key.as_str(), format!("unknown {kind} {name:?}"), fix));
+            }
+        }
+    }
+}
+
+/// Every normalized type that threat intelligence looks at is made by something.
+pub(super) fn threat_intel(conf: &Conf, problems: &mut Vec<Problem>) {
+    let Some(intel) = &conf.threat_intel else { return };
+    let mut defined: BTreeSet<&str> = BTreeSet::new();
+    if let Some(Value::Map(families)) = conf.normalized_types.as_deref().map(crate::Located::value) {
+        for types in families.values() {
+            if let Value::Map(types) = types {
+                defined.extend(types.keys().map(String::as_str));
+            }
+        }
+    }
+    for entry in conf.schemas.values() {
+        let Value::Map(definition) = &entry.definition else {
+            continue;
+        };
+        let Some(Value::Map(configuration)) = definition.get("configuration") else {
+            continue;
+        };
+        let Some(Value::Map(types)) = configuration.get("normalization") else {
+            continue;
+        };
+        defined.extend(types.keys().map(String::as_str));
+    }
+    for (kind, names) in &intel.normalized_ioc_types {
+        for (index, name) in names.iter().enumerate() {
+            if !defined.contains(name.as_str()) {
+                let index = index.to_string();
+                let path = ["normalized_ioc_types", kind, index.as_str()];
+                let message = format!("no log type has a normalized type {name:?}");
+                let fix = match nearest(name, defined.iter().copied()) {
+                    Some(nearest) => format!("did you mean {nearest:?}?"),
+                    None => "add it to a schema's normalization".to_owned(),
+                };
+                problems.push(intel.document.warning(&path, message, fix));
+            }
+        }
+    }
+}
+
+/// A lookup table of this machine serves one that StreamAlert's configuration knows, and the other way round.
+pub(super) fn lookup_tables(conf: &Conf, settings: &Settings, problems: &mut Vec<Problem>) {
+    let tables = &conf.lookup_tables;
+    for (name, table) in &settings.lookup_tables {
+        let place = settings.place_of(&["lookup_tables", name]);
+        let key = format!("lookup_tables.{name}");
+        if !table.path.is_file() {
+            let place = settings.place_of(&["lookup_tables", name, "path"]);
+            let message = format!("there is no file {}", table.path.display());
+            problems.push(place.error(format!("{key}.path"), message, "correct the path"));
+        }
+        if tables.document.is_some() && !tables.tables.contains_key(name) {
+            let fix = match nearest(name, tables.tables.keys().map(String::as_str)) {
+                Some(nearest) => format!("did you mean {nearest:?}?"),
+                None => "add it to lookup_tables.json".to_owned(),
+            };
+            problems.push(place.warning(key, "lookup_tables.json has no such table", fix));
+        }
+    }
+    if !tables.enabled {
+        return;
+    }
+    let Some(document) = &tables.document else { return };
+    for name in tables
+        .tables
+        .keys()
+        .filter(|name| !settings.lookup_tables.contains_key(*name))
+    {
+        let message = "nothing serves the table on this machine, so rules get their default from it";
+        let fix = format!("set lookup_tables.{name}.path in streamalert.toml");
+        problems.push(document.warning(&["tables", name], message, fix));
+    }
+}
+
+/// Secrets are there, and limits belong to outputs that exist.
+pub(super) fn outputs(conf: &Conf, settings: &Settings, problems: &mut Vec<Problem>) {
+    for (name, target) in &settings.outputs {
+        for variable in target
+            .secrets()
+            .into_iter()
+            .filter_map(|secret| secret.missing_variable())
+        {
+            let place = settings.place_of(&["outputs", name.as_str()]);
+            let message = format!("environment variable {variable} is not set");
+            let key = format!("outputs.{name}");
+            problems.push(place.warning(key, message, "set it where the dispatcher runs"));
+        }
+    }
+    for text in settings.dispatcher.output.keys() {
+        let Ok(name) = text.parse::<OutputName>() else {
+            continue;
+        };
+        if !exists(conf, settings, &name) {
+            let place = settings.place_of(&["dispatcher", "output", text]);
+            let key = format!("dispatcher.output.{text}");
+            problems.push(place.error(
+                key,
+                "no such output is configured",
+                output_hint(conf, settings, text),
+            ));
+        }
+    }
+}
+
+fn exists(conf: &Conf, settings: &Settings, name: &OutputName) -> bool {
+    settings.outputs.contains_key(name) || conf.outputs.get(name).is_some()
+}
+
+fn output_hint(conf: &Conf, settings: &Settings, text: &str) -> String {
+    let all: BTreeSet<OutputName> = settings
+        .outputs
+        .keys()
+        .cloned()
+        .chain(conf.outputs.names())
+        .collect();
+    let service = text.split(':').next().unwrap_or_default();
+    if !OUTPUT_SERVICES.contains(&service) && nearest(text, all.iter().map(OutputName::as_str)).is_none() {
+        return did_you_mean(service, OUTPUT_SERVICES);
+    }
+    match nearest(text, all.iter().map(OutputName::as_str)) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => format!("add [outputs.{text:?}] to streamalert.toml"),
+    }
+}
+
+/// Sources of this machine stand for resources of a cluster.
+pub(super) fn sources(conf: &Conf, settings: &Settings, problems: &mut Vec<Problem>) {
+    for (index, entry) in settings.sources.iter().enumerate() {
+        let index = index.to_string();
+        let place = settings.place_of(&["sources", &index]);
+        let source = &entry.source;
+        let resources: BTreeSet<&str> = conf
+            .data_sources()
+            .filter(|known| {
+                known.source.service == source.service
+                    && (source.cluster.is_none() || known.source.cluster == source.cluster)
+            })
+            .map(|known| &*known.source.resource)
+            .collect();
+        if !resources.contains(&*source.resource) {
+            let message = format!(
+                "no cluster has a {} resource {:?}",
+                source.service, source.resource
+            );
+            let fix = match resources.is_empty() {
+                true => "add it to data_sources of conf/clusters".to_owned(),
+                false => did_you_mean(&source.resource, resources.iter().copied()),
+            };
+            problems.push(place.error(format!("sources.{index}.resource"), message, fix));
+        } else if source.cluster.is_none()
+            && conf
+                .data_sources()
+                .filter(|known| {
+                    known.source.service == source.service && known.source.resource == source.resource
+                })
+                .count()
+                > 1
+        {
+            let message = format!(
+                "several clusters have the resource {:?}; the first one counts",
+                source.resource
+            );
+            problems.push(place.warning(format!("sources.{index}"), message, "set cluster"));
+        }
+        if let SourceInput::Directory { dir } = &entry.input
+            && !dir.is_dir()
+        {
+            let place = settings.place_of(&["sources", &index, "path"]);
+            let message = format!("there is no directory {}", dir.display());
+            problems.push(place.error(
+                format!("sources.{index}.path"),
+                message,
+                "correct the path or create it",
+            ));
+        }
+    }
+}
+
+/// Rules name logs and outputs that exist.
+pub(super) fn rules(conf: &Conf, settings: &Settings, known: &Known<'_>, problems: &mut Vec<Problem>) {
+    for rule in known.rules {
+        let place = Place {
+            file: rule.file.clone(),
+            line: rule.line,
+            column: usize::from(rule.line > 0),
+        };
+        for text in &rule.outputs {
+            match text.parse::<OutputName>() {
+                Ok(name) if exists(conf, settings, &name) => {}
+                Ok(_) => {
+                    let fix = output_hint(conf, settings, text);
+                    problems.push(place.error(rule.rule.as_str(), format!("unknown output {text:?}"), fix));
+                }
+                Err(_) => {
+                    let fix = "name it service:descriptor, such as \"slack:security\"";
+                    problems.push(place.error(rule.rule.as_str(), format!("unknown output {text:?}"), fix));
+                }
+            }
+        }
+        for log in rule.logs.iter().filter(|log| !known.log_types.contains(log)) {
+            let fix = did_you_mean(log, known.log_types.iter().map(String::as_str));
+            let message = format!("unknown log type {log:?}, so the rule never sees a record of it");
+            problems.push(place.warning(rule.rule.as_str(), message, fix));
+        }
+    }
+}
+
+/// Files that the settings name exist.
+pub(super) fn paths(settings: &Settings, problems: &mut Vec<Problem>) {
+    let files: [(&str, &str, &Path); 4] = [
+        ("tls", "cert", &settings.tls.cert),
+        ("tls", "key", &settings.tls.key),
+        ("tls", "ca", &settings.tls.ca),
+        ("threat_intel", "path", &settings.threat_intel.path),
+    ];
+    for (section, key, path) in files {
+        if !path.as_os_str().is_empty() && !path.is_file() {
+            let message = format!("there is no file {}", path.display());
+            let place = settings.place_of(&[section, key]);
+            problems.push(place.error(format!("{section}.{key}"), message, "correct the path"));
+        }
+    }
+    let lists = [
+        ("rules", &settings.conf.rules),
+        ("matchers", &settings.conf.matchers),
+        ("publishers", &settings.conf.publishers),
+        ("scheduled_queries", &settings.conf.scheduled_queries),
+    ];
+    for (key, list) in lists {
+        for path in list.iter().filter(|path| !path.exists()) {
+            let message = format!("there is no {}", path.display());
+            let place = settings.place_of(&["conf", key]);
+            problems.push(place.error(format!("conf.{key}"), message, "correct the path"));
+        }
+    }
+}
