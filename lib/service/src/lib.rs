@@ -1,1 +1,38 @@
-//! streamalert-service
+//! What every service needs around its core: acked streams to and from its neighbours, health, TLS, graceful
+//! drain, task supervision, telemetry.
+//!
+//! A neighbour over the network is an [`AckedClient`] on one side and an [`AckedServer`] on the other; both are
+//! the same code for the three streams of `streamalert.v1` (see [`Exchange`]). Start reading at
+//! `client/session.rs`, the pure state machine of a client, and `server/stream.rs`.
+
+mod admin;
+mod backoff;
+mod cause;
+mod client;
+mod dial;
+mod exchange;
+mod limits;
+
+mod server;
+mod shutdown;
+mod supervisor;
+mod telemetry;
+mod tls;
+mod traceparent;
+
+pub use admin::{AdminClient, AdminServer};
+pub use backoff::{Backoff, BackoffOptions};
+pub use client::{
+    AckedClient, ClientOptions, ClientTask, DispatcherClient, LinkState, MergerClient, RulesNodeClient,
+};
+pub use dial::{Dial, Dialer, Io};
+pub use exchange::{AlertsExchange, DeliveriesExchange, Exchange, RecordsExchange, Reply};
+pub use limits::{KeepAlive, MESSAGE_BYTES_MAX, StreamLimits};
+pub use server::{
+    AckedServer, DispatcherServer, GrpcServer, MergerServer, RulesNodeServer, ServeError, ServerOptions,
+};
+pub use shutdown::Shutdown;
+pub use supervisor::{Supervisor, TaskFailure, TaskKind};
+pub use telemetry::{LogFormat, Telemetry, TelemetryError, TelemetryOptions};
+pub use tls::{TlsError, TlsFiles};
+pub use traceparent::{TraceIds, Traceparent, TraceparentError};
