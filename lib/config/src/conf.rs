@@ -23,8 +23,9 @@ pub(crate) use outputs::SERVICES as OUTPUT_SERVICES;
 pub use outputs::{OutputService, Outputs};
 pub use schemas::SchemaEntry;
 
+use crate::ConfSettings;
 use crate::Located;
-use crate::problem::Problem;
+use crate::problem::{Place, Problem, Severity, dotted};
 use reader::Reader;
 
 /// StreamAlert's `conf/` directory, read as it is.
@@ -50,8 +51,8 @@ pub struct Conf {
     pub scheduled_queries: Option<Arc<Located>>,
     /// `lambda.json`.
     pub lambda: Option<Arc<Located>>,
-    /// What is suspicious but loads.
-    pub warnings: Vec<Problem>,
+    /// What is suspicious; after [`Conf::examine`], what is wrong too.
+    pub problems: Vec<Problem>,
     /// Keys of StreamAlert that mean nothing here, per file.
     pub ignored: Vec<IgnoredKeys>,
 }
@@ -62,6 +63,19 @@ impl Conf {
     /// # Errors
     /// Every problem found, warnings included, when one of them is an error.
     pub fn load(dir: &Path) -> Result<Self, Vec<Problem>> {
+        let conf = Self::examine(dir)?;
+        if conf.problems.iter().any(Problem::is_error) {
+            Err(conf.problems)
+        } else {
+            Ok(conf)
+        }
+    }
+
+    /// Reads what can be read of `dir`, however broken, so that everything can be complained of at once.
+    ///
+    /// # Errors
+    /// The directory itself cannot be read.
+    pub fn examine(dir: &Path) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(dir)?;
         let schemas = schemas::read(&mut reader);
         let clusters = cluster::read(&mut reader);
@@ -73,7 +87,7 @@ impl Conf {
         let scheduled_queries = reader.file("scheduled_queries.json", &keys::SCHEDULED_QUERIES);
         let lambda = reader.file("lambda.json", &keys::LAMBDA);
         reader.unknown_files();
-        let (warnings, ignored) = reader.finish()?;
+        let (problems, ignored) = reader.finish();
         Ok(Self {
             dir: dir.to_owned(),
             schemas,
@@ -85,7 +99,7 @@ impl Conf {
             normalized_types,
             scheduled_queries,
             lambda,
-            warnings,
+            problems,
             ignored,
         })
     }
@@ -105,23 +119,61 @@ impl Conf {
         })
     }
 
-    /// A complaint about the schema of `log_type`, placed on the line of the key that `path` (below the log type)
-    /// leads to.
+    /// Where the Python files are: as the settings say, else as `global.json` says, relative to the directory that
+    /// holds `conf`.
     #[must_use]
-    pub fn schema_error(&self, log_type: &str, path: &[String], message: &str, fix: &str) -> Problem {
-        match self.schemas.get(log_type) {
-            Some(entry) => {
-                let path: Vec<&str> = std::iter::once(log_type)
-                    .chain(path.iter().map(String::as_str))
-                    .collect();
-                entry.document.error(&path, message, fix)
+    pub fn python_locations(&self, settings: &ConfSettings) -> PythonLocations {
+        let root = self.dir.parent().unwrap_or(Path::new(""));
+        let choose = |set: &[PathBuf], known: &[PathBuf]| -> Vec<PathBuf> {
+            if set.is_empty() {
+                known.iter().map(|path| root.join(path)).collect()
+            } else {
+                set.to_vec()
             }
-            None => {
-                let place = crate::Place::of_file(self.dir.join("schemas").display().to_string());
-                place.error(log_type, message, fix)
-            }
+        };
+        PythonLocations {
+            rules: choose(&settings.rules, &self.global.rule_locations),
+            matchers: choose(&settings.matchers, &self.global.matcher_locations),
+            publishers: choose(&settings.publishers, &self.global.publisher_locations),
+            scheduled_queries: choose(
+                &settings.scheduled_queries,
+                &self.global.scheduled_query_locations,
+            ),
         }
     }
+
+    /// What the schema library has to say about `log_type`, placed on the line of the key that `path` (below the log
+    /// type) leads to.
+    #[must_use]
+    pub fn schema_problem(
+        &self,
+        severity: Severity,
+        log_type: &str,
+        path: &[String],
+        message: &str,
+    ) -> Problem {
+        let path: Vec<&str> = std::iter::once(log_type)
+            .chain(path.iter().map(String::as_str))
+            .collect();
+        let problem = match self.schemas.get(log_type) {
+            Some(entry) => entry.document.error(&path, message, ""),
+            None => Place::of_file("built-in schemas").error(dotted(path), message, ""),
+        };
+        Problem { severity, ..problem }
+    }
+}
+
+/// Directories or files of Python code, by what is in them. They need not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonLocations {
+    /// Rules.
+    pub rules: Vec<PathBuf>,
+    /// Matchers.
+    pub matchers: Vec<PathBuf>,
+    /// Publishers.
+    pub publishers: Vec<PathBuf>,
+    /// Scheduled queries.
+    pub scheduled_queries: Vec<PathBuf>,
 }
 
 /// The kind of a value, for "expected …, found …".

@@ -11,7 +11,7 @@ mod validate;
 
 pub use conf::{
     Cluster, Conf, DataSource, Global, IgnoredKeys, LookupTable, LookupTables, OutputService, Outputs,
-    SchemaEntry, ThreatIntel,
+    PythonLocations, SchemaEntry, ThreatIntel,
 };
 pub use located::Located;
 pub use problem::{Place, Problem, Severity};

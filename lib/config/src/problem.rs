@@ -116,6 +116,11 @@ impl Place {
     }
 }
 
+/// Those of one file together, in the order of its lines.
+pub(crate) fn sort(problems: &mut [Problem]) {
+    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+}
+
 /// Where lines begin, to turn byte offsets into lines and columns.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines {

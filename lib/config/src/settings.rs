@@ -27,7 +27,7 @@ pub use sources::{SourceInput, SourceSettings};
 
 pub(crate) use check::SOURCE_SERVICES;
 
-use crate::problem::{Place, Problem, dotted};
+use crate::problem::{Place, Problem, dotted, sort};
 use layers::Layers;
 use outputs::OutputTable;
 use sources::SourceTable;
@@ -148,6 +148,7 @@ impl Settings {
             }
         };
         let settings = check::settings(tables, places, &env, &mut problems);
+        sort(&mut problems);
         if problems.is_empty() {
             Ok(settings)
         } else {

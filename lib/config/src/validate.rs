@@ -1,4 +1,4 @@
-use crate::problem::Problem;
+use crate::problem::{Problem, sort};
 use crate::{Conf, IgnoredKeys, Settings};
 
 /// What other parts of the program know, for cross references.
@@ -44,10 +44,11 @@ impl Report {
 
 mod references;
 
-/// Judges a configuration that was read: its warnings and every reference from one part to another.
+/// Judges a configuration, one that [`Conf::examine`] found broken too: its own problems and every reference from
+/// one part to another.
 #[must_use]
 pub fn validate(conf: &Conf, settings: &Settings, known: &Known<'_>) -> Report {
-    let mut problems = conf.warnings.clone();
+    let mut problems = conf.problems.clone();
     references::data_sources(conf, known, &mut problems);
     references::threat_intel(conf, &mut problems);
     references::lookup_tables(conf, settings, &mut problems);
@@ -55,7 +56,7 @@ pub fn validate(conf: &Conf, settings: &Settings, known: &Known<'_>) -> Report {
     references::sources(conf, settings, &mut problems);
     references::rules(conf, settings, known, &mut problems);
     references::paths(settings, &mut problems);
-    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    sort(&mut problems);
     Report {
         problems,
         ignored: conf.ignored.clone(),

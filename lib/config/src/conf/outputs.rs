@@ -11,7 +11,7 @@ use crate::Located;
 use crate::suggest::{did_you_mean, nearest};
 
 /// Output services of StreamAlert and ours.
-pub(crate) const SERVICES: [&str; 25] = [
+pub(crate) const SERVICES: [&str; 23] = [
     "aws-cloudwatch-log",
     "aws-firehose",
     "aws-lambda",
@@ -32,9 +32,7 @@ pub(crate) const SERVICES: [&str; 25] = [
     "pagerduty-v2",
     "phantom",
     "slack",
-    "streamalert",
     "teams",
-    "threatstack",
     "victorops",
     "webhook",
 ];

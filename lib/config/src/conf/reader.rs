@@ -7,7 +7,7 @@ use streamalert_value::{Map, Value};
 use super::keys::{IgnoredKeys, Keys};
 use super::kind_of;
 use crate::Located;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, sort};
 use crate::suggest::did_you_mean;
 
 /// Files that StreamAlert 3 knows. Those of earlier versions come with what became of them.
@@ -175,13 +175,10 @@ impl Reader {
         }
     }
 
-    /// Warnings and ignored keys, or all problems when one is an error.
-    pub(super) fn finish(self) -> Result<(Vec<Problem>, Vec<IgnoredKeys>), Vec<Problem>> {
-        if self.problems.iter().any(Problem::is_error) {
-            Err(self.problems)
-        } else {
-            Ok((self.problems, self.ignored))
-        }
+    /// Problems in the order of files and lines, and ignored keys.
+    pub(super) fn finish(mut self) -> (Vec<Problem>, Vec<IgnoredKeys>) {
+        sort(&mut self.problems);
+        (self.problems, self.ignored)
     }
 
     /// The object at `path` of `document`; a complaint when it is something else.

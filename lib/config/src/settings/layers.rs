@@ -25,8 +25,23 @@ impl Spelling {
                 let segments: Vec<String> = path.iter().map(|segment| env_form(segment)).collect();
                 format!("{ENV_PREFIX}{}", segments.join("__").to_uppercase())
             }
-            Self::Flag => format!("--set {}=…", dotted(path.iter().map(String::as_str))),
+            Self::Flag => {
+                let segments: Vec<String> = path.iter().map(|segment| toml_form(segment)).collect();
+                format!("--set {}=…", segments.join("."))
+            }
         }
+    }
+}
+
+/// A name as TOML takes it.
+fn toml_form(name: &str) -> String {
+    let bare = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    if bare {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
     }
 }
 
@@ -140,17 +155,7 @@ impl Layers {
                 self.problems.push(problem);
             }
             Ok(Slot::Value(setting)) => self.add_value(path, setting, tree),
-            Ok(Slot::TextOf) => {
-                let place = tree.place.clone();
-                match tree.into_value() {
-                    text @ toml::Value::String(_) => self.insert(path, text, place),
-                    other => {
-                        let message = format!("expected text, found {}", shown(&other));
-                        self.problems
-                            .push(place.error(key(), message, "put it into double quotes"));
-                    }
-                }
-            }
+            Ok(Slot::TextOf) => self.add_text(path, tree),
             Ok(Slot::List) => match tree.node {
                 Node::List(items) => {
                     self.insert(path, toml::Value::Array(Vec::new()), tree.place);
@@ -206,6 +211,17 @@ impl Layers {
     fn add_value(&mut self, path: &[String], setting: &Key, tree: Tree) {
         let key = dotted(path.iter().map(String::as_str));
         let place = tree.place.clone();
+        let tree = match tree.node {
+            Node::Table(entries) if setting.kind == Kind::TextTable => {
+                self.insert(path, toml::Value::Table(toml::Table::new()), place);
+                for (name, _, text) in entries {
+                    let path: Vec<String> = path.iter().cloned().chain([name]).collect();
+                    self.add_text(&path, text);
+                }
+                return;
+            }
+            _ => tree,
+        };
         let value = tree.into_value();
         if !(setting.fits)(value.clone()) {
             let expected = setting.kind.expected();
@@ -231,6 +247,19 @@ impl Layers {
             return;
         }
         self.insert(path, value, place);
+    }
+
+    fn add_text(&mut self, path: &[String], tree: Tree) {
+        let place = tree.place.clone();
+        match tree.into_value() {
+            text @ toml::Value::String(_) => self.insert(path, text, place),
+            other => {
+                let message = format!("expected text, found {}", shown(&other));
+                let key = dotted(path.iter().map(String::as_str));
+                self.problems
+                    .push(place.error(key, message, "put it into double quotes"));
+            }
+        }
     }
 
     fn insert(&mut self, path: &[String], value: toml::Value, place: Place) {

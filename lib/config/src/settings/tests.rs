@@ -1,1 +1,168 @@
+use std::path::Path;
 
+use super::*;
+
+fn load(file: &str, env: &[(&str, &str)], flags: &[&str]) -> Result<Settings, Vec<Problem>> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("streamalert.toml");
+    std::fs::write(&path, file).unwrap();
+    let env = env
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    Settings::load(Some(&path), env, &flags)
+}
+
+#[test]
+fn without_a_file_every_setting_has_its_default() {
+    let settings = Settings::default();
+    assert_eq!(settings.data.dir, Path::new(".streamalert"));
+    assert_eq!(settings.rules.time_limit_ms, 100);
+    assert_eq!(settings.merger.shards, 256);
+    assert_eq!(settings.listen.merger.to_string(), "127.0.0.1:7413");
+    let history = OutputTarget::History {
+        dir: ".streamalert/history".into(),
+    };
+    assert_eq!(
+        settings.outputs,
+        BTreeMap::from([(OutputName::history(), history)])
+    );
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file() {
+    let file = "[rules]\ntime_limit_ms = 1\nslice_limit_ms = 11\nstrikes_max = 21\n";
+    let env = [
+        ("STREAMALERT_RULES__TIME_LIMIT_MS", "2"),
+        ("STREAMALERT_RULES__SLICE_LIMIT_MS", "12"),
+    ];
+    let settings = load(file, &env, &["rules.time_limit_ms=3"]).unwrap();
+    assert_eq!(settings.rules.time_limit_ms, 3);
+    assert_eq!(settings.rules.slice_limit_ms, 12);
+    assert_eq!(settings.rules.strikes_max, 21);
+    assert_eq!(settings.place_of(&["rules", "strikes_max"]).line, 4);
+    assert_eq!(
+        settings.place_of(&["rules", "slice_limit_ms"]).file,
+        "environment STREAMALERT_RULES__SLICE_LIMIT_MS"
+    );
+}
+
+#[test]
+fn environment_and_flags_take_every_kind_of_value() {
+    let env = [
+        ("STREAMALERT_CONF__RULES", "rules, more/rules"),
+        ("STREAMALERT_CONF__MATCHERS", "[\"a,b\"]"),
+        ("STREAMALERT_PYTHON__INTERPRETER", "3.11"),
+        ("STREAMALERT_RULES__WATCH", "true"),
+        ("STREAMALERT_LISTEN__ADMIN", "[::1]:9000"),
+        ("STREAMALERT_TELEMETRY__LOG_FORMAT", "json"),
+        (
+            "STREAMALERT_SOURCES",
+            "[{ type = \"stdin\", service = \"kinesis\", resource = \"s\" }]",
+        ),
+        (
+            "STREAMALERT_OUTPUTS__SLACK_SEC_OPS__URL",
+            "https://hooks.example.com/2",
+        ),
+    ];
+    let file = "[outputs.\"slack:sec-ops\"]\nurl = \"https://hooks.example.com/1\"\n";
+    let flags = [
+        "data.dir=/tmp/a=b",
+        "outputs.\"webhook:x=y\".url=http://127.0.0.1:1/",
+        "outputs.\"webhook:x=y\".headers.Authorization=Bearer t",
+        "dispatcher.output.\"slack:sec-ops\".rate_per_sec=0.5",
+        "sources.0.cluster=prod",
+    ];
+    let settings = load(file, &env, &flags).unwrap();
+    assert_eq!(settings.conf.rules, [Path::new("rules"), Path::new("more/rules")]);
+    assert_eq!(settings.conf.matchers, [Path::new("a,b")]);
+    assert_eq!(settings.python.interpreter, "3.11");
+    assert!(settings.rules.watch);
+    assert_eq!(settings.listen.admin.port(), 9000);
+    assert_eq!(settings.telemetry.log_format, LogFormat::Json);
+    assert_eq!(settings.sources[0].input, SourceInput::Stdin);
+    assert_eq!(settings.sources[0].source.cluster.as_deref(), Some("prod"));
+    assert_eq!(settings.data.dir, Path::new("/tmp/a=b"));
+    let slack = OutputTarget::Slack {
+        url: Secret::inline("https://hooks.example.com/2"),
+    };
+    assert_eq!(settings.outputs[&"slack:sec-ops".parse().unwrap()], slack);
+    let OutputTarget::Webhook { headers, .. } = &settings.outputs[&"webhook:x=y".parse().unwrap()] else {
+        panic!("not a webhook");
+    };
+    assert_eq!(headers[0].value.reveal(), Ok("Bearer t"));
+    let limits = settings.limits_of(&"slack:sec-ops".parse().unwrap());
+    assert_eq!((limits.rate_per_sec, limits.concurrency), (Some(0.5), Some(16)));
+}
+
+#[test]
+fn secrets_come_from_the_environment_and_are_not_printed() {
+    let file = "[outputs.\"webhook:x\"]\nurl_env = \"HOOK\"\nhmac_secret = \"s3cret\"\nheaders = { A = \"env:NONE\" }\n";
+    let settings = load(file, &[("HOOK", "https://example.com/t0ken")], &[]).unwrap();
+    let target = &settings.outputs[&"webhook:x".parse().unwrap()];
+    let OutputTarget::Webhook {
+        url,
+        headers,
+        hmac_secret,
+    } = target
+    else {
+        panic!("not a webhook")
+    };
+    assert_eq!(url.reveal(), Ok("https://example.com/t0ken"));
+    assert_eq!(hmac_secret.as_ref().unwrap().reveal(), Ok("s3cret"));
+    assert_eq!(headers[0].value.reveal(), Err("NONE".to_owned()));
+    let shown = format!("{target:?}");
+    assert!(!shown.contains("t0ken") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn peers_are_where_this_machine_listens_unless_set() {
+    let settings = load(
+        "[listen]\nmerger = \"127.0.0.1:9\"\n[peers]\ndispatcher = \"http://d:1\"\n",
+        &[],
+        &[],
+    )
+    .unwrap();
+    assert_eq!(settings.peer_uri(Service::Merger), "http://127.0.0.1:9");
+    assert_eq!(settings.peer_uri(Service::Dispatcher), "http://d:1");
+    let flags = ["tls.cert=c", "tls.key=k", "tls.ca=a"];
+    assert_eq!(
+        load("", &[], &flags).unwrap().peer_uri(Service::RulesNode),
+        "https://127.0.0.1:7412"
+    );
+}
+
+#[test]
+fn a_list_from_a_flag_replaces_that_of_the_file() {
+    let file = "[[sources]]\ntype = \"files\"\npath = \"a\"\nservice = \"s3\"\nresource = \"b\"\n";
+    assert_eq!(load(file, &[], &[]).unwrap().sources.len(), 1);
+    assert!(load(file, &[], &["sources=[]"]).unwrap().sources.is_empty());
+}
+
+#[test]
+fn every_example_value_in_the_reference_is_accepted() {
+    for info in &shape::SECTIONS {
+        for (key, default) in (info.defaults)() {
+            let setting = info.keys.iter().find(|k| k.name() == key).unwrap();
+            assert!((setting.fits)(default.clone()), "{}.{key}", info.name);
+            if let (Some((min, max)), Some(number)) = (setting.range, default.as_integer()) {
+                let number = u64::try_from(number).unwrap();
+                assert!((min..=max).contains(&number), "{}.{key}: {number}", info.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reference_in_docs_is_current() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/SETTINGS.md");
+    let text = Settings::reference();
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        written == text,
+        "docs/SETTINGS.md is out of date: run the tests once with UPDATE_EXPECTED=1"
+    );
+}

@@ -83,7 +83,10 @@ impl Tree {
 fn fix_of(message: &str) -> &'static str {
     if message.contains("duplicate") {
         "keep one of the two"
-    } else if message.contains("string") || message.contains("quote") {
+    } else if ["string", "quote", "boolean", "literal"]
+        .iter()
+        .any(|word| message.contains(word))
+    {
         "put text into double quotes"
     } else {
         "write `key = value` under a [section]"

@@ -185,7 +185,7 @@ pub(super) fn sources(conf: &Conf, settings: &Settings, problems: &mut Vec<Probl
             .collect();
         if !resources.contains(&*source.resource) {
             let message = format!(
-                "no cluster has a {} resource {:?}",
+                "no cluster names the {} resource {:?}",
                 source.service, source.resource
             );
             let fix = match resources.is_empty() {
