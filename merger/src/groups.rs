@@ -1,0 +1,291 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use streamalert_detect::merge::window_end;
+use streamalert_store::ShardId;
+use streamalert_types::{AlertId, GroupId, Timestamp};
+
+use crate::route::GroupKey;
+
+/// What a bucket takes in memory beside its members and texts: map and timer entries, allocations.
+const BUCKET_BYTES: usize = 256;
+
+/// Limits of the open groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Alerts in one group.
+    pub group_alerts_max: usize,
+    /// Bytes of all open groups in memory.
+    pub bytes_max: usize,
+}
+
+/// What memory knows of an alert that waits in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// When its rule fired.
+    pub created: Timestamp,
+    /// Its id.
+    pub id: AlertId,
+    /// The window that its rule had then.
+    pub window_mins: u32,
+    /// Bytes that its record takes when the group is merged.
+    pub weight_bytes: u32,
+    /// Steady time at which a group of which it is the oldest ends.
+    pub due: Timestamp,
+}
+
+/// A group that is complete: to be merged and closed in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// Its id, derived from its oldest member: that of no other group, ever.
+    pub id: GroupId,
+    /// What its members are noted under in the store: the same for all groups of this rule and key.
+    pub noted_as: GroupId,
+    /// Its shard.
+    pub shard: ShardId,
+    /// The rule of all members.
+    pub rule: Arc<str>,
+    /// Canonical text of the merge-key values of all members.
+    pub key: Arc<[u8]>,
+    /// The members, oldest first; never empty.
+    pub members: Vec<Member>,
+}
+
+impl Closing {
+    /// Bytes of the records that merging reads.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        self.members
+            .iter()
+            .map(|member| member.weight_bytes as usize)
+            .sum()
+    }
+}
+
+/// Open groups, by (rule, merge-key values).
+///
+/// StreamAlert sorted all alerts of a rule by creation and went through them once a minute. Here a key has one
+/// bucket whose members are kept in that order whatever the order of arrival, and when the window of the oldest
+/// ends, or as many as a group may hold are there, the first group is cut off the front exactly as StreamAlert
+/// would: from the oldest on, all that were created within its window. The rest stays. Grouping hence differs
+/// from StreamAlert's only where an alert arrives after the group that it would have belonged to was sent.
+#[derive(Debug)]
+pub struct Groups {
+    limits: Limits,
+    buckets: HashMap<GroupId, Bucket>,
+    /// (steady time, bucket): one entry for each bucket with members.
+    timers: BTreeSet<(Timestamp, GroupId)>,
+    bytes: usize,
+    members: usize,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    shard: ShardId,
+    rule: Arc<str>,
+    text: Arc<[u8]>,
+    /// Sorted by creation, then id; never empty between two calls.
+    members: Vec<Member>,
+}
+
+impl Bucket {
+    fn new(shard: ShardId, rule: Arc<str>, text: Arc<[u8]>) -> Self {
+        // Most groups of a busy day hold one alert.
+        Self {
+            shard,
+            rule,
+            text,
+            members: Vec::with_capacity(1),
+        }
+    }
+
+    /// False when it is in already.
+    fn insert(&mut self, member: Member) -> bool {
+        let order = |other: &Member| (other.created, other.id);
+        let place = order(&member);
+        let at = match self.members.last() {
+            Some(last) if order(last) >= place => self.members.binary_search_by_key(&place, order),
+            _ => Err(self.members.len()),
+        };
+        if let Err(at) = at {
+            self.members.insert(at, member);
+        }
+        at.is_err()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        self.members.first().map(|oldest| oldest.due)
+    }
+
+    fn bytes(&self) -> usize {
+        BUCKET_BYTES + self.rule.len() + self.text.len()
+    }
+
+    /// Cuts the first group off. The bucket has members.
+    fn cut(&mut self, noted_as: GroupId, alerts_max: usize) -> Closing {
+        let oldest = self.members[0];
+        let end = window_end(oldest.created, oldest.window_mins);
+        let fits = |member: &&Member| member.created <= end;
+        let count = self
+            .members
+            .iter()
+            .take(alerts_max.max(1))
+            .take_while(fits)
+            .count()
+            .max(1);
+        let rest = self.members.split_off(count);
+        let members = std::mem::replace(&mut self.members, rest);
+        Closing {
+            id: GroupId::new(&self.rule, &self.text, oldest.id),
+            noted_as,
+            shard: self.shard,
+            rule: Arc::clone(&self.rule),
+            key: Arc::clone(&self.text),
+            members,
+        }
+    }
+}
+
+impl Groups {
+    /// No groups.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            buckets: HashMap::new(),
+            timers: BTreeSet::new(),
+            bytes: 0,
+            members: 0,
+        }
+    }
+
+    /// A durable alert joins its group. Answers the group that is full with it. An alert that is in already is
+    /// ignored.
+    pub fn add(
+        &mut self,
+        shard: ShardId,
+        rule: &Arc<str>,
+        key: &GroupKey,
+        member: Member,
+    ) -> Option<Closing> {
+        let bucket = self.buckets.entry(key.group).or_insert_with(|| {
+            let bucket = Bucket::new(shard, Arc::clone(rule), Arc::clone(&key.text));
+            self.bytes += bucket.bytes();
+            bucket
+        });
+        let before = bucket.due();
+        if !bucket.insert(member) {
+            return None;
+        }
+        let (after, full) = (bucket.due(), bucket.members.len() >= self.limits.group_alerts_max);
+        self.members += 1;
+        self.bytes += size_of::<Member>();
+        self.retime(key.group, before, after);
+        // With this many, either the group of the oldest is full or the newest lies behind its window: in order
+        // of creation nothing more can join it.
+        if full { self.cut(key.group) } else { None }
+    }
+
+    /// A group whose window has ended at the steady time `now`, if any is left.
+    pub fn pop_due(&mut self, now: Timestamp) -> Option<Closing> {
+        let &(due, key) = self.timers.first()?;
+        if due > now { None } else { self.cut(key) }
+    }
+
+    /// The group nearest to its end while the open groups take more memory than they may.
+    pub fn pop_over_limit(&mut self) -> Option<Closing> {
+        if self.bytes > self.limits.bytes_max {
+            self.pop_any()
+        } else {
+            None
+        }
+    }
+
+    /// The group nearest to its end.
+    pub fn pop_any(&mut self) -> Option<Closing> {
+        let &(_, key) = self.timers.first()?;
+        self.cut(key)
+    }
+
+    /// When the next window ends, in steady time.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Forgets all groups of a shard. Costs a pass over everything: for a change of ownership only.
+    pub fn forget(&mut self, shard: ShardId) {
+        let gone: Vec<GroupId> = self
+            .buckets
+            .iter()
+            .filter(|(_, bucket)| bucket.shard == shard)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in gone {
+            let Some(bucket) = self.buckets.remove(&key) else {
+                continue;
+            };
+            if let Some(due) = bucket.due() {
+                self.timers.remove(&(due, key));
+            }
+            self.members -= bucket.members.len();
+            self.bytes -= bucket.bytes() + bucket.members.len() * size_of::<Member>();
+        }
+    }
+
+    /// Number of open groups.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Whether no group is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.timers.is_empty()
+    }
+
+    /// Number of alerts in open groups.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.members
+    }
+
+    /// Bytes that the open groups take, by the estimate that the limit is about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn cut(&mut self, key: GroupId) -> Option<Closing> {
+        let bucket = self.buckets.get_mut(&key)?;
+        let before = bucket.due();
+        before?;
+        let closing = bucket.cut(key, self.limits.group_alerts_max);
+        let after = bucket.due();
+        self.members -= closing.members.len();
+        self.bytes -= closing.members.len() * size_of::<Member>();
+        self.retime(key, before, after);
+        if after.is_none()
+            && let Some(bucket) = self.buckets.remove(&key)
+        {
+            self.bytes -= bucket.bytes();
+        }
+        Some(closing)
+    }
+
+    fn retime(&mut self, key: GroupId, before: Option<Timestamp>, after: Option<Timestamp>) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.timers.remove(&(before, key));
+        }
+        if let Some(after) = after {
+            self.timers.insert((after, key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use streamalert_proto::NeighbourError;
+use streamalert_store::{Accepted, GroupMember, ShardId, StoreError, StoredAlert};
+use streamalert_types::{Alert, OutputName};
+
+use crate::route::{GroupKey, Routed};
+
+use super::{Effect, Machine, Notice};
+
+/// A batch that is being made durable, one store call per shard.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    calls: u32,
+    error: Option<NeighbourError>,
+}
+
+/// One call to the store.
+#[derive(Debug)]
+pub(super) struct AcceptCall {
+    batch: u64,
+    pub(super) shard: ShardId,
+    epoch: u64,
+    pub(super) alerts: Vec<(Arc<Alert>, Option<GroupKey>)>,
+}
+
+/// Where an alert goes on its own account, at once: everywhere, but only to the history while it waits in a
+/// group or when its rule is being tried out.
+pub(crate) fn pending_outputs(alert: &Alert, grouped: bool) -> Vec<OutputName> {
+    if grouped || alert.staged || alert.outputs.is_empty() {
+        return vec![OutputName::history()];
+    }
+    alert.outputs.iter().cloned().collect()
+}
+
+impl Machine {
+    pub(super) fn arrived(&mut self, batch: u64, alerts: Vec<Routed>) {
+        let mut parts: BTreeMap<ShardId, Vec<Routed>> = BTreeMap::new();
+        for routed in alerts {
+            parts.entry(routed.shard).or_default().push(routed);
+        }
+        let mut progress = Batch::default();
+        for (shard, part) in parts {
+            let served = self.is_served(shard) && !self.draining;
+            if let Some(owned) = self.shards.get_mut(&shard).filter(|_| served) {
+                owned.writes += 1;
+                progress.calls += 1;
+                self.accept(batch, shard, part);
+            } else {
+                let reason = if self.draining {
+                    "draining"
+                } else {
+                    "shard not served here now"
+                };
+                progress.error.get_or_insert_with(|| Self::unavailable(reason));
+            }
+        }
+        if progress.calls == 0 {
+            self.effects.push(Effect::Reply {
+                batch,
+                result: progress.error.map_or(Ok(()), Err),
+            });
+        } else {
+            self.batches.insert(batch, progress);
+        }
+    }
+
+    fn accept(&mut self, batch: u64, shard: ShardId, part: Vec<Routed>) {
+        let Some(fence) = self.fence(shard) else { return };
+        let mut stored = Vec::with_capacity(part.len());
+        let mut alerts = Vec::with_capacity(part.len());
+        for routed in part {
+            let pending = pending_outputs(&routed.alert, routed.group.is_some());
+            let group = routed.group.as_ref().map(|key| GroupMember {
+                group: key.group,
+                key: Arc::clone(&key.text),
+            });
+            stored.push(StoredAlert {
+                alert: Arc::clone(&routed.alert),
+                pending,
+                group,
+            });
+            alerts.push((routed.alert, routed.group));
+        }
+        let call = self.next_call();
+        self.accepts.insert(
+            call,
+            AcceptCall {
+                batch,
+                shard,
+                epoch: fence.epoch,
+                alerts,
+            },
+        );
+        self.effects.push(Effect::Accept {
+            call,
+            fence,
+            alerts: stored,
+        });
+    }
+
+    pub(super) fn accepted(&mut self, call: u64, result: Result<Vec<Accepted>, StoreError>) {
+        let Some(AcceptCall {
+            batch,
+            shard,
+            epoch,
+            alerts,
+        }) = self.accepts.remove(&call)
+        else {
+            return;
+        };
+        self.note_store(result.as_ref().err());
+        // A shard that was lost meanwhile, and perhaps loaded again, has these alerts from the store.
+        let ours = match self.shards.get_mut(&shard) {
+            Some(owned) if owned.epoch == epoch => {
+                owned.writes = owned.writes.saturating_sub(1);
+                true
+            }
+            _ => false,
+        };
+        let error = match result {
+            Ok(results) if ours => {
+                for ((alert, key), accepted) in alerts.into_iter().zip(results) {
+                    match accepted {
+                        Accepted::New => self.enter(shard, &alert, key.as_ref()),
+                        Accepted::Duplicate => self.stats.duplicates += 1,
+                    }
+                }
+                self.bound_groups();
+                None
+            }
+            Ok(_) => None,
+            Err(error) => {
+                if ours && matches!(error, StoreError::Fenced { .. }) {
+                    self.fenced(shard);
+                } else if ours && error.may_have_happened() {
+                    self.reload(shard);
+                }
+                Some(Self::unavailable(error.to_string()))
+            }
+        };
+        self.load_if_quiet(shard);
+        self.batch_progress(batch, error);
+    }
+
+    /// An alert has become durable.
+    fn enter(&mut self, shard: ShardId, alert: &Arc<Alert>, key: Option<&GroupKey>) {
+        self.stats.accepted += 1;
+        if let Some(key) = key {
+            let member = self.member(alert);
+            if let Some(closing) = self.groups.add(shard, &alert.rule_name, key, member) {
+                self.complete(closing);
+            }
+        }
+        for output in pending_outputs(alert, key.is_some()) {
+            self.send(shard, alert, &output);
+        }
+    }
+
+    fn bound_groups(&mut self) {
+        let mut over = false;
+        while let Some(closing) = self.groups.pop_over_limit() {
+            over = true;
+            self.stats.closed_early += 1;
+            self.complete(closing);
+        }
+        if over && !self.early {
+            self.notice(Notice::ClosingEarly);
+        }
+        self.early = over;
+    }
+
+    fn batch_progress(&mut self, batch: u64, error: Option<NeighbourError>) {
+        let Some(progress) = self.batches.get_mut(&batch) else {
+            return;
+        };
+        progress.calls -= 1;
+        if progress.error.is_none() {
+            progress.error = error;
+        }
+        if progress.calls == 0
+            && let Some(progress) = self.batches.remove(&batch)
+        {
+            self.effects.push(Effect::Reply {
+                batch,
+                result: progress.error.map_or(Ok(()), Err),
+            });
+        }
+    }
+}
