@@ -5,7 +5,6 @@ use streamalert_types::{Alert, AlertBatch, AlertId, BatchId, Timestamp};
 use streamalert_value::Value;
 
 use crate::malformed::require_object;
-use crate::value_json::{value_from_json, value_to_json};
 use crate::{MalformedMessage, v1};
 
 impl v1::AcceptRequest {
@@ -60,8 +59,8 @@ impl From<&Alert> for v1::Alert {
                 .iter()
                 .map(|output| output.as_str().to_owned())
                 .collect(),
-            publishers_json: value_to_json(&alert.publishers),
-            context_json: value_to_json(&alert.context),
+            publishers_json: alert.publishers.to_json(),
+            context_json: alert.context.to_json(),
             merge_by_keys: alert.merge_by_keys.to_vec(),
             merge_window_mins: alert.merge_window_mins,
             staged: alert.staged,
@@ -109,4 +108,9 @@ impl TryFrom<v1::Alert> for Alert {
             rules_version: alert.rules_version.into(),
         })
     }
+}
+
+/// The value that the JSON text of a field stands for.
+fn value_from_json(field: &'static str, text: &str) -> Result<Value, MalformedMessage> {
+    Value::parse_json(text.as_bytes()).map_err(|error| MalformedMessage::value(field, error))
 }

@@ -12,7 +12,6 @@ mod malformed;
 mod neighbours;
 mod record;
 pub mod v1;
-mod value_json;
 
 pub use admin::{Admin, AdminError, AdminRequest};
 pub use failure::nack;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use streamalert_proto::{NeighbourError, Records};
 use streamalert_service::{
-    BackoffOptions, ClientOptions, GrpcServer, LinkState, RulesNodeClient, ServerOptions, Shutdown, StreamLimits,
+    BackoffOptions, ClientOptions, GrpcServer, LinkState, RulesNodeClient, ServerOptions, Shutdown,
+    StreamLimits,
 };
 use support::{Fake, Node, batch, connect, eventually, free_address, options};
 use tokio_util::sync::CancellationToken;
@@ -47,14 +48,20 @@ async fn records_arrive_as_they_were_sent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_batch_is_acked_although_the_server_is_killed_again_and_again() {
     let address = free_address();
-    let fake = Arc::new(Fake { delay: Some(Duration::from_millis(2)), ..Fake::default() });
+    let fake = Arc::new(Fake {
+        delay: Some(Duration::from_millis(2)),
+        ..Fake::default()
+    });
     let client = connect(options(&address)).client;
     let submits: Vec<_> = (0..8)
         .map(|worker| {
             let client = client.clone();
             tokio::spawn(async move {
                 for number in 0..60 {
-                    client.evaluate(batch(&format!("{worker}/{number}"), 2)).await.unwrap();
+                    client
+                        .evaluate(batch(&format!("{worker}/{number}"), 2))
+                        .await
+                        .unwrap();
                 }
             })
         })
@@ -63,7 +70,8 @@ async fn every_batch_is_acked_although_the_server_is_killed_again_and_again() {
     while !submits.iter().all(tokio::task::JoinHandle::is_finished) {
         let node = Node::kill_able(&address, ServerOptions::default(), Arc::clone(&fake));
         let before = fake.seen();
-        eventually(|| fake.seen() >= before + 40 || submits.iter().all(tokio::task::JoinHandle::is_finished)).await;
+        eventually(|| fake.seen() >= before + 40 || submits.iter().all(tokio::task::JoinHandle::is_finished))
+            .await;
         node.kill();
         kills += 1;
     }
@@ -86,7 +94,10 @@ async fn a_submit_waits_for_a_server_that_is_not_there_yet() {
         async move { client.evaluate(batch("a", 1)).await }
     });
     let mut state = connected.client.link_state();
-    state.wait_for(|state| matches!(state, LinkState::Down { .. })).await.unwrap();
+    state
+        .wait_for(|state| matches!(state, LinkState::Down { .. }))
+        .await
+        .unwrap();
     assert!(!submit.is_finished());
     let _node = Node::start_at(&address, ServerOptions::default(), Arc::clone(&fake)).await;
     submit.await.unwrap().unwrap();
@@ -99,20 +110,45 @@ async fn refusals_unavailability_and_panics_reach_the_caller_as_what_they_are() 
     let node = Node::start(ServerOptions::default(), Arc::clone(&fake)).await;
     let client = connect(options(&node.address)).client;
     let refused = client.evaluate(batch("refuse", 1)).await.unwrap_err();
-    assert_eq!(refused, NeighbourError::Refused { service: "rules-node", reason: "not for us".into() });
+    assert_eq!(
+        refused,
+        NeighbourError::Refused {
+            service: "rules-node",
+            reason: "not for us".into()
+        }
+    );
     let unavailable = client.evaluate(batch("unavailable", 1)).await.unwrap_err();
-    assert_eq!(unavailable, NeighbourError::Unavailable { service: "rules-node", reason: "later".into() });
+    assert_eq!(
+        unavailable,
+        NeighbourError::Unavailable {
+            service: "rules-node",
+            reason: "later".into()
+        }
+    );
     let panicked = client.evaluate(batch("panic", 1)).await.unwrap_err();
     assert!(panicked.is_retryable());
-    assert!(panicked.to_string().contains("internal error: a defect"), "{panicked}");
+    assert!(
+        panicked.to_string().contains("internal error: a defect"),
+        "{panicked}"
+    );
     client.evaluate(batch("fine", 1)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exhausted_credit_blocks_and_resumes() {
     let fake = Arc::new(Fake::default());
-    let limits = StreamLimits { window_batches: 4, ..StreamLimits::default() };
-    let node = Node::start(ServerOptions { limits, ..ServerOptions::default() }, Arc::clone(&fake)).await;
+    let limits = StreamLimits {
+        window_batches: 4,
+        ..StreamLimits::default()
+    };
+    let node = Node::start(
+        ServerOptions {
+            limits,
+            ..ServerOptions::default()
+        },
+        Arc::clone(&fake),
+    )
+    .await;
     let client = connect(options(&node.address)).client;
     fake.hold("held");
     let submits: Vec<_> = (0..10)
@@ -133,9 +169,22 @@ async fn exhausted_credit_blocks_and_resumes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_in_flight_stay_within_the_window_and_one_larger_batch_passes() {
-    let fake = Arc::new(Fake { delay: Some(Duration::from_millis(1)), ..Fake::default() });
-    let limits = StreamLimits { window_bytes: 4000, ..StreamLimits::default() };
-    let node = Node::start(ServerOptions { limits, ..ServerOptions::default() }, Arc::clone(&fake)).await;
+    let fake = Arc::new(Fake {
+        delay: Some(Duration::from_millis(1)),
+        ..Fake::default()
+    });
+    let limits = StreamLimits {
+        window_bytes: 4000,
+        ..StreamLimits::default()
+    };
+    let node = Node::start(
+        ServerOptions {
+            limits,
+            ..ServerOptions::default()
+        },
+        Arc::clone(&fake),
+    )
+    .await;
     let client = connect(options(&node.address)).client;
     let submits: Vec<_> = (0..40)
         .map(|number| {
@@ -149,18 +198,30 @@ async fn bytes_in_flight_stay_within_the_window_and_one_larger_batch_passes() {
         submit.await.unwrap().unwrap();
     }
     assert_eq!(fake.seen(), 40);
-    assert!(fake.most_running.load(Ordering::SeqCst) <= 5, "{:?}", fake.most_running);
+    assert!(
+        fake.most_running.load(Ordering::SeqCst) <= 5,
+        "{:?}",
+        fake.most_running
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_pending_queue_makes_callers_wait_and_a_caller_that_gives_up_frees_its_place() {
     let address = free_address();
-    let client = connect(ClientOptions { pending_batches_max: 2, ..options(&address) }).client;
+    let client = connect(ClientOptions {
+        pending_batches_max: 2,
+        ..options(&address)
+    })
+    .client;
     for _ in 0..20 {
         // Nobody listens: each of these is queued and given up. Were its place not freed, nothing could be
         // submitted below.
         let submit = client.evaluate(batch("given up", 1));
-        assert!(tokio::time::timeout(Duration::from_millis(5), submit).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(5), submit)
+                .await
+                .is_err()
+        );
     }
     let fake = Arc::new(Fake::default());
     let _node = Node::start_at(&address, ServerOptions::default(), Arc::clone(&fake)).await;
@@ -173,16 +234,40 @@ async fn a_message_of_64_mib_passes_and_a_larger_one_is_refused_by_either_limit(
     let fake = Arc::new(Fake::default());
     let node = Node::start(ServerOptions::default(), Arc::clone(&fake)).await;
     let client = connect(options(&node.address)).client;
-    client.evaluate(support::batch_of_bytes((64 << 20) - 200)).await.unwrap();
-    let refused = client.evaluate(support::batch_of_bytes(64 << 20)).await.unwrap_err();
+    client
+        .evaluate(support::batch_of_bytes((64 << 20) - 200))
+        .await
+        .unwrap();
+    let refused = client
+        .evaluate(support::batch_of_bytes(64 << 20))
+        .await
+        .unwrap_err();
     assert!(!refused.is_retryable());
-    assert!(refused.to_string().contains("is over the limit of 67108864 bytes"), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .contains("is over the limit of 67108864 bytes"),
+        "{refused}"
+    );
 
-    let limits = StreamLimits { message_bytes_max: 1000, ..StreamLimits::default() };
-    let small = Node::start(ServerOptions { limits, ..ServerOptions::default() }, fake).await;
+    let limits = StreamLimits {
+        message_bytes_max: 1000,
+        ..StreamLimits::default()
+    };
+    let small = Node::start(
+        ServerOptions {
+            limits,
+            ..ServerOptions::default()
+        },
+        fake,
+    )
+    .await;
     let client = connect(options(&small.address)).client;
     let refused = client.evaluate(support::batch_of_bytes(1000)).await.unwrap_err();
-    assert!(refused.to_string().contains("is over the limit of 1000 bytes"), "{refused}");
+    assert!(
+        refused.to_string().contains("is over the limit of 1000 bytes"),
+        "{refused}"
+    );
     client.evaluate(batch("a", 1)).await.unwrap();
 }
 
@@ -236,13 +321,27 @@ async fn an_abort_ends_the_server_although_a_request_never_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_beyond_the_limit_are_turned_away_until_one_ends() {
     let fake = Arc::new(Fake::default());
-    let limits = StreamLimits { streams_max: 1, ..StreamLimits::default() };
-    let node = Node::start(ServerOptions { limits, ..ServerOptions::default() }, fake).await;
+    let limits = StreamLimits {
+        streams_max: 1,
+        ..StreamLimits::default()
+    };
+    let node = Node::start(
+        ServerOptions {
+            limits,
+            ..ServerOptions::default()
+        },
+        fake,
+    )
+    .await;
     let first = connect(options(&node.address));
     first.client.evaluate(batch("a", 1)).await.unwrap();
     let second = connect(options(&node.address));
     let mut state = second.client.link_state();
-    let down = state.wait_for(|state| matches!(state, LinkState::Down { .. })).await.unwrap().clone();
+    let down = state
+        .wait_for(|state| matches!(state, LinkState::Down { .. }))
+        .await
+        .unwrap()
+        .clone();
     assert!(format!("{down:?}").contains("1 streams are open"), "{down:?}");
     first.stop.cancel();
     second.client.evaluate(batch("b", 1)).await.unwrap();
@@ -263,10 +362,17 @@ async fn a_client_that_was_stopped_answers_at_once() {
 async fn a_server_that_accepts_and_says_nothing_is_given_up_in_time() {
     let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = mute.local_addr().unwrap().to_string();
-    let client =
-        connect(ClientOptions { connect_timeout: Duration::from_millis(100), ..options(&address) }).client;
+    let client = connect(ClientOptions {
+        connect_timeout: Duration::from_millis(100),
+        ..options(&address)
+    })
+    .client;
     let mut state = client.link_state();
-    let down = state.wait_for(|state| matches!(state, LinkState::Down { .. })).await.unwrap().clone();
+    let down = state
+        .wait_for(|state| matches!(state, LinkState::Down { .. }))
+        .await
+        .unwrap()
+        .clone();
     assert!(format!("{down:?}").contains("within 0.1 s"), "{down:?}");
 }
 
@@ -284,12 +390,20 @@ async fn connections_come_from_the_dialer_and_the_incoming_stream_that_one_gives
         })
     });
     let shutdown = Shutdown::new();
-    let fake = Arc::new(Fake { delay: Some(Duration::from_secs(60)), ..Fake::default() });
+    let fake = Arc::new(Fake {
+        delay: Some(Duration::from_secs(60)),
+        ..Fake::default()
+    });
     let server = GrpcServer::new(ServerOptions::default(), shutdown.clone()).records(Arc::clone(&fake) as _);
     let incoming = tokio_stream::wrappers::ReceiverStream::new(incoming);
     let serving = tokio::spawn(server.serve_incoming(incoming));
     let backoff = BackoffOptions::default();
-    let client = connect(ClientOptions { dialer, backoff, ..options("rules-node:1") }).client;
+    let client = connect(ClientOptions {
+        dialer,
+        backoff,
+        ..options("rules-node:1")
+    })
+    .client;
     let started = tokio::time::Instant::now();
     client.evaluate(batch("a", 2)).await.unwrap();
     assert!(started.elapsed() >= Duration::from_secs(60));

@@ -1,5 +1,10 @@
 //! Fakes for the tests of this crate.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "each test file uses its part"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -72,8 +77,14 @@ impl Records for Fake {
         self.names.lock().unwrap().push(name.clone());
         *self.last.lock().unwrap() = Some(batch);
         match name.as_str() {
-            "refuse" => Err(NeighbourError::Refused { service: "rules-node", reason: "not for us".into() }),
-            "unavailable" => Err(NeighbourError::Unavailable { service: "rules-node", reason: "later".into() }),
+            "refuse" => Err(NeighbourError::Refused {
+                service: "rules-node",
+                reason: "not for us".into(),
+            }),
+            "unavailable" => Err(NeighbourError::Unavailable {
+                service: "rules-node",
+                reason: "later".into(),
+            }),
             "panic" => panic!("a defect"),
             _ => Ok(()),
         }
@@ -81,11 +92,17 @@ impl Records for Fake {
 }
 
 pub fn record(number: u64, json: Bytes) -> Record {
-    let source =
-        Source { service: "kinesis".into(), resource: "logs".into(), cluster: Some("prod".into()) };
+    let source = Source {
+        service: "kinesis".into(),
+        resource: "logs".into(),
+        cluster: Some("prod".into()),
+    };
     Record {
         source: Arc::new(source),
-        position: Position { partition: "shard-0".into(), sequence: Sequence::Offset(number) },
+        position: Position {
+            partition: "shard-0".into(),
+            sequence: Sequence::Offset(number),
+        },
         sub: 0,
         log_type: "cloudtrail:events".into(),
         data_type: DataType::Json,
@@ -95,12 +112,18 @@ pub fn record(number: u64, json: Bytes) -> Record {
 
 pub fn batch(name: &str, records: u64) -> RecordBatch {
     let records = (0..records).map(|number| record(number, format!("{{\"number\":{number}}}").into()));
-    RecordBatch { records: records.collect(), traceparent: name.to_owned() }
+    RecordBatch {
+        records: records.collect(),
+        traceparent: name.to_owned(),
+    }
 }
 
 pub fn batch_of_bytes(bytes: usize) -> RecordBatch {
     let json = format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
-    RecordBatch { records: vec![record(0, json.into())], traceparent: "large".into() }
+    RecordBatch {
+        records: vec![record(0, json.into())],
+        traceparent: "large".into(),
+    }
 }
 
 /// An address where nobody listens.
@@ -110,8 +133,14 @@ pub fn free_address() -> String {
 }
 
 pub fn options(address: &str) -> ClientOptions {
-    let backoff = BackoffOptions { first: Duration::from_millis(5), max: Duration::from_millis(50) };
-    ClientOptions { backoff, ..ClientOptions::new(address, 1) }
+    let backoff = BackoffOptions {
+        first: Duration::from_millis(5),
+        max: Duration::from_millis(50),
+    };
+    ClientOptions {
+        backoff,
+        ..ClientOptions::new(address, 1)
+    }
 }
 
 pub struct Connected {
@@ -142,13 +171,20 @@ impl Node {
         let address = listener.local_addr().unwrap().to_string();
         let shutdown = Shutdown::new();
         let server = GrpcServer::new(options, shutdown.clone()).records(fake);
-        Self { address, shutdown, task: tokio::spawn(server.serve(listener)) }
+        Self {
+            address,
+            shutdown,
+            task: tokio::spawn(server.serve(listener)),
+        }
     }
 
     /// A server in a runtime of its own, so that it can be killed with all its tasks and sockets.
     pub fn kill_able(address: &str, options: ServerOptions, fake: Arc<Fake>) -> Killable {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let address = address.to_owned();
         runtime.spawn(async move {
             // The one before may still be going down.
@@ -158,7 +194,10 @@ impl Node {
                     Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
                 }
             };
-            GrpcServer::new(options, Shutdown::new()).records(fake).serve(listener).await
+            GrpcServer::new(options, Shutdown::new())
+                .records(fake)
+                .serve(listener)
+                .await
         });
         Killable(runtime)
     }

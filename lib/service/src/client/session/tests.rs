@@ -31,7 +31,12 @@ impl Ticket for Asked {
 }
 
 fn asked(id: u64, weight: u64) -> Asked {
-    Asked { id, weight, message: weight, abandoned: Rc::default() }
+    Asked {
+        id,
+        weight,
+        message: weight,
+        abandoned: Rc::default(),
+    }
 }
 
 /// A session with the stream that a test plays the other end of.
@@ -45,9 +50,18 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let options = BackoffOptions { first: Duration::from_millis(100), max: Duration::from_secs(10) };
+        let options = BackoffOptions {
+            first: Duration::from_millis(100),
+            max: Duration::from_secs(10),
+        };
         let session = Session::new("merger", Backoff::new(options, 1));
-        let mut rig = Self { session, generation: 0, answers: vec![], sent: vec![], sleeps: vec![] };
+        let mut rig = Self {
+            session,
+            generation: 0,
+            answers: vec![],
+            sent: vec![],
+            sleeps: vec![],
+        };
         let effects = rig.session.start();
         rig.take(effects);
         rig
@@ -60,16 +74,25 @@ impl Rig {
     }
 
     fn open(&mut self, bytes: u64, batches: u64) {
-        self.apply(Event::Opened { generation: self.generation });
+        self.apply(Event::Opened {
+            generation: self.generation,
+        });
         self.credit(bytes, batches, 1000);
     }
 
     fn credit(&mut self, bytes: u64, batches: u64, message_bytes_max: u64) {
-        self.reply(Reply::Credit(v1::Credit { bytes, batches, message_bytes_max }));
+        self.reply(Reply::Credit(v1::Credit {
+            bytes,
+            batches,
+            message_bytes_max,
+        }));
     }
 
     fn reply(&mut self, reply: Reply<u32>) {
-        self.apply(Event::Replied { generation: self.generation, reply });
+        self.apply(Event::Replied {
+            generation: self.generation,
+            reply,
+        });
     }
 
     fn ack(&mut self, id: u64, answer: u32) {
@@ -84,7 +107,11 @@ impl Rig {
     }
 
     fn break_down(&mut self, up_for: Duration) {
-        self.apply(Event::Broken { generation: self.generation, reason: "reset".into(), up_for });
+        self.apply(Event::Broken {
+            generation: self.generation,
+            reason: "reset".into(),
+            up_for,
+        });
     }
 
     /// Applies an event and then sends whatever may go, as the shell does.
@@ -92,7 +119,9 @@ impl Rig {
         let effects = self.session.apply(event);
         self.take(effects);
         while self.session.wants_room() {
-            let effects = self.session.apply(Event::Room { generation: self.generation });
+            let effects = self.session.apply(Event::Room {
+                generation: self.generation,
+            });
             self.take(effects);
         }
     }
@@ -117,9 +146,17 @@ fn answers_in_any_order_reach_whoever_asked() {
     }
     rig.ack(2, 22);
     rig.ack(0, 20);
-    rig.reply(Reply::Nack(v1::Nack { batch_id: 1, code: 2, message: "no".into(), retryable: false }));
+    rig.reply(Reply::Nack(v1::Nack {
+        batch_id: 1,
+        code: 2,
+        message: "no".into(),
+        retryable: false,
+    }));
     assert_eq!(rig.sent, [0, 1, 2]);
-    let refused = NeighbourError::Refused { service: "merger", reason: "no".into() };
+    let refused = NeighbourError::Refused {
+        service: "merger",
+        reason: "no".into(),
+    };
     assert_eq!(rig.answers, [(2, Ok(22)), (0, Ok(20)), (1, Err(refused))]);
 }
 
@@ -183,12 +220,29 @@ fn a_late_reply_of_an_old_stream_is_harmless() {
     rig.submit(0, 10);
     let old = rig.generation;
     rig.break_down(Duration::ZERO);
-    rig.apply(Event::Replied { generation: old, reply: Reply::Ack(BatchId(0), 1) });
+    rig.apply(Event::Replied {
+        generation: old,
+        reply: Reply::Ack(BatchId(0), 1),
+    });
     rig.apply(Event::Woken);
-    rig.apply(Event::Replied { generation: old, reply: Reply::Ack(BatchId(0), 1) });
-    let credit = v1::Credit { bytes: 1 << 40, batches: 1 << 40, message_bytes_max: 0 };
-    rig.apply(Event::Replied { generation: old, reply: Reply::Credit(credit) });
-    rig.apply(Event::Broken { generation: old, reason: "late".into(), up_for: Duration::ZERO });
+    rig.apply(Event::Replied {
+        generation: old,
+        reply: Reply::Ack(BatchId(0), 1),
+    });
+    let credit = v1::Credit {
+        bytes: 1 << 40,
+        batches: 1 << 40,
+        message_bytes_max: 0,
+    };
+    rig.apply(Event::Replied {
+        generation: old,
+        reply: Reply::Credit(credit),
+    });
+    rig.apply(Event::Broken {
+        generation: old,
+        reason: "late".into(),
+        up_for: Duration::ZERO,
+    });
     assert_eq!(rig.sleeps.len(), 1);
     assert_eq!(rig.answers, []);
     rig.open(1000, 10);
@@ -203,7 +257,9 @@ fn a_message_over_the_servers_limit_is_refused_and_the_next_goes() {
     rig.submit(0, 1001);
     rig.submit(1, 1000);
     assert_eq!(rig.sent, [1]);
-    let (0, Err(NeighbourError::Refused { reason, .. })) = &rig.answers[0] else { panic!("{:?}", rig.answers) };
+    let (0, Err(NeighbourError::Refused { reason, .. })) = &rig.answers[0] else {
+        panic!("{:?}", rig.answers)
+    };
     assert_eq!(reason, "message of 1001 bytes is over the limit of 1000 bytes");
 }
 
@@ -251,11 +307,17 @@ fn stopping_answers_everybody_now_and_later() {
     let mut rig = Rig::up(10, 10);
     rig.submit(0, 10);
     rig.submit(1, 10);
-    rig.apply(Event::Stopped { reason: "client stopped" });
+    rig.apply(Event::Stopped {
+        reason: "client stopped",
+    });
     rig.submit(2, 10);
     rig.apply(Event::Woken);
     let ids: Vec<_> = rig.answers.iter().map(|(id, _)| *id).collect();
     assert_eq!(ids, [0, 1, 2]);
-    assert!(rig.answers.iter().all(|(_, answer)| answer.as_ref().is_err_and(NeighbourError::is_retryable)));
+    assert!(
+        rig.answers
+            .iter()
+            .all(|(_, answer)| answer.as_ref().is_err_and(NeighbourError::is_retryable))
+    );
     assert_eq!(rig.generation, 1);
 }

@@ -1,0 +1,158 @@
+//! Mutual TLS between clients and servers, with certificates made for each test.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use streamalert_proto::Records;
+use streamalert_service::{ClientOptions, LinkState, ServerOptions, TlsFiles};
+use support::{Fake, Node, batch, connect, options};
+
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self {
+            issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap(),
+        }
+    }
+
+    /// Files of a certificate for `name`, and of the authority that `trusted` is.
+    fn files(&self, dir: &Path, name: &str, trusted: &Self) -> TlsFiles {
+        let key = KeyPair::generate().unwrap();
+        let cert = CertificateParams::new(vec![name.to_owned()])
+            .unwrap()
+            .signed_by(&key, &self.issuer)
+            .unwrap();
+        let write = |file: &str, pem: String| {
+            let path = dir.join(format!("{name}-{file}.pem"));
+            std::fs::write(&path, pem).unwrap();
+            path
+        };
+        TlsFiles {
+            cert: write("cert", cert.pem()),
+            key: write("key", key.serialize_pem()),
+            ca: write("ca", trusted.issuer.pem()),
+            server_name: None,
+        }
+    }
+}
+
+async fn serve(tls: TlsFiles) -> Node {
+    let options = ServerOptions {
+        tls: Some(tls),
+        ..ServerOptions::default()
+    };
+    Node::start(options, Arc::new(Fake::default())).await
+}
+
+fn with_tls(node: &Node, tls: Option<TlsFiles>) -> ClientOptions {
+    ClientOptions {
+        tls,
+        ..options(&node.address)
+    }
+}
+
+/// Why a client does not get a stream.
+async fn refusal(options: ClientOptions) -> String {
+    let connected = connect(options);
+    let mut state = connected.client.link_state();
+    let state = state
+        .wait_for(|state| !matches!(state, LinkState::Connecting))
+        .await
+        .unwrap();
+    let LinkState::Down { reason } = &*state else {
+        panic!("{state:?}")
+    };
+    reason.clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sides_of_one_authority_speak_to_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Authority::new();
+    let node = serve(ours.files(dir.path(), "127.0.0.1", &ours)).await;
+    let tls = ours.files(dir.path(), "classifier", &ours);
+    connect(with_tls(&node, Some(tls)))
+        .client
+        .evaluate(batch("a", 1))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_name_may_stand_in_for_the_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Authority::new();
+    let node = serve(ours.files(dir.path(), "rules-node.internal", &ours)).await;
+    let tls = ours.files(dir.path(), "classifier", &ours);
+    let reason = refusal(with_tls(&node, Some(tls.clone()))).await;
+    assert!(reason.contains("certificate"), "{reason}");
+    let named = TlsFiles {
+        server_name: Some("rules-node.internal".into()),
+        ..tls
+    };
+    connect(with_tls(&node, Some(named)))
+        .client
+        .evaluate(batch("a", 1))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_of_another_authority_gets_no_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let node = serve(ours.files(dir.path(), "127.0.0.1", &ours)).await;
+    let tls = theirs.files(dir.path(), "classifier", &ours);
+    refusal(with_tls(&node, Some(tls))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_another_authority_is_not_spoken_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let node = serve(theirs.files(dir.path(), "127.0.0.1", &ours)).await;
+    let tls = ours.files(dir.path(), "classifier", &ours);
+    let reason = refusal(with_tls(&node, Some(tls))).await;
+    assert!(reason.contains("certificate"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plain_text_is_refused_where_tls_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Authority::new();
+    let node = serve(ours.files(dir.path(), "127.0.0.1", &ours)).await;
+    refusal(with_tls(&node, None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_missing_or_empty_is_named_and_read_again_when_it_has_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Authority::new();
+    let node = serve(ours.files(dir.path(), "127.0.0.1", &ours)).await;
+    let tls = ours.files(dir.path(), "classifier", &ours);
+    let key = std::fs::read_to_string(&tls.key).unwrap();
+    std::fs::remove_file(&tls.key).unwrap();
+    let connected = connect(with_tls(&node, Some(tls.clone())));
+    let mut state = connected.client.link_state();
+    let wanted = format!("tls file {} cannot be read", tls.key.display());
+    state
+        .wait_for(|state| format!("{state:?}").contains(&wanted))
+        .await
+        .unwrap();
+    std::fs::write(&tls.key, "nothing").unwrap();
+    state
+        .wait_for(|state| format!("{state:?}").contains("holds no pem private key"))
+        .await
+        .unwrap();
+    std::fs::write(&tls.key, key).unwrap();
+    connected.client.evaluate(batch("a", 1)).await.unwrap();
+}
