@@ -29,7 +29,7 @@ const BUILTIN: &[(&str, &str)] = embedded![
 ];
 
 /// The built-in schema files as `(file name, JSON text)`, in name order. Each has the format of StreamAlert's
-/// `conf/schemas/*.json`; a file of the same name in a project's `conf/schemas` takes the place of the built-in one.
+/// `conf/schemas/*.json`; what a project defines there takes the place of these.
 #[must_use]
 pub const fn builtin_schemas() -> &'static [(&'static str, &'static str)] {
     BUILTIN
