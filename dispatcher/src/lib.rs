@@ -1,1 +1,34 @@
-//! streamalert-dispatcher
+//! The dispatcher: brings alerts to outputs.
+//!
+//! [`DeliveryMachine`] is the pure core of one output: events in, effects out. An actor per output drives it,
+//! so a dead output delays no other. [`OutputRegistry`] makes outputs out of configuration; each service is
+//! one folder under `outputs/`. [`DispatcherHandle`] is what the merger sees, as `streamalert_proto::Deliveries`.
+
+mod actor;
+mod backoff;
+mod dispatcher;
+mod json;
+mod machine;
+mod options;
+mod outputs;
+mod publication;
+mod rate;
+mod registry;
+mod secret;
+mod stats;
+
+pub use backoff::Backoff;
+pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherOptions};
+pub use json::to_json;
+pub use machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
+pub use options::{DeliveryOptions, DeliveryOverrides};
+pub use outputs::aws_firehose::FirehoseLocalOutput;
+pub use outputs::file::FileOutput;
+pub use outputs::slack::SlackOutput;
+pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, WebhookOutput, sign, verify};
+pub use outputs::{Output, SendError, SendErrorKind};
+pub use publication::{DefaultPublisher, Publication, Publisher};
+pub use rate::{Rate, RateLimiter};
+pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError, SERVICES};
+pub use secret::{EnvLookup, Redactor, Secret, SecretSetting};
+pub use stats::{DispatcherStats, OutputStats};

@@ -1,0 +1,146 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use streamalert_detect::{DEFAULT_PUBLISHER, publisher_names};
+use streamalert_types::{Alert, OutputName};
+use streamalert_value::Value;
+
+/// Turns an alert into what an output gets: StreamAlert's publishers.
+#[async_trait]
+pub trait Publisher: Send + Sync + 'static {
+    /// The publication of `alert` for `output`.
+    ///
+    /// # Errors
+    /// One line saying which publisher failed and how; the dispatcher then sends the default publication.
+    async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Value, String>;
+}
+
+/// StreamAlert's default: the alert's output dictionary as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DefaultPublisher;
+
+#[async_trait]
+impl Publisher for DefaultPublisher {
+    async fn publish(&self, alert: &Alert, _output: &OutputName) -> Result<Value, String> {
+        Ok(crate::json::output_dict(alert))
+    }
+}
+
+/// What is sent to one output about one alert.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// The alert.
+    pub alert: Arc<Alert>,
+    /// Where to.
+    pub output: OutputName,
+    /// What the publishers made of it.
+    pub body: Value,
+    /// Set when a publisher failed and `body` is the default, with the failure noted in it.
+    pub fallback: Option<String>,
+}
+
+/// The field of a default publication that says why it is one.
+const FALLBACK_FIELD: &str = "streamalert_publisher_error";
+
+impl Publication {
+    /// Publishes `alert` for `output`. Never fails: what a publisher cannot do becomes the default, which says
+    /// so, because an alert in the wrong shape is better than none.
+    pub async fn compose(
+        alert: Arc<Alert>,
+        output: OutputName,
+        publisher: &dyn Publisher,
+        timeout: Duration,
+    ) -> Self {
+        if !names_publisher(&alert, &output) {
+            let body = crate::json::output_dict(&alert);
+            return Self { alert, output, body, fallback: None };
+        }
+        let failure = match tokio::time::timeout(timeout, publisher.publish(&alert, &output)).await {
+            Ok(Ok(body)) => return Self { alert, output, body, fallback: None },
+            Ok(Err(failure)) => failure,
+            Err(_) => format!("publisher took longer than {} s", timeout.as_secs_f64()),
+        };
+        tracing::warn!(
+            alert = %alert.id, rule = %alert.rule_name, output = %output, error = %failure,
+            "publisher failed, sending the default publication"
+        );
+        let mut body = crate::json::output_dict(&alert);
+        if let Value::Map(fields) = &mut body {
+            fields.insert(FALLBACK_FIELD.to_owned(), Value::Str(failure.clone()));
+        }
+        Self { alert, output, body, fallback: Some(failure) }
+    }
+}
+
+/// Whether any publisher but the default is asked for. If not, Python need not be asked.
+fn names_publisher(alert: &Alert, output: &OutputName) -> bool {
+    publisher_names(alert, output).iter().any(|name| !name.is_empty() && name != DEFAULT_PUBLISHER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outputs::fixtures::alert;
+
+    struct Failing;
+
+    #[async_trait]
+    impl Publisher for Failing {
+        async fn publish(&self, _alert: &Alert, _output: &OutputName) -> Result<Value, String> {
+            Err("publishers.mine raised KeyError".to_owned())
+        }
+    }
+
+    struct Hanging;
+
+    #[async_trait]
+    impl Publisher for Hanging {
+        async fn publish(&self, _alert: &Alert, _output: &OutputName) -> Result<Value, String> {
+            std::future::pending().await
+        }
+    }
+
+    fn with_publishers(publishers: Value) -> Arc<Alert> {
+        let mut alert = alert(1);
+        alert.publishers = publishers;
+        Arc::new(alert)
+    }
+
+    async fn compose(alert: Arc<Alert>, publisher: &dyn Publisher) -> Publication {
+        Publication::compose(alert, "slack:a".parse().unwrap(), publisher, Duration::from_secs(5)).await
+    }
+
+    #[tokio::test]
+    async fn an_alert_without_publishers_does_not_ask_one() {
+        let map = |key: &str, value| Value::Map([(key.to_owned(), value)].into_iter().collect());
+        let name = || Value::Str("publishers.mine".to_owned());
+        for publishers in [
+            Value::Null,
+            Value::Str(String::new()),
+            Value::List(vec![]),
+            Value::Map(Default::default()),
+            map("pagerduty", name()),
+            map("slack:b", name()),
+            map("slack", Value::List(vec![])),
+        ] {
+            let publication = compose(with_publishers(publishers), &Failing).await;
+            assert!(publication.fallback.is_none());
+        }
+        for publishers in [name(), Value::List(vec![name()]), map("slack", name()), map("slack:a", name())] {
+            let publication = compose(with_publishers(publishers), &Failing).await;
+            assert!(publication.fallback.is_some());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_publisher_falls_back_to_the_default_and_says_so() {
+        for (publisher, says) in [(&Failing as &dyn Publisher, "KeyError"), (&Hanging, "longer than 5 s")] {
+            let publication = compose(with_publishers(Value::Str("mine".to_owned())), publisher).await;
+            assert!(publication.fallback.as_deref().unwrap().contains(says));
+            let Value::Map(fields) = &publication.body else { panic!("not a dictionary") };
+            assert!(matches!(&fields[FALLBACK_FIELD], Value::Str(text) if text.contains(says)));
+            assert!(fields.contains_key("record"));
+        }
+    }
+}
