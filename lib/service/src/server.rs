@@ -1,6 +1,6 @@
 mod acked;
 mod stream;
-mod window;
+pub(crate) mod window;
 
 use std::io;
 use std::sync::Arc;

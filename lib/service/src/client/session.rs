@@ -287,3 +287,6 @@ pub(crate) fn too_large(bytes: u64, bytes_max: u64) -> String {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod model;

@@ -5,11 +5,11 @@ use super::*;
 use crate::BackoffOptions;
 
 #[derive(Debug, Clone)]
-struct Asked {
-    id: u64,
+pub(super) struct Asked {
+    pub(super) id: u64,
     weight: u64,
     message: u64,
-    abandoned: Rc<Cell<bool>>,
+    pub(super) abandoned: Rc<Cell<bool>>,
 }
 
 impl Ticket for Asked {
@@ -30,7 +30,7 @@ impl Ticket for Asked {
     }
 }
 
-fn asked(id: u64, weight: u64) -> Asked {
+pub(super) fn asked(id: u64, weight: u64) -> Asked {
     Asked {
         id,
         weight,
