@@ -111,7 +111,8 @@ impl Default for Settings {
 
 impl Settings {
     /// Reads `file` if given, then applies `env` (`STREAMALERT_<SECTION>__<KEY>`), then `overrides`
-    /// (`section.key=value`). Variables that do not begin with `STREAMALERT_` serve `*_env` keys only.
+    /// (`section.key=value`). Variables that do not begin with `STREAMALERT_` serve `*_env` keys only. Take the
+    /// environment from `vars_os`: `std::env::vars` panics where a variable is not UTF-8.
     ///
     /// # Errors
     /// Every problem found; there is no setting that is ignored.

@@ -54,6 +54,7 @@ pub fn validate(conf: &Conf, settings: &Settings, known: &Known<'_>) -> Report {
     references::lookup_tables(conf, settings, &mut problems);
     references::outputs(conf, settings, &mut problems);
     references::sources(conf, settings, &mut problems);
+    references::undelivered(conf, settings, known, &mut problems);
     references::rules(conf, settings, known, &mut problems);
     references::paths(settings, &mut problems);
     sort(&mut problems);

@@ -8,6 +8,7 @@ use super::keys;
 use super::kind_of;
 use super::reader::Reader;
 use crate::Located;
+use crate::problem::Place;
 use crate::suggest::{did_you_mean, nearest};
 
 /// Output services of StreamAlert and ours.
@@ -61,6 +62,28 @@ impl Outputs {
             .get(output.service())?
             .descriptors
             .get(output.descriptor())
+    }
+
+    /// Where the file names `output`.
+    #[must_use]
+    pub fn place_of(&self, output: &OutputName) -> Place {
+        let Some(document) = &self.document else {
+            return Place::default();
+        };
+        let item = match document.value() {
+            Value::Map(root) => match root.get(output.service()) {
+                Some(Value::List(names)) => names
+                    .iter()
+                    .position(|name| matches!(name, Value::Str(name) if name == output.descriptor()))
+                    .map(|index| index.to_string()),
+                _ => None,
+            },
+            _ => None,
+        };
+        document.place_of(&[
+            output.service(),
+            item.as_deref().unwrap_or_else(|| output.descriptor()),
+        ])
     }
 
     /// Every output that the file names.

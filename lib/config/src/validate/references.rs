@@ -7,7 +7,7 @@ use streamalert_value::Value;
 use super::Known;
 use crate::conf::OUTPUT_SERVICES;
 use crate::problem::{Place, Problem};
-use crate::settings::SourceInput;
+use crate::settings::{OutputTarget, SourceInput};
 use crate::suggest::{did_you_mean, nearest};
 use crate::{Conf, Settings};
 
@@ -219,6 +219,28 @@ pub(super) fn sources(conf: &Conf, settings: &Settings, problems: &mut Vec<Probl
                 "correct the path or create it",
             ));
         }
+    }
+}
+
+/// Outputs that rules name and StreamAlert knows, but nothing on this machine delivers to.
+pub(super) fn undelivered(conf: &Conf, settings: &Settings, known: &Known<'_>, problems: &mut Vec<Problem>) {
+    let used: BTreeSet<OutputName> = known
+        .rules
+        .iter()
+        .flat_map(|rule| &rule.outputs)
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    for name in &used {
+        if settings.outputs.contains_key(name) || conf.outputs.get(name).is_none() {
+            continue;
+        }
+        let fix = if OutputTarget::SERVICES.contains(&name.service()) {
+            format!("add [outputs.{:?}] to streamalert.toml", name.as_str())
+        } else {
+            format!("there is no output for {} yet", name.service())
+        };
+        let message = "rules send to it, but nothing delivers: such alerts become dead letters";
+        problems.push(conf.outputs.place_of(name).warning(name.as_str(), message, fix));
     }
 }
 
