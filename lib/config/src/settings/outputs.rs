@@ -175,6 +175,22 @@ impl OutputTable {
             .collect()
     }
 
+    fn url(&self, env: &BTreeMap<String, String>) -> Result<Secret, TableError> {
+        let url = secret(("url", &self.url), ("url_env", &self.url_env), env)?
+            .ok_or_else(|| TableError::new("", "has no url", "set url or url_env"))?;
+        match url.reveal() {
+            Ok(text) if !text.starts_with("http://") && !text.starts_with("https://") => {
+                let key = if self.url.is_some() { "url" } else { "url_env" };
+                Err(TableError::new(
+                    key,
+                    "is not an http or https url",
+                    "write https://host/path",
+                ))
+            }
+            _ => Ok(url),
+        }
+    }
+
     /// The target that this table describes for `name`.
     pub(super) fn target(
         &self,
@@ -204,58 +220,46 @@ impl OutputTable {
                 format!("it takes {}", allowed.join(", ")),
             ));
         }
-        let secret =
-            |key, inline: &Option<String>, env_key, variable: &Option<String>| match (inline, variable) {
-                (Some(_), Some(_)) => Err(TableError::new(
-                    env_key,
-                    format!("{key} and {env_key} are both set"),
-                    "remove one of them",
-                )),
-                (Some(value), None) => Ok(Some(Secret::inline(value))),
-                (None, Some(variable)) => {
-                    Ok(Some(Secret::from_variable(variable, env.get(variable).cloned())))
-                }
-                (None, None) => Ok(None),
-            };
-        let url = || {
-            let url = secret("url", &self.url, "url_env", &self.url_env)?
-                .ok_or_else(|| TableError::new("", "has no url", "set url or url_env"))?;
-            match url.reveal() {
-                Ok(text) if !text.starts_with("http://") && !text.starts_with("https://") => {
-                    let key = if self.url.is_some() { "url" } else { "url_env" };
-                    Err(TableError::new(
-                        key,
-                        "is not an http or https url",
-                        "write https://host/path",
-                    ))
-                }
-                _ => Ok(url),
-            }
-        };
         match name.service() {
             "file" => match &self.path {
                 Some(path) => Ok(OutputTarget::File { path: path.clone() }),
                 None => Err(TableError::new("", "has no path", "set path")),
             },
-            "slack" => Ok(OutputTarget::Slack { url: url()? }),
+            "slack" => Ok(OutputTarget::Slack { url: self.url(env)? }),
             "webhook" => Ok(OutputTarget::Webhook {
-                url: url()?,
+                url: self.url(env)?,
                 headers: self
                     .headers
                     .iter()
                     .map(|(name, value)| header(name, value, env))
                     .collect(),
                 hmac_secret: secret(
-                    "hmac_secret",
-                    &self.hmac_secret,
-                    "hmac_secret_env",
-                    &self.hmac_secret_env,
+                    ("hmac_secret", &self.hmac_secret),
+                    ("hmac_secret_env", &self.hmac_secret_env),
+                    env,
                 )?,
             }),
             _ => Ok(OutputTarget::History {
                 dir: self.dir.clone().unwrap_or_else(|| data_dir.join("history")),
             }),
         }
+    }
+}
+
+/// A value that stands in the table or in the environment, not in both.
+fn secret(
+    (key, inline): (&'static str, &Option<String>),
+    (env_key, variable): (&'static str, &Option<String>),
+    env: &BTreeMap<String, String>,
+) -> Result<Option<Secret>, TableError> {
+    match (inline, variable) {
+        (Some(_), Some(_)) => {
+            let message = format!("{key} and {env_key} are both set");
+            Err(TableError::new(env_key, message, "remove one of them"))
+        }
+        (Some(value), None) => Ok(Some(Secret::inline(value))),
+        (None, Some(variable)) => Ok(Some(Secret::from_variable(variable, env.get(variable).cloned()))),
+        (None, None) => Ok(None),
     }
 }
 
