@@ -5,16 +5,41 @@
 //! whatever the number of schemas: which schemas come into question is told by the set of keys.
 //! Knows no tokio, no AWS, no tonic.
 
+mod builtin;
+mod classify;
+mod convert;
+mod csv;
+mod envelope;
+mod explain;
+mod extract;
+mod field;
+mod glob;
+mod json_path;
+mod normalize;
 mod output;
+mod pattern;
 mod payload;
+mod plan;
+mod pool;
 mod problem;
 mod raw_input;
+mod refusal;
+mod schema;
 mod scratch;
+mod selection;
 mod set;
+mod shape;
+mod text_line;
+mod unit;
+mod unpack;
 
+pub use builtin::builtin_schemas;
+pub use explain::{SchemaExplanation, UnitExplanation, Verdict};
 pub use output::{Classified, Failure, ParsedRecord, Unit};
 pub use payload::{Body, Limits, Payload};
 pub use problem::{SchemaError, SelectionError, Severity};
 pub use raw_input::{RawInput, RawInputError};
+pub use refusal::Refusal;
 pub use scratch::Scratch;
-pub use set::{SchemaSet, Selection};
+pub use selection::Selection;
+pub use set::SchemaSet;

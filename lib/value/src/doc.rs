@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::text::{CodePoints, unescape, unescape_keeping_surrogates, unescape_key};
+use crate::text::{CodePoints, unescape, unescape_into, unescape_key};
 use crate::{JsonError, Value};
 
 /// What a node of a document is.
@@ -226,8 +226,19 @@ impl<'a> NodeRef<'a> {
         let node = self.node();
         match node.kind {
             Kind::Text if !node.escaped => Some(Cow::Borrowed(self.raw_inside())),
-            Kind::Text => Some(unescape_keeping_surrogates(self.raw_inside())),
+            Kind::Text => {
+                let mut text = String::new();
+                unescape_into(self.raw_inside(), &mut text);
+                Some(Cow::Owned(text))
+            }
             _ => None,
+        }
+    }
+
+    /// Appends [`as_json_source`](Self::as_json_source); nothing when it is no text.
+    pub fn write_json_source(self, out: &mut String) {
+        if self.kind() == Kind::Text {
+            unescape_into(self.raw_inside(), out);
         }
     }
 

@@ -67,19 +67,21 @@ pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// As [`unescape`], but lone surrogates stay visible as `\uXXXX`, so that the result may be parsed as JSON again.
-pub(crate) fn unescape_keeping_surrogates(raw: &str) -> Cow<'_, str> {
-    if !raw.contains('\\') {
-        return Cow::Borrowed(raw);
-    }
-    let mut text = String::with_capacity(raw.len());
-    for code in CodePoints::of_raw(raw) {
-        match char::from_u32(code) {
-            Some(character) => text.push(character),
-            None => _ = write!(text, "\\u{code:04x}"),
+/// Appends what a raw inside stands for; lone surrogates stay visible as `\uXXXX`, so that the result may be parsed
+/// as JSON again.
+pub(crate) fn unescape_into(raw: &str, out: &mut String) {
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let mut codes = CodePoints::of_raw(&rest[at..]);
+        match codes.next().map(|code| (code, char::from_u32(code))) {
+            Some((_, Some(character))) => out.push(character),
+            Some((code, None)) => _ = write!(out, "\\u{code:04x}"),
+            None => return,
         }
+        rest = codes.rest;
     }
-    Cow::Owned(text)
+    out.push_str(rest);
 }
 
 /// Appends the bytes that a raw key stands for, lone surrogates as three bytes each: equal bytes, equal keys.
