@@ -2,13 +2,17 @@
 //! sources are read, and who owns which shard. The traits are shaped for conditional writes and queries by
 //! key, so that a B-tree file and DynamoDB can both keep the promise.
 
+pub mod conformance;
+mod embedded;
 mod faulty;
 mod lease;
 mod letters;
 mod memory;
+mod rows;
 mod standing;
 mod traits;
 
+pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, WriteCounts};
 pub use faulty::{Faults, FaultyStore};
 pub use memory::MemoryStore;
 pub use traits::{

@@ -1,0 +1,16 @@
+//! What every implementation of the traits must do. Each function takes a way to make an empty store and
+//! panics, with what it saw, on the first thing that is not so.
+
+mod alerts;
+mod checkpoints;
+mod fixtures;
+mod groups;
+mod leases;
+mod letters;
+
+pub use alerts::{alerts, fences, listing, outbox, tombstones};
+pub use checkpoints::checkpoints;
+pub use fixtures::{alert, fence, moment, output, stored};
+pub use groups::groups;
+pub use leases::{leases, leases_under_any_interleaving};
+pub use letters::letters;
