@@ -1,1 +1,87 @@
-fn main() {}
+//! `streamalert`: all services and all tools in one binary.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+
+mod access;
+mod admin;
+mod args;
+mod assembly;
+mod commands;
+mod explain;
+mod failure;
+mod paint;
+mod project;
+mod python;
+mod replay;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Color, Command};
+use crate::failure::Failure;
+
+/// Exit code when the command line or the configuration is wrong.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    paint::choose(match cli.global.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    });
+    if let Some(dir) = &cli.global.project
+        && let Err(error) = std::env::set_current_dir(dir)
+    {
+        return tell(&Failure::while_doing(&format!("cannot work in {}", dir.display()), error));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(&Failure::while_doing("cannot start", error)),
+    };
+    let ended = runtime.block_on(Box::pin(dispatch(cli)));
+    // Whatever is still running was left behind on purpose (a second signal); do not wait for it.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => tell(&failure),
+    }
+}
+
+fn tell(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Told => ExitCode::FAILURE,
+        Failure::Problems(problems) => {
+            for problem in problems {
+                paint::problem(problem);
+            }
+            ExitCode::from(EXIT_USAGE)
+        }
+        Failure::Other(message) => {
+            anstream::eprintln!("{}error:{} {message}", paint::BAD.render(), paint::BAD.render_reset());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Run(args) => commands::run::run(global, &args).await,
+        Command::Ingest(args) => commands::ingest::run(global, &args).await,
+        Command::Explain(args) => commands::explain::run(global, &args).await,
+        Command::Test(args) => commands::test::run(global, &args).await,
+        Command::Alerts(args) => commands::alerts::run(global, &args).await,
+        Command::DeadLetter(args) => commands::dead_letter::run(global, &args).await,
+        Command::Rules(args) => commands::rules::run(global, &args).await,
+        Command::Schema(args) => commands::schema::run(global, &args),
+        Command::Output(args) => commands::output::run(&args),
+        Command::Validate(args) => commands::validate::run(global, &args).await,
+        Command::Bench(args) => commands::bench::run(global, &args).await,
+        Command::Completions { shell } => {
+            commands::completions::run(shell);
+            Ok(())
+        }
+    }
+}

@@ -17,6 +17,8 @@ enum Layer {
     Pure,
     /// `proto`
     Proto,
+    /// `lib/store`: what the other libraries keep their state in.
+    Store,
     /// Libraries with a runtime.
     Runtime,
     Service,
@@ -33,7 +35,7 @@ const LAYERS: [(&str, Layer); 18] = [
     ("streamalert-schema", Layer::Pure),
     ("streamalert-detect", Layer::Pure),
     ("streamalert-proto", Layer::Proto),
-    ("streamalert-store", Layer::Runtime),
+    ("streamalert-store", Layer::Store),
     ("streamalert-stream", Layer::Runtime),
     ("streamalert-python", Layer::Runtime),
     ("streamalert-service", Layer::Runtime),
@@ -198,8 +200,8 @@ fn check_direction(member: &Member, layer: Layer, findings: &mut Vec<Finding>) {
                 "{} uses {dependency}: services know each other through streamalert-proto only",
                 member.name
             )
-        } else if layer == Layer::Proto && dependency != "streamalert-types" {
-            format!("streamalert-proto uses {dependency}: it may use streamalert-types only")
+        } else if layer == Layer::Proto && below > Layer::Types {
+            format!("streamalert-proto uses {dependency}: it may use the nouns (value, types) only")
         } else if below >= layer {
             format!(
                 "{} uses {dependency}, which stands above or beside it",
@@ -314,7 +316,7 @@ mod tests {
             [""; 0]
         );
         assert_eq!(
-            found(member("streamalert-proto", &["streamalert-value"])).len(),
+            found(member("streamalert-proto", &["streamalert-schema"])).len(),
             1
         );
         assert_eq!(

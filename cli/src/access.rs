@@ -1,0 +1,66 @@
+//! The way of a command to the state: the store itself, or, when a running process holds it, that process.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use streamalert_config::Settings;
+use streamalert_proto::{Admin, AdminRequest};
+use streamalert_service::{AdminClient, ClientOptions, TlsFiles};
+use streamalert_value::Value;
+
+use crate::admin::ProcessAdmin;
+use crate::assembly::{self, OpenStores};
+use crate::failure::Failure;
+
+/// File in the data directory in which a running process writes where it can be asked.
+const ADDRESS_FILE: &str = "admin.addr";
+
+/// Writes where this process can be asked.
+pub(crate) fn publish_address(data_dir: &Path, address: std::net::SocketAddr) -> std::io::Result<()> {
+    std::fs::write(data_dir.join(ADDRESS_FILE), address.to_string())
+}
+
+/// Whoever can answer about the data directory of these settings.
+pub(crate) async fn admin(settings: &Settings) -> Result<Arc<dyn Admin>, Failure> {
+    match assembly::try_open_stores(settings)? {
+        OpenStores::Open(stores) => Ok(Arc::new(ProcessAdmin { stores: Some(stores), ..ProcessAdmin::default() })),
+        OpenStores::Locked(reason) => running(settings).await.map_err(|error| Failure::while_doing(&reason, error)),
+    }
+}
+
+/// The process that runs on the data directory of these settings.
+pub(crate) async fn running(settings: &Settings) -> Result<Arc<dyn Admin>, Failure> {
+    let address = match std::fs::read_to_string(settings.data.dir.join(ADDRESS_FILE)) {
+        Ok(address) => address.trim().to_owned(),
+        Err(_) => settings.listen.admin.to_string(),
+    };
+    let scheme = if settings.tls.is_on() { "https" } else { "http" };
+    let mut options = ClientOptions::new(format!("{scheme}://{address}"), 0);
+    options.tls = tls(settings);
+    let client = AdminClient::connect(&options)
+        .await
+        .map_err(|error| Failure::while_doing("cannot ask the running process", error))?;
+    Ok(Arc::new(client))
+}
+
+/// The TLS files of the settings.
+pub(crate) fn tls(settings: &Settings) -> Option<TlsFiles> {
+    let tls = &settings.tls;
+    tls.is_on().then(|| TlsFiles {
+        cert: tls.cert.clone(),
+        key: tls.key.clone(),
+        ca: tls.ca.clone(),
+        server_name: Some(tls.server_name.clone()).filter(|name| !name.is_empty()),
+    })
+}
+
+/// Asks, and reads the answer.
+pub(crate) async fn ask(admin: &dyn Admin, request: AdminRequest) -> Result<Value, Failure> {
+    let answer = admin.ask(request).await.map_err(|error| Failure::Other(error.to_string()))?;
+    Value::parse_json(answer.as_bytes()).map_err(|error| Failure::while_doing("answer is not json", error))
+}
+
+/// The text of a member, or nothing.
+pub(crate) fn member<'a>(row: &'a Value, key: &str) -> &'a str {
+    row.get(key).and_then(Value::as_str).unwrap_or_default()
+}

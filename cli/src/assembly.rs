@@ -1,0 +1,28 @@
+//! Puts services together: each from the project's settings, with its neighbours as it is given them.
+
+mod dispatcher;
+mod merger;
+mod rules;
+mod sources;
+mod stores;
+
+pub(crate) use dispatcher::{registry, start_dispatcher};
+pub(crate) use merger::{merger_options, start_merger};
+pub(crate) use rules::{cross_check, load_rules, rules_node};
+pub(crate) use sources::{files_source, settings_sources, start_classifier, takers};
+pub(crate) use stores::{OpenStores, Stores, open_stores, try_open_stores};
+
+use std::sync::Arc;
+
+use streamalert_types::{Clock, SystemClock};
+
+/// The machine's clock, shared.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// The seed of this process's jitter. Jitter exists so that processes started together do not retry together, so
+/// it must differ between them; nothing else depends on it.
+pub(crate) fn jitter_seed(clock: &dyn Clock) -> u64 {
+    clock.now().as_micros().unsigned_abs()
+}

@@ -1,0 +1,113 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use streamalert_config::{Known, RuleReference};
+use streamalert_detect::{RuleRuntime, ThreatIntel, ThreatIntelOptions};
+use streamalert_proto::Alerts;
+use streamalert_python::{LoadReport, PythonPool};
+use streamalert_rules_node::{RulesNode, RulesNodeOptions, RulesNodeParts};
+use streamalert_store::DeadLetterStore;
+use streamalert_types::Clock;
+use streamalert_value::Value;
+
+use crate::failure::Failure;
+use crate::project::Project;
+
+/// Starts the workers, tells what did not load, and refuses rules that cannot mean what their author thinks.
+pub(crate) async fn load_rules(
+    project: &Project,
+    workers: Option<usize>,
+    clock: Arc<dyn Clock>,
+) -> Result<PythonPool, Failure> {
+    let (pool, report) = crate::python::start(project, workers, clock).await?;
+    for error in &report.errors {
+        tracing::error!(file = %error.file.display(), line = error.line, "not loaded: {}", error.message);
+    }
+    for warning in &report.warnings {
+        tracing::warn!(file = %warning.file.display(), line = warning.line, "{}", warning.message);
+    }
+    let problems = cross_check(project, &report);
+    if problems.iter().any(streamalert_config::Problem::is_error) {
+        return Err(problems.into());
+    }
+    let rules = pool.rules();
+    let enabled = rules.rules().iter().filter(|rule| !rule.disabled).count();
+    tracing::info!(rules = enabled, version = %rules.version(), python = %report.python_version, "rules loaded");
+    Ok(pool)
+}
+
+/// Everything that `validate` knows, with the rules that were loaded.
+pub(crate) fn cross_check(project: &Project, report: &LoadReport) -> Vec<streamalert_config::Problem> {
+    let log_types: Vec<String> = project.schemas.log_types().map(ToString::to_string).collect();
+    let rules: Vec<RuleReference> = report
+        .rules
+        .rules()
+        .iter()
+        .map(|rule| RuleReference {
+            rule: rule.name.to_string(),
+            file: rule.file.display().to_string(),
+            line: rule.line as usize,
+            logs: rule.logs.iter().flatten().map(ToString::to_string).collect(),
+            outputs: rule.outputs.iter().map(ToString::to_string).collect(),
+        })
+        .collect();
+    let known = Known { log_types: &log_types, rules: &rules };
+    streamalert_config::validate(&project.conf, &project.settings, &known).problems
+}
+
+/// A rules-node over `pool`.
+pub(crate) fn rules_node(
+    project: &Project,
+    pool: PythonPool,
+    alerts: Arc<dyn Alerts>,
+    dead_letters: Arc<dyn DeadLetterStore>,
+    clock: Arc<dyn Clock>,
+) -> Result<RulesNode, Failure> {
+    let threat_intel = threat_intel(project)?.map(Arc::new);
+    let in_flight = usize::try_from(project.settings.classifier.in_flight_bytes_max).unwrap_or(usize::MAX);
+    let options = RulesNodeOptions { in_flight_bytes_max: in_flight, ..RulesNodeOptions::default() };
+    let runtime = Arc::new(pool);
+    Ok(RulesNode::new(options, RulesNodeParts { runtime, alerts, dead_letters, threat_intel, clock }))
+}
+
+/// Indicators from the local file of the settings, looked up as `threat_intel.json` says.
+pub(crate) fn threat_intel(project: &Project) -> Result<Option<ThreatIntel>, Failure> {
+    let path = &project.settings.threat_intel.path;
+    let Some(conf) = project.conf.threat_intel.as_ref().filter(|conf| conf.enabled) else { return Ok(None) };
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let iocs = read_iocs(path)?;
+    let options = ThreatIntelOptions {
+        normalized_ioc_types: conf.normalized_ioc_types.clone().into_iter().collect(),
+        excluded_iocs: conf
+            .excluded_iocs
+            .iter()
+            .map(|(kind, excluded)| {
+                let names = excluded.as_map().into_iter().flatten().map(|(name, _)| name.clone());
+                (kind.clone(), names.collect())
+            })
+            .collect(),
+        iocs,
+    };
+    let intel = ThreatIntel::new(options).map_err(|error| Failure::while_doing("threat_intel.json", error))?;
+    Ok(Some(intel))
+}
+
+fn read_iocs(path: &Path) -> Result<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>, Failure> {
+    let doing = || format!("cannot read {}", path.display());
+    let text = std::fs::read(path).map_err(|error| Failure::while_doing(&doing(), error))?;
+    let value = Value::parse_json(&text).map_err(|error| Failure::while_doing(&doing(), error))?;
+    let kinds = value.as_map().ok_or_else(|| Failure::while_doing(&doing(), "expected an object per indicator type"))?;
+    Ok(kinds
+        .iter()
+        .map(|(kind, indicators)| {
+            let names: Vec<String> = match indicators {
+                Value::Map(map) => map.keys().cloned().collect(),
+                Value::List(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                _ => Vec::new(),
+            };
+            (kind.clone(), names.into_iter().collect())
+        })
+        .collect())
+}

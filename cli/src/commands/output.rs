@@ -1,0 +1,14 @@
+use crate::args;
+use crate::failure::Failure;
+
+/// `output services`
+pub(crate) fn run(args: &args::Output) -> Result<(), Failure> {
+    match args {
+        args::Output::Services => {
+            for service in streamalert_dispatcher::SERVICES {
+                println!("{service}");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+use streamalert_proto::{AdminRequest, v1};
+use streamalert_value::Value;
+
+use crate::access::{self, member};
+use crate::args::{self, Global};
+use crate::explain::{integer, object, text};
+use crate::failure::Failure;
+use crate::project::{Project, load_settings};
+use crate::{assembly, paint, python};
+
+/// `rules list|stats`
+pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failure> {
+    match args {
+        args::Rules::List { json } => list(global, *json).await,
+        args::Rules::Stats { json } => stats(global, *json).await,
+    }
+}
+
+async fn list(global: &Global, json: bool) -> Result<(), Failure> {
+    let project = Project::load(global)?;
+    let (pool, report) = python::start(&project, Some(1), assembly::clock()).await?;
+    pool.shutdown().await;
+    for rule in report.rules.rules() {
+        let logs: Vec<&str> = rule.logs.iter().flatten().map(|log| &**log).collect();
+        let outputs: Vec<&str> = rule.outputs.iter().map(|output| output.as_str()).collect();
+        let state = if rule.disabled { "disabled" } else if rule.staged { "staged" } else { "enabled" };
+        if json {
+            let list = |items: &[&str]| Value::List(items.iter().map(|item| text(item)).collect());
+            let row = object([
+                ("rule", text(&rule.name)),
+                ("state", text(state)),
+                ("logs", if rule.logs.is_some() { list(&logs) } else { Value::Null }),
+                ("datatypes", list(&rule.datatypes.iter().map(String::as_str).collect::<Vec<_>>())),
+                ("outputs", list(&outputs)),
+                ("merge_by_keys", list(&rule.merge_by_keys.iter().map(String::as_str).collect::<Vec<_>>())),
+                ("merge_window_mins", integer(u64::from(rule.merge_window_mins))),
+                ("file", text(&rule.file.display().to_string())),
+                ("line", integer(u64::from(rule.line))),
+            ]);
+            println!("{}", row.to_json());
+        } else {
+            let logs = if rule.logs.is_some() { logs.join(" ") } else { "(every log type)".to_owned() };
+            let place = format!("{}:{}", rule.file.display(), rule.line);
+            let name = paint::in_style(paint::HEAD, &rule.name);
+            anstream::println!("{name} {state}\n  {logs} -> {}\n  {}", outputs.join(" "), paint::in_style(paint::DIM, place));
+        }
+    }
+    for error in &report.errors {
+        anstream::eprintln!("{} {error}", paint::in_style(paint::BAD, "not loaded:"));
+    }
+    if report.errors.is_empty() { Ok(()) } else { Err(Failure::Told) }
+}
+
+async fn stats(global: &Global, json: bool) -> Result<(), Failure> {
+    let admin = access::running(&load_settings(global)?).await?;
+    let answer = access::ask(&*admin, AdminRequest::RuleStats(v1::RuleStatsRequest { rule: None })).await?;
+    if json {
+        println!("{}", answer.to_json());
+        return Ok(());
+    }
+    anstream::println!(
+        "{}",
+        paint::in_style(paint::HEAD, "   records   matches exceptions    killed suspended  rule")
+    );
+    for row in answer.as_list().unwrap_or_default() {
+        let count = |key: &str| row.get(key).and_then(Value::as_i64).unwrap_or_default();
+        anstream::println!(
+            "{:>10}{:>10}{:>11}{:>10}{:>10}  {}",
+            count("records"),
+            count("matches"),
+            count("exceptions"),
+            count("kills"),
+            count("suspended"),
+            member(row, "rule")
+        );
+        if let Some(sample) = row.get("sample").filter(|sample| !sample.is_null()) {
+            for line in member(sample, "what").lines() {
+                anstream::println!("{:52}{}", "", paint::in_style(paint::ODD, line));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The Python workers of a project.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use streamalert_detect::StrikePolicy;
+use streamalert_dispatcher::Publisher;
+use streamalert_python::{LoadReport, PoolOptions, PythonPool};
+use streamalert_types::{Alert, Clock, OutputName};
+use streamalert_value::Value;
+
+use crate::failure::Failure;
+use crate::project::Project;
+
+/// Starts the workers and loads the project's rules, matchers and publishers.
+pub(crate) async fn start(
+    project: &Project,
+    workers: Option<usize>,
+    clock: Arc<dyn Clock>,
+) -> Result<(PythonPool, LoadReport), Failure> {
+    PythonPool::start(options(project, workers, clock)?)
+        .await
+        .map_err(|error| Failure::while_doing("cannot run python rules", error))
+}
+
+fn options(project: &Project, workers: Option<usize>, clock: Arc<dyn Clock>) -> Result<PoolOptions, Failure> {
+    let settings = &project.settings;
+    let dirs = project.python_dirs();
+    let repo_root = repo_root(&dirs.rules)?;
+    let mut options = PoolOptions::for_repo(repo_root);
+    let existing = |dirs: Vec<PathBuf>| -> Result<Vec<PathBuf>, Failure> {
+        dirs.into_iter().filter(|dir| dir.exists()).map(|dir| Ok(dir.canonicalize()?)).collect()
+    };
+    options.rule_dirs = existing(dirs.rules)?;
+    options.matcher_dirs = existing(dirs.matchers)?;
+    options.publisher_dirs = existing(dirs.publishers)?;
+    options.conf_dir = Some(project.conf.dir.canonicalize()?);
+    options.interpreter = Some(&settings.python.interpreter).filter(|name| !name.is_empty()).map(PathBuf::from);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    options.workers = match (workers, settings.python.workers) {
+        (Some(workers), _) => workers,
+        (None, 0) => cores,
+        (None, workers) => workers,
+    };
+    options.lookup_tables = settings
+        .lookup_tables
+        .iter()
+        .map(|(name, table)| Ok((name.clone(), std::path::absolute(&table.path)?)))
+        .collect::<Result<_, Failure>>()?;
+    options.clock = clock;
+    let limits = &mut options.limits;
+    limits.evaluation = Duration::from_millis(settings.rules.time_limit_ms);
+    limits.slice = Duration::from_millis(settings.rules.slice_limit_ms);
+    limits.memory_bytes = settings.python.memory_bytes_max;
+    limits.allow_processes = settings.python.allow_subprocess;
+    limits.batch_records_max = settings.python.batch_records_max;
+    limits.strikes = StrikePolicy {
+        strikes_max: settings.rules.strikes_max,
+        suspend_for: Duration::from_secs(settings.rules.suspend_secs),
+        ..StrikePolicy::default()
+    };
+    Ok(options)
+}
+
+/// The folder that user code imports from: the one that holds `rules`, since rules say `from rules.helpers …`.
+fn repo_root(rule_dirs: &[PathBuf]) -> Result<PathBuf, Failure> {
+    for dir in rule_dirs.iter().filter(|dir| dir.exists()) {
+        let dir = dir.canonicalize()?;
+        let named_rules = dir.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "rules"));
+        if let Some(root) = named_rules.and_then(Path::parent).or_else(|| dir.parent()) {
+            return Ok(root.to_owned());
+        }
+    }
+    Ok(std::env::current_dir()?)
+}
+
+/// The publishers of a pool, as the dispatcher wants them.
+pub(crate) struct PoolPublisher(pub(crate) PythonPool);
+
+#[async_trait]
+impl Publisher for PoolPublisher {
+    async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Value, String> {
+        let publication = self.0.publish(alert, output).await.map_err(|error| error.to_string())?;
+        match publication.fallback {
+            // The dispatcher falls back in the same way, and says so in the publication and the log.
+            Some(reason) => Err(reason),
+            None => Ok(publication.value),
+        }
+    }
+}

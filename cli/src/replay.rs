@@ -1,0 +1,81 @@
+//! Sends dead letters through the pipeline again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use streamalert_classifier::Taker;
+use streamalert_proto::{Deliveries, Records};
+use streamalert_store::StoreError;
+use streamalert_stream::PayloadForm;
+use streamalert_types::{
+    DeadLetter, DeadLetterKind, Delivery, DeliveryOutcome, Position, RecordBatch, Sequence, Source,
+};
+use streamalert_value::Value;
+
+use crate::assembly::Stores;
+use crate::explain::{object, text};
+
+/// Classifies, evaluates or delivers a dead letter again, and forgets it when that succeeds.
+pub(crate) struct Replayer {
+    pub(crate) taker: Mutex<Taker>,
+    pub(crate) records: Arc<dyn Records>,
+    pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) stores: Stores,
+}
+
+impl Replayer {
+    /// Replays one and says what came of it, as a row for the command line.
+    pub(crate) async fn replay(&self, letter: &DeadLetter) -> Result<Value, StoreError> {
+        let outcome = self.again(letter).await;
+        let (word, detail) = match outcome {
+            Ok(detail) => {
+                self.stores.dead_letters.remove(&[letter.id]).await?;
+                ("replayed", detail)
+            }
+            Err(reason) => ("kept", reason),
+        };
+        Ok(object([("id", text(&letter.id.to_string())), ("outcome", text(word)), ("detail", text(&detail))]))
+    }
+
+    async fn again(&self, letter: &DeadLetter) -> Result<String, String> {
+        if letter.truncated {
+            return Err("only its beginning was kept; read its source again".to_owned());
+        }
+        match &letter.kind {
+            DeadLetterKind::Unclassified { source, sub, .. } => self.classify(letter, source, *sub).await,
+            DeadLetterKind::RuleFailure { .. } => Err("a rule failure is evaluated again by reading its source again".to_owned()),
+            DeadLetterKind::Undelivered { alert, output, .. } => {
+                let view = self.stores.alerts.view(*alert).await.map_err(|error| error.to_string())?;
+                let view = view.ok_or("its alert is no longer in the store")?;
+                let delivery = Delivery { alert: view.alert, output: output.clone() };
+                match self.deliveries.deliver(delivery).await.map_err(|error| error.to_string())? {
+                    DeliveryOutcome::Delivered { .. } => Ok(format!("delivered to {output}")),
+                    DeliveryOutcome::DeadLettered { reason, .. } => Err(reason),
+                }
+            }
+        }
+    }
+
+    async fn classify(&self, letter: &DeadLetter, source: &Arc<Source>, sub: Option<u32>) -> Result<String, String> {
+        // A position of its own: under the old one the alerts of its neighbours have been raised, and what comes
+        // out now would be taken for them.
+        let position =
+            Position { partition: "dead-letter".into(), sequence: Sequence::Token(letter.id.to_string().into()) };
+        let form = match (&*source.service, sub) {
+            ("s3", None) => PayloadForm::Object,
+            ("s3", Some(_)) => PayloadForm::ObjectLine,
+            _ => PayloadForm::Message,
+        };
+        let taken = {
+            let mut taker = self.taker.lock().unwrap_or_else(PoisonError::into_inner);
+            taker.take(source, &position, letter.body.clone(), &form)
+        };
+        if let Some(refused) = taken.letters.first() {
+            return Err(refused.reason.clone());
+        }
+        let count = taken.records.len();
+        let log_type = taken.records.first().map(|record| record.log_type.to_string()).unwrap_or_default();
+        let batch = RecordBatch { records: taken.records, traceparent: String::new() };
+        self.records.evaluate(batch).await.map_err(|error| error.to_string())?;
+        Ok(format!("{count} records of {log_type}"))
+    }
+}
