@@ -9,7 +9,7 @@ use streamalert_detect::{
     output_dict,
 };
 use streamalert_python::PythonPool;
-use streamalert_schema::{Classified, Payload, RawInput, Scratch, Selection};
+use streamalert_schema::{Classified, Payload, RawInput, Scratch, Selection, Unit};
 use streamalert_types::{Alert, Clock, OutputName, Position, Record, Sequence, Source};
 use streamalert_value::Value;
 
@@ -78,8 +78,10 @@ impl Explainer {
         let selection = selection.or_else(|| self.selection(&source)).cloned();
         let position = Position { partition: "explain".into(), sequence: Sequence::Token(input.id.as_str().into()) };
         let payload = Payload { source: &source, position: &position, body: input.body() };
-        let reading = selection.clone().unwrap_or_default();
-        let classified = reading.classify(&payload, &mut self.scratch);
+        let classified = match &selection {
+            Some(selection) => selection.classify(&payload, &mut self.scratch),
+            None => Classified { failed_record_count: 1, units: vec![Unit::default()], processed_size: 0 },
+        };
         let records = classified.clone().into_records(&Arc::new(source.clone()), &position);
         let records = self.evaluate(records, fixtures).await?;
         Ok(Explanation { source, selection, classified, records })

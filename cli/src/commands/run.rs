@@ -1,0 +1,244 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use streamalert_classifier::ClassifierTask;
+use streamalert_config::{Service as Peer, Settings};
+use streamalert_proto::{Alerts, Deliveries, Records};
+use streamalert_service::{
+    ClientOptions, DispatcherClient, GrpcServer, LogFormat, MergerClient, RulesNodeClient, ServerOptions, Shutdown,
+    Supervisor, TaskKind, Telemetry, TelemetryOptions,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::access;
+use crate::admin::ProcessAdmin;
+use crate::args::{Global, Run, Service};
+use crate::assembly::{self, Stores};
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::replay::Replayer;
+
+/// How long a process may take to finish what it has after SIGTERM. Orchestrators commonly kill after 30 s or more.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
+
+/// Starts services and serves until told to stop.
+pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
+    let project = Project::load(global)?;
+    let _telemetry = start_telemetry(&project.settings)?;
+    for warning in &project.schema_warnings {
+        tracing::warn!("{warning}");
+    }
+    let shutdown = Shutdown::new();
+    let signals = shutdown.on_signals(DRAIN_DEADLINE)?;
+    tokio::spawn(signals);
+    let mut node = Node::new(project, shutdown)?;
+    match args.service {
+        None => node.all().await?,
+        Some(Service::Classifier) => node.classifier().await?,
+        Some(Service::RulesNode) => node.rules_node(args.listen).await?,
+        Some(Service::Merger) => node.merger(args.listen).await?,
+        Some(Service::Dispatcher) => node.dispatcher(args.listen).await?,
+    }
+    node.serve(args.service.is_none().then_some(args.listen).flatten()).await
+}
+
+fn start_telemetry(settings: &Settings) -> Result<Telemetry, Failure> {
+    let format = match settings.telemetry.log_format {
+        streamalert_config::LogFormat::Text => LogFormat::Text,
+        streamalert_config::LogFormat::Json => LogFormat::Json,
+    };
+    Telemetry::start(&TelemetryOptions { format, filter: settings.telemetry.log_level.clone() })
+        .map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// One process: whatever services it runs, and the order in which they drain.
+struct Node {
+    project: Project,
+    shutdown: Shutdown,
+    supervisor: Supervisor,
+    stores: Stores,
+    clock: Arc<dyn streamalert_types::Clock>,
+    admin: ProcessAdmin,
+    classifier_task: Option<ClassifierTask>,
+    pool: Option<streamalert_python::PythonPool>,
+    seed: u64,
+    /// Cuts the links to neighbours over the network; after everything that uses them has drained.
+    links: CancellationToken,
+}
+
+impl Node {
+    fn new(project: Project, shutdown: Shutdown) -> Result<Self, Failure> {
+        let stores = assembly::open_stores(&project.settings)?;
+        let clock = assembly::clock();
+        let supervisor = Supervisor::new(shutdown.clone());
+        let admin = ProcessAdmin { stores: Some(stores.clone()), ..ProcessAdmin::default() };
+        let seed = assembly::jitter_seed(&*clock);
+        Ok(Self { project, shutdown, supervisor, stores, clock, admin, classifier_task: None, pool: None, seed, links: CancellationToken::new() })
+    }
+
+    /// All four, neighbours by their handles.
+    async fn all(&mut self) -> Result<(), Failure> {
+        let pool = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
+        self.pool = Some(pool.clone());
+        let deliveries = self.start_dispatcher(Some(pool.clone()))?;
+        let alerts = self.start_merger(deliveries.clone()).await?;
+        let records = self.start_rules_node(pool, alerts)?;
+        self.start_classifier(records.clone()).await?;
+        let replayer = Replayer {
+            taker: Mutex::new(assembly::takers(&self.project, self.clock.clone())?()),
+            records,
+            deliveries,
+            stores: self.stores.clone(),
+        };
+        self.admin.replayer = Some(Arc::new(replayer));
+        Ok(())
+    }
+
+    async fn classifier(&mut self) -> Result<(), Failure> {
+        let (client, task) = RulesNodeClient::new(self.client_options(Peer::RulesNode));
+        let cut = self.links.clone();
+        self.supervisor.spawn("rules-node client", TaskKind::Helper, async move { Ok::<_, Failure>(task.run(cut).await) });
+        self.start_classifier(Arc::new(client)).await
+    }
+
+    async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
+        let pool = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
+        self.pool = Some(pool.clone());
+        let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
+        let cut = self.links.clone();
+        self.supervisor.spawn("merger client", TaskKind::Helper, async move { Ok::<_, Failure>(task.run(cut).await) });
+        let records = self.start_rules_node(pool, Arc::new(client))?;
+        let server = self.server().records(records);
+        self.listen("rules-node", listen.unwrap_or(self.project.settings.listen.rules_node), server).await
+    }
+
+    async fn merger(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
+        let (client, task) = DispatcherClient::new(self.client_options(Peer::Dispatcher));
+        let cut = self.links.clone();
+        self.supervisor.spawn("dispatcher client", TaskKind::Helper, async move { Ok::<_, Failure>(task.run(cut).await) });
+        let alerts = self.start_merger(Arc::new(client)).await?;
+        let server = self.server().alerts(alerts);
+        self.listen("merger", listen.unwrap_or(self.project.settings.listen.merger), server).await
+    }
+
+    async fn dispatcher(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
+        // Only for the publishers: one worker is enough, and rules that do not load are the rules-node's affair.
+        let (pool, _) = crate::python::start(&self.project, Some(1), self.clock.clone()).await?;
+        self.pool = Some(pool.clone());
+        let deliveries = self.start_dispatcher(Some(pool))?;
+        let server = self.server().deliveries(deliveries);
+        self.listen("dispatcher", listen.unwrap_or(self.project.settings.listen.dispatcher), server).await
+    }
+
+    fn start_dispatcher(&mut self, pool: Option<streamalert_python::PythonPool>) -> Result<Arc<dyn Deliveries>, Failure> {
+        let registry = assembly::registry(&self.project, self.clock.clone())?;
+        let letters = self.stores.dead_letters.clone();
+        let (handle, task) =
+            assembly::start_dispatcher(&self.project, registry, pool, letters, self.clock.clone());
+        self.supervisor.spawn("dispatcher", TaskKind::Service, task);
+        self.admin.dispatcher = Some(handle.clone());
+        Ok(Arc::new(handle))
+    }
+
+    async fn start_merger(&mut self, deliveries: Arc<dyn Deliveries>) -> Result<Arc<dyn Alerts>, Failure> {
+        let options = assembly::merger_options(&self.project.settings);
+        let (handle, task) = assembly::start_merger(options, &self.stores, deliveries, self.clock.clone()).await?;
+        self.supervisor.spawn("merger", TaskKind::Service, task.join());
+        self.admin.merger = Some(handle.clone());
+        Ok(Arc::new(handle))
+    }
+
+    fn start_rules_node(
+        &mut self,
+        pool: streamalert_python::PythonPool,
+        alerts: Arc<dyn Alerts>,
+    ) -> Result<Arc<dyn Records>, Failure> {
+        let letters = self.stores.dead_letters.clone();
+        let node = assembly::rules_node(&self.project, pool, alerts, letters, self.clock.clone())?;
+        self.admin.rules = Some(node.clone());
+        Ok(Arc::new(node))
+    }
+
+    async fn start_classifier(&mut self, records: Arc<dyn Records>) -> Result<(), Failure> {
+        if self.project.settings.sources.is_empty() {
+            tracing::warn!("no sources are configured, nothing will be read; write [[sources]] in streamalert.toml");
+        }
+        let sources = assembly::settings_sources(&self.project, &self.stores, self.clock.clone(), false).await?;
+        let (classifier, task) =
+            assembly::start_classifier(&self.project, sources, records, &self.stores, self.clock.clone())?;
+        self.admin.classifier = Some(classifier);
+        self.classifier_task = Some(task);
+        Ok(())
+    }
+
+    fn client_options(&self, peer: Peer) -> ClientOptions {
+        let mut options = ClientOptions::new(self.project.settings.peer_uri(peer), self.seed);
+        options.tls = access::tls(&self.project.settings);
+        options
+    }
+
+    fn server(&self) -> GrpcServer {
+        let options = ServerOptions { tls: access::tls(&self.project.settings), ..ServerOptions::default() };
+        GrpcServer::new(options, self.shutdown.clone())
+    }
+
+    async fn listen(&mut self, name: &'static str, address: SocketAddr, server: GrpcServer) -> Result<(), Failure> {
+        if !address.ip().is_loopback() && !self.project.settings.tls.is_on() {
+            let hint = "set [tls], or listen on 127.0.0.1";
+            return Err(Failure::Other(format!("{name} would serve {address} without tls: {hint}")));
+        }
+        let doing = format!("cannot listen on {address}");
+        let listener = TcpListener::bind(address).await.map_err(|error| Failure::while_doing(&doing, error))?;
+        tracing::info!(address = %listener.local_addr()?, "{name} listening");
+        self.supervisor.spawn(format!("{name} server"), TaskKind::Service, server.serve(listener));
+        Ok(())
+    }
+
+    /// Answers the command line, waits for the end, and drains in the order of the stream.
+    async fn serve(mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
+        let admin_address = listen.unwrap_or(self.project.settings.listen.admin);
+        let ProcessAdmin { classifier, rules, merger, dispatcher, .. } = &self.admin;
+        let draining = (classifier.clone(), rules.clone(), merger.clone(), dispatcher.clone());
+        let address = self.start_admin(admin_address).await?;
+        tracing::info!(%address, "ready");
+        let (shutdown, links) = (self.shutdown.clone(), self.links.clone());
+        let (pool, classifier_task) = (self.pool.take(), self.classifier_task.take());
+        let drain = async move {
+            shutdown.draining().await;
+            let (classifier, rules, merger, dispatcher) = draining;
+            if let (Some(classifier), Some(task)) = (classifier, classifier_task) {
+                classifier.drain();
+                task.ended().await;
+            }
+            if let Some(rules) = rules {
+                rules.drain().await;
+            }
+            if let Some(merger) = merger {
+                merger.drain().await;
+            }
+            if let Some(dispatcher) = dispatcher {
+                dispatcher.drain().await;
+            }
+            if let Some(pool) = pool {
+                pool.shutdown().await;
+            }
+            links.cancel();
+            tracing::info!("drained");
+            Ok::<_, Failure>(())
+        };
+        self.supervisor.spawn("drain", TaskKind::Service, drain);
+        self.supervisor.run().await.map_err(|failure| Failure::Other(failure.to_string()))
+    }
+
+    async fn start_admin(&mut self, address: SocketAddr) -> Result<SocketAddr, Failure> {
+        let doing = format!("cannot listen on {address} for the command line (listen.admin)");
+        let listener = TcpListener::bind(address).await.map_err(|error| Failure::while_doing(&doing, error))?;
+        let bound = listener.local_addr()?;
+        access::publish_address(&self.project.settings.data.dir, bound)?;
+        let server = self.server().admin(Arc::new(std::mem::take(&mut self.admin)));
+        self.supervisor.spawn("admin server", TaskKind::Service, server.serve(listener));
+        Ok(bound)
+    }
+}
