@@ -69,6 +69,9 @@ impl Closing {
 /// ends, or as many as a group may hold are there, the first group is cut off the front exactly as StreamAlert
 /// would: from the oldest on, all that were created within its window. The rest stays. Grouping hence differs
 /// from StreamAlert's only where an alert arrives after the group that it would have belonged to was sent.
+///
+/// Like StreamAlert's, groups of one key close in order of creation. After a step back of the wall clock a group may
+/// thus wait for an older one of its key, whose end is not put off by the step.
 #[derive(Debug)]
 pub struct Groups {
     limits: Limits,
@@ -99,8 +102,9 @@ impl Bucket {
         }
     }
 
-    /// False when it is in already.
-    fn insert(&mut self, member: Member) -> bool {
+    /// False when it is in already. An older alert that takes the lead does not put off the end of the group: a
+    /// wall clock that steps back again and again must not keep it open.
+    fn insert(&mut self, mut member: Member) -> bool {
         let order = |other: &Member| (other.created, other.id);
         let place = order(&member);
         let at = match self.members.last() {
@@ -108,6 +112,11 @@ impl Bucket {
             _ => Err(self.members.len()),
         };
         if let Err(at) = at {
+            if at == 0
+                && let Some(due) = self.due()
+            {
+                member.due = member.due.min(due);
+            }
             self.members.insert(at, member);
         }
         at.is_err()

@@ -318,4 +318,8 @@ impl Machine {
 }
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

@@ -75,8 +75,10 @@ pub fn merge(id: AlertId, now: Timestamp, members: &[Arc<Alert>]) -> Option<Aler
 /// The record of a merged alert. `members` is sorted and not empty.
 fn merged_record(members: &[&Arc<Alert>]) -> Map {
     let keys = &members[0].merge_by_keys;
-    let records: Vec<Map> =
-        members.iter().map(|alert| clean_record(read_record(&alert.record), keys)).collect();
+    let records: Vec<Map> = members
+        .iter()
+        .map(|alert| clean_record(read_record(&alert.record), keys))
+        .collect();
     let references: Vec<&Map> = records.iter().collect();
     let common = common_of(&references);
     let mut diffs = Map::with_capacity(records.len());
@@ -106,7 +108,10 @@ fn merged_by(alert: &Alert) -> Map {
     let record = doc.parse(&source).ok().map(|tree| tree.root());
     let value = |key: &String| {
         let found = record.and_then(|record| first_key(record, key));
-        (key.clone(), found.map_or_else(|| Value::Str(NOT_AVAILABLE.to_owned()), |node| node.to_value()))
+        (
+            key.clone(),
+            found.map_or_else(|| Value::Str(NOT_AVAILABLE.to_owned()), |node| node.to_value()),
+        )
     };
     alert.merge_by_keys.iter().map(value).collect()
 }

@@ -43,7 +43,11 @@ impl KeyReader {
     pub fn merge_key(&mut self, alert: &Alert) -> Result<Arc<[u8]>, UnreadableRecord> {
         let unreadable = |reason: String| UnreadableRecord { reason };
         let source = decode_json_bytes(&alert.record).map_err(|error| unreadable(error.to_string()))?;
-        let record = self.doc.parse(&source).map_err(|error| unreadable(error.to_string()))?.root();
+        let record = self
+            .doc
+            .parse(&source)
+            .map_err(|error| unreadable(error.to_string()))?
+            .root();
         if record.kind() != Kind::Map {
             return Err(unreadable("not an object".to_owned()));
         }
@@ -57,7 +61,8 @@ impl KeyReader {
         let mut alone = false;
         for key in keys {
             // The name's length makes the list of (name, value) unambiguous; values are self-delimiting.
-            self.text.extend_from_slice(format!("{}:{key}=", key.len()).as_bytes());
+            self.text
+                .extend_from_slice(format!("{}:{key}=", key.len()).as_bytes());
             let value = first_key(record, key).map_or(Value::Null, NodeRef::to_value);
             alone |= matches!(value, Value::Float(float) if float.is_nan());
             value.equality_key(&mut self.text);
@@ -83,7 +88,9 @@ pub fn first_key<'a>(record: NodeRef<'a>, key: &str) -> Option<NodeRef<'a>> {
             return Some(value);
         }
         queue.extend(node.items().filter(is_container));
-        let searched = node.members().filter(|(name, value)| is_container(value) && !name.is_key(NORMALIZATION_KEY));
+        let searched = node
+            .members()
+            .filter(|(name, value)| is_container(value) && !name.is_key(NORMALIZATION_KEY));
         queue.extend(searched.map(|(_, value)| value));
         next = queue.pop_front();
     }

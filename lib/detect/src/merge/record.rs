@@ -30,13 +30,19 @@ pub fn clean_record(record: Map, ignored: &[String]) -> Map {
 /// by Python's `==` in all of them, and of dictionaries that differ the part that does not, unless empty.
 #[must_use]
 pub fn common_of(records: &[&Map]) -> Map {
-    let Some((first, others)) = records.split_first() else { return Map::new() };
+    let Some((first, others)) = records.split_first() else {
+        return Map::new();
+    };
     if others.is_empty() {
         return (*first).clone();
     }
     let mut common = Map::new();
     for (key, value) in *first {
-        let Some(theirs) = others.iter().map(|record| record.get(key)).collect::<Option<Vec<&Value>>>() else {
+        let Some(theirs) = others
+            .iter()
+            .map(|record| record.get(key))
+            .collect::<Option<Vec<&Value>>>()
+        else {
             continue;
         };
         if theirs.iter().all(|other| equal(other, value)) {
@@ -45,7 +51,13 @@ pub fn common_of(records: &[&Map]) -> Map {
         }
         let all: Option<Vec<&Map>> = std::iter::once(&value)
             .chain(&theirs)
-            .map(|value| if let Value::Map(map) = value { Some(map) } else { None })
+            .map(|value| {
+                if let Value::Map(map) = value {
+                    Some(map)
+                } else {
+                    None
+                }
+            })
             .collect();
         if let Some(all) = all {
             let nested = common_of(&all);
