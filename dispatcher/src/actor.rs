@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use streamalert_store::DeadLetterStore;
-use streamalert_types::{Alert, Clock, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, OutputName};
+use streamalert_types::{
+    Alert, Clock, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, OutputName,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -19,7 +21,11 @@ const BURIAL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the handle says to the actor of one output.
 pub(crate) enum Message {
-    Deliver { alert: Arc<Alert>, output: OutputName, caller: Caller },
+    Deliver {
+        alert: Arc<Alert>,
+        output: OutputName,
+        caller: Caller,
+    },
     Drain,
 }
 
@@ -60,8 +66,14 @@ impl SharedStats {
 }
 
 enum Done {
-    Sent { key: DeliveryKey, result: Result<(), SendError>, fallback: bool },
-    Buried { result: Result<(), String> },
+    Sent {
+        key: DeliveryKey,
+        result: Result<(), SendError>,
+        fallback: bool,
+    },
+    Buried {
+        result: Result<(), String>,
+    },
 }
 
 /// Drives the [`DeliveryMachine`] of one output: only waits and carries out effects; every decision is the
@@ -149,7 +161,11 @@ impl OutputActor {
             Ok((id, done)) => {
                 self.tasks.remove(&id);
                 match done {
-                    Done::Sent { key, result, fallback } => {
+                    Done::Sent {
+                        key,
+                        result,
+                        fallback,
+                    } => {
                         self.publisher_failures += u64::from(fallback);
                         if let Err(error) = &result {
                             self.log_failure(&key, error);
@@ -162,8 +178,13 @@ impl OutputActor {
             Err(error) => {
                 tracing::error!(output = %self.name, %error, "a delivery task ended badly");
                 match self.tasks.remove(&error.id()).flatten() {
-                    Some(key) => Event::Sent { key, result: Err(SendError::unsure("the attempt panicked")) },
-                    None => Event::Buried { result: Err("the write panicked".to_owned()) },
+                    Some(key) => Event::Sent {
+                        key,
+                        result: Err(SendError::unsure("the attempt panicked")),
+                    },
+                    None => Event::Buried {
+                        result: Err("the write panicked".to_owned()),
+                    },
                 }
             }
         }
@@ -217,7 +238,10 @@ impl OutputActor {
 
     fn publish_stats(&self) {
         let publisher_failures = self.publisher_failures;
-        self.stats.set(OutputStats { publisher_failures, ..self.machine.stats() });
+        self.stats.set(OutputStats {
+            publisher_failures,
+            ..self.machine.stats()
+        });
     }
 }
 
@@ -237,16 +261,26 @@ async fn attempt(
     let sending = output.send(&publication, &idempotency_key, deadline);
     let result = match tokio::time::timeout_at(deadline, sending).await {
         Ok(result) => result,
-        Err(_) => Err(SendError::unsure(format!("no answer within {} s", timeout.as_secs_f64()))),
+        Err(_) => Err(SendError::unsure(format!(
+            "no answer within {} s",
+            timeout.as_secs_f64()
+        ))),
     };
-    Done::Sent { key, result, fallback: publication.fallback.is_some() }
+    Done::Sent {
+        key,
+        result,
+        fallback: publication.fallback.is_some(),
+    }
 }
 
 /// Stores dead letters in one commit.
 async fn bury(name: String, surroundings: Surroundings, burials: Vec<Burial>) -> Done {
     let count = burials.len();
     let created = surroundings.clock.now();
-    let letters = burials.into_iter().map(|burial| letter(burial, created)).collect();
+    let letters = burials
+        .into_iter()
+        .map(|burial| letter(burial, created))
+        .collect();
     let result = match tokio::time::timeout(BURIAL_TIMEOUT, surroundings.dead_letters.put(letters)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
@@ -259,7 +293,12 @@ async fn bury(name: String, surroundings: Surroundings, burials: Vec<Burial>) ->
 }
 
 fn letter(burial: Burial, created: streamalert_types::Timestamp) -> DeadLetter {
-    let Burial { key: (id, output), alert, attempts, reason } = burial;
+    let Burial {
+        key: (id, output),
+        alert,
+        attempts,
+        reason,
+    } = burial;
     DeadLetter {
         id: DeadLetterId::for_delivery(id, output.as_str()),
         created,
@@ -267,7 +306,11 @@ fn letter(burial: Burial, created: streamalert_types::Timestamp) -> DeadLetter {
         // whole, whatever its size: it is what a replay sends
         body: Bytes::from(crate::json::output_dict(&alert).to_json()),
         truncated: false,
-        kind: DeadLetterKind::Undelivered { alert: id, rule: Arc::clone(&alert.rule_name), output, attempts },
+        kind: DeadLetterKind::Undelivered {
+            alert: id,
+            rule: Arc::clone(&alert.rule_name),
+            output,
+            attempts,
+        },
     }
 }
-

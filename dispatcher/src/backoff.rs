@@ -32,7 +32,10 @@ mod tests {
 
     #[test]
     fn doubles_up_to_the_cap_and_keeps_at_least_half() {
-        let backoff = Backoff { first: Duration::from_secs(1), max: Duration::from_secs(60) };
+        let backoff = Backoff {
+            first: Duration::from_secs(1),
+            max: Duration::from_secs(60),
+        };
         let mut rng = StdRng::seed_from_u64(1);
         for (failures, whole) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (50, 60), (u32::MAX, 60)] {
             for _ in 0..100 {
@@ -45,7 +48,10 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_waits() {
-        let backoff = Backoff { first: Duration::from_secs(1), max: Duration::from_secs(60) };
+        let backoff = Backoff {
+            first: Duration::from_secs(1),
+            max: Duration::from_secs(60),
+        };
         let waits = |seed| {
             let mut rng = StdRng::seed_from_u64(seed);
             (1..20).map(|n| backoff.delay(n, &mut rng)).collect::<Vec<_>>()

@@ -27,7 +27,10 @@ pub struct DispatcherOptions {
 
 impl Default for DispatcherOptions {
     fn default() -> Self {
-        Self { publish_timeout: Duration::from_secs(10), outputs: BTreeMap::new() }
+        Self {
+            publish_timeout: Duration::from_secs(10),
+            outputs: BTreeMap::new(),
+        }
     }
 }
 
@@ -49,7 +52,9 @@ pub struct Dispatcher {
 
 impl fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dispatcher").field("outputs", &self.outputs).finish_non_exhaustive()
+        f.debug_struct("Dispatcher")
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,14 +75,23 @@ impl Dispatcher {
             let (actor, sender, stats) =
                 OutputActor::new(name.to_owned(), output, options, surroundings.clone(), seed);
             actors.spawn(actor.run());
-            Lane { room: lane, sender, stats }
+            Lane {
+                room: lane,
+                sender,
+                stats,
+            }
         };
         let reason = "no output of this name is configured".to_owned();
         let nowhere = Arc::new(Unavailable { reason });
         let unconfigured = spawn("(unconfigured)", nowhere, unavailable_options(), self.seed);
         let mut lanes = BTreeMap::new();
         for (index, (name, registered)) in self.outputs.into_outputs().into_iter().enumerate() {
-            let options = self.options.outputs.get(&name).cloned().unwrap_or(registered.options);
+            let options = self
+                .options
+                .outputs
+                .get(&name)
+                .cloned()
+                .unwrap_or(registered.options);
             let seed = self.seed.wrapping_add(index as u64 + 1);
             let lane = spawn(name.as_str(), registered.output, options, seed);
             lanes.insert(name, lane);
@@ -91,7 +105,16 @@ impl Dispatcher {
             }
             ended.send_replace(true);
         });
-        (DispatcherHandle { shared: Arc::new(Shared { lanes, unconfigured, has_ended }) }, task)
+        (
+            DispatcherHandle {
+                shared: Arc::new(Shared {
+                    lanes,
+                    unconfigured,
+                    has_ended,
+                }),
+            },
+            task,
+        )
     }
 }
 
@@ -106,7 +129,9 @@ impl Room {
     fn new(options: &DeliveryOptions) -> Self {
         let bytes_max = u32::try_from(options.queue_bytes_max).unwrap_or(u32::MAX).max(1);
         Self {
-            items: Arc::new(Semaphore::new(options.queue_items_max.clamp(1, Semaphore::MAX_PERMITS))),
+            items: Arc::new(Semaphore::new(
+                options.queue_items_max.clamp(1, Semaphore::MAX_PERMITS),
+            )),
             bytes: Arc::new(Semaphore::new(bytes_max as usize)),
             bytes_max,
         }
@@ -114,7 +139,9 @@ impl Room {
 
     /// Waits until there is room for `alert`. One that is larger than all of the room gets all of it.
     async fn take(&self, alert: &Alert) -> Result<[tokio::sync::OwnedSemaphorePermit; 2], NeighbourError> {
-        let weight = u32::try_from(alert.weight_bytes()).unwrap_or(u32::MAX).clamp(1, self.bytes_max);
+        let weight = u32::try_from(alert.weight_bytes())
+            .unwrap_or(u32::MAX)
+            .clamp(1, self.bytes_max);
         let item = Arc::clone(&self.items).acquire_owned().await;
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(weight).await;
         match (item, bytes) {
@@ -188,11 +215,22 @@ impl DispatcherHandle {
 impl Deliveries for DispatcherHandle {
     async fn deliver(&self, delivery: Delivery) -> Result<DeliveryOutcome, NeighbourError> {
         let Delivery { alert, output } = delivery;
-        let lane = self.shared.lanes.get(&output).unwrap_or(&self.shared.unconfigured);
+        let lane = self
+            .shared
+            .lanes
+            .get(&output)
+            .unwrap_or(&self.shared.unconfigured);
         let room = lane.room.take(&alert).await?;
         let (reply, outcome) = oneshot::channel();
-        let message = Message::Deliver { alert, output, caller: Caller { reply, _room: room } };
-        lane.sender.send(message).await.map_err(|_| unavailable("draining"))?;
+        let message = Message::Deliver {
+            alert,
+            output,
+            caller: Caller { reply, _room: room },
+        };
+        lane.sender
+            .send(message)
+            .await
+            .map_err(|_| unavailable("draining"))?;
         match outcome.await {
             Ok(Some(outcome)) => Ok(outcome),
             Ok(None) => Err(unavailable("draining")),
@@ -202,7 +240,10 @@ impl Deliveries for DispatcherHandle {
 }
 
 fn unavailable(reason: &str) -> NeighbourError {
-    NeighbourError::Unavailable { service: SERVICE, reason: reason.to_owned() }
+    NeighbourError::Unavailable {
+        service: SERVICE,
+        reason: reason.to_owned(),
+    }
 }
 
 #[cfg(test)]

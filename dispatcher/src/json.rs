@@ -42,7 +42,11 @@ fn write(value: &Value, indent: Option<usize>, out: &mut Vec<u8>) {
         Value::BigInt(digits) => out.extend_from_slice(digits.as_bytes()),
         Value::Float(number) if number.is_nan() => out.extend_from_slice(b"\"NaN\""),
         Value::Float(number) if number.is_infinite() => {
-            out.extend_from_slice(if *number > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
+            out.extend_from_slice(if *number > 0.0 {
+                b"\"Infinity\""
+            } else {
+                b"\"-Infinity\""
+            });
         }
         Value::Float(number) => out.extend_from_slice(float_repr(*number).as_bytes()),
         Value::Str(text) => write_json_text(text, out),
@@ -100,9 +104,8 @@ mod tests {
             Just((Value::Null, serde_json::Value::Null)),
             any::<bool>().prop_map(|b| (Value::Bool(b), b.into())),
             any::<i64>().prop_map(|n| (Value::Int(n), n.into())),
-            any::<f64>()
-                .prop_filter("finite", |n| n.is_finite())
-                .prop_map(|n| (Value::Float(n), n.into())),
+            // serde_json reads other floats with an error in the last place; they have a test below
+            any::<i32>().prop_map(|n| (Value::Float(f64::from(n) / 8.0), (f64::from(n) / 8.0).into())),
             any::<String>().prop_map(|s| (Value::Str(s.clone()), s.into())),
         ];
         scalar.prop_recursive(4, 32, 6, |inner| {
@@ -126,6 +129,14 @@ mod tests {
             let read: serde_json::Value = serde_json::from_slice(&to_json(&ours)).unwrap();
             prop_assert_eq!(read, theirs);
         }
+
+        #[test]
+        fn floats_keep_all_their_digits(number in any::<f64>()) {
+            prop_assume!(number.is_finite());
+            let text = String::from_utf8(to_json(&Value::Float(number))).unwrap();
+            prop_assert_eq!(text.parse::<f64>().unwrap(), number);
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+        }
     }
 
     #[test]
@@ -144,8 +155,19 @@ mod tests {
 
     #[test]
     fn pretty_json_has_a_line_per_member() {
-        let map = Value::Map([("a".to_owned(), Value::List(vec![Value::Int(1), Value::Null]))].into_iter().collect());
-        let text = to_pretty_json(&Value::List(vec![map, Value::List(vec![]), Value::Map(Default::default())]));
-        assert_eq!(text, "[\n  {\n    \"a\": [\n      1,\n      null\n    ]\n  },\n  [],\n  {}\n]");
+        let map = Value::Map(
+            [("a".to_owned(), Value::List(vec![Value::Int(1), Value::Null]))]
+                .into_iter()
+                .collect(),
+        );
+        let text = to_pretty_json(&Value::List(vec![
+            map,
+            Value::List(vec![]),
+            Value::Map(Default::default()),
+        ]));
+        assert_eq!(
+            text,
+            "[\n  {\n    \"a\": [\n      1,\n      null\n    ]\n  },\n  [],\n  {}\n]"
+        );
     }
 }

@@ -4,94 +4,27 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use streamalert_types::{Alert, AlertId, DeliveryOutcome, OutputName};
+use streamalert_types::{Alert, DeliveryOutcome, OutputName};
 
 use crate::outputs::{SendError, SendErrorKind};
 use crate::{Backoff, DeliveryOptions, OutputStats, RateLimiter};
+
+mod circuit;
+mod event;
+mod remembered;
+
+use circuit::Circuit;
+pub use event::{Burial, DeliveryKey, Effect, Event, Waiter};
+use remembered::Remembered;
 
 /// Dead letters written in one commit; enough to make its fsync cheap, few enough to hold in memory.
 const BURIAL_BATCH_MAX: usize = 64;
 
 /// Between tries to store dead letters while the store has no room.
-const BURIAL_BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), max: Duration::from_secs(30) };
-
-/// What makes two requests the same delivery.
-pub type DeliveryKey = (AlertId, OutputName);
-
-/// One who waits for the outcome of a delivery.
-pub trait Waiter {
-    /// True when nobody listens any more; such waiters are let go when another joins.
-    fn is_gone(&self) -> bool;
-}
-
-/// What happens to a [`DeliveryMachine`].
-#[derive(Debug)]
-pub enum Event<W> {
-    /// A delivery is asked for.
-    Accepted {
-        /// The alert.
-        alert: Arc<Alert>,
-        /// Where to.
-        output: OutputName,
-        /// Who wants to know.
-        waiter: W,
-    },
-    /// An attempt ended.
-    Sent {
-        /// Which delivery's.
-        key: DeliveryKey,
-        /// How.
-        result: Result<(), SendError>,
-    },
-    /// The write of dead letters that the last [`Effect::Bury`] asked for ended.
-    Buried {
-        /// `Err` = nothing is known to be stored; it is tried again.
-        result: Result<(), String>,
-    },
-    /// Time has passed.
-    Tick,
-    /// Finish attempts under way, begin no more, let everything else go.
-    Drain,
-}
-
-/// What a [`DeliveryMachine`] wants done.
-#[derive(Debug)]
-pub enum Effect<W> {
-    /// Make an attempt, then say [`Event::Sent`].
-    Send {
-        /// Which delivery's.
-        key: DeliveryKey,
-        /// The alert.
-        alert: Arc<Alert>,
-    },
-    /// Store these dead letters in one commit, then say [`Event::Buried`].
-    Bury(Vec<Burial>),
-    /// The outcome is final and durable: tell them.
-    Answer {
-        /// All who asked for this delivery.
-        waiters: Vec<W>,
-        /// How it ended.
-        outcome: DeliveryOutcome,
-    },
-    /// Draining: tell them to ask again later.
-    Release {
-        /// All who asked for this delivery.
-        waiters: Vec<W>,
-    },
-}
-
-/// A delivery to store as a dead letter.
-#[derive(Debug, Clone)]
-pub struct Burial {
-    /// Which delivery.
-    pub key: DeliveryKey,
-    /// The alert.
-    pub alert: Arc<Alert>,
-    /// Attempts made.
-    pub attempts: u32,
-    /// Why, in one line.
-    pub reason: String,
-}
+const BURIAL_BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(500),
+    max: Duration::from_secs(30),
+};
 
 #[derive(Debug, Clone, PartialEq)]
 enum State {
@@ -114,16 +47,6 @@ struct Job<W> {
     state: State,
     waiters: Vec<W>,
     last_error: Option<String>,
-}
-
-/// Whether the output as a whole is believed to work.
-#[derive(Debug, Clone, PartialEq)]
-enum Circuit {
-    Closed { failures: u32 },
-    /// Down. From `until` on, one delivery may probe.
-    Open { until: Duration, probes: u32 },
-    /// That one is under way.
-    Probing { key: DeliveryKey, probes: u32 },
 }
 
 /// The deliveries to one output, from acceptance to outcome. Pure: time is an argument (since any fixed start,
@@ -150,6 +73,7 @@ pub struct DeliveryMachine<W> {
     burial_failures: u32,
     bury_again_at: Duration,
     draining: bool,
+    remembered: Remembered,
     totals: OutputStats,
 }
 
@@ -159,6 +83,7 @@ impl<W: Waiter> DeliveryMachine<W> {
     pub fn new(options: DeliveryOptions, seed: u64) -> Self {
         Self {
             limiter: options.rate.map(RateLimiter::new),
+            circuit: Circuit::new(options.circuit_failures),
             options,
             rng: StdRng::seed_from_u64(seed),
             jobs: BTreeMap::new(),
@@ -167,12 +92,12 @@ impl<W: Waiter> DeliveryMachine<W> {
             deadlines: BTreeSet::new(),
             in_flight: 0,
             paused_until: Duration::ZERO,
-            circuit: Circuit::Closed { failures: 0 },
             burial_queue: VecDeque::new(),
             burying: Vec::new(),
             burial_failures: 0,
             bury_again_at: Duration::ZERO,
             draining: false,
+            remembered: Remembered::default(),
             totals: OutputStats::default(),
         }
     }
@@ -181,7 +106,11 @@ impl<W: Waiter> DeliveryMachine<W> {
     pub fn apply(&mut self, now: Duration, event: Event<W>) -> Vec<Effect<W>> {
         let mut effects = Vec::new();
         match event {
-            Event::Accepted { alert, output, waiter } => {
+            Event::Accepted {
+                alert,
+                output,
+                waiter,
+            } => {
                 self.accept(now, alert, output, waiter, &mut effects);
             }
             Event::Sent { key, result } => self.sent(now, key, result, &mut effects),
@@ -229,7 +158,7 @@ impl<W: Waiter> DeliveryMachine<W> {
         stats.retrying = self.retries.len() as u64;
         stats.burying = burying as u64;
         stats.waiting = self.jobs.len().saturating_sub(elsewhere) as u64;
-        stats.down = !matches!(self.circuit, Circuit::Closed { .. });
+        stats.down = self.circuit.is_open();
         stats
     }
 
@@ -242,7 +171,9 @@ impl<W: Waiter> DeliveryMachine<W> {
         effects: &mut Vec<Effect<W>>,
     ) {
         if self.draining {
-            effects.push(Effect::Release { waiters: vec![waiter] });
+            effects.push(Effect::Release {
+                waiters: vec![waiter],
+            });
             return;
         }
         let key = (alert.id, output);
@@ -250,6 +181,14 @@ impl<W: Waiter> DeliveryMachine<W> {
             job.waiters.retain(|waiter| !waiter.is_gone());
             job.waiters.push(waiter);
             self.totals.joined += 1;
+            return;
+        }
+        if let Some(outcome) = self.remembered.get(now, &key) {
+            self.totals.joined += 1;
+            effects.push(Effect::Answer {
+                waiters: vec![waiter],
+                outcome: outcome.clone(),
+            });
             return;
         }
         let give_up_at = now.saturating_add(self.options.dead_letter_after);
@@ -281,15 +220,23 @@ impl<W: Waiter> DeliveryMachine<W> {
             Ok(()) => {
                 self.totals.delivered += 1;
                 if let Some(job) = self.settle(&key) {
-                    let outcome = DeliveryOutcome::Delivered { attempts: job.attempts };
-                    effects.push(Effect::Answer { waiters: job.waiters, outcome });
+                    let outcome = DeliveryOutcome::Delivered {
+                        attempts: job.attempts,
+                    };
+                    self.remembered.put(now, key, outcome.clone());
+                    effects.push(Effect::Answer {
+                        waiters: job.waiters,
+                        outcome,
+                    });
                 }
                 return;
             }
             Err(error) => error,
         };
         self.totals.last_error = Some(error.message.clone());
-        let Some(job) = self.jobs.get_mut(&key) else { return };
+        let Some(job) = self.jobs.get_mut(&key) else {
+            return;
+        };
         job.failures += 1;
         job.last_error = Some(error.message.clone());
         let after = match error.kind {
@@ -313,37 +260,18 @@ impl<W: Waiter> DeliveryMachine<W> {
         self.retries.insert((until, key));
     }
 
-    /// Opens and closes the circuit. `answered` = the output did its work, even if it refused this alert.
+    /// `answered` = the output did its work, even if it refused this alert.
     fn note_health(&mut self, now: Duration, key: &DeliveryKey, answered: bool) {
-        if answered {
-            if !matches!(self.circuit, Circuit::Closed { .. }) {
-                // it is back: nobody needs to sit out a wait that was chosen while it was down
-                for (_, key) in std::mem::take(&mut self.retries) {
-                    self.make_ready(key);
-                }
+        if !answered {
+            let (backoff, rng) = (self.options.backoff, &mut self.rng);
+            self.circuit
+                .failed(key, |probes| now + backoff.delay(probes, rng));
+        } else if self.circuit.answered() {
+            // it is back: nobody needs to sit out a wait that was chosen while it was down
+            for (_, key) in std::mem::take(&mut self.retries) {
+                self.make_ready(key);
             }
-            self.circuit = Circuit::Closed { failures: 0 };
-            return;
         }
-        match &mut self.circuit {
-            Circuit::Closed { failures } => {
-                *failures += 1;
-                if *failures >= self.options.circuit_failures {
-                    self.open_circuit(now, 1);
-                }
-            }
-            Circuit::Probing { key: probe, probes } if probe == key => {
-                let probes = probes.saturating_add(1);
-                self.open_circuit(now, probes);
-            }
-            // a straggler from before the circuit opened
-            Circuit::Open { .. } | Circuit::Probing { .. } => {}
-        }
-    }
-
-    fn open_circuit(&mut self, now: Duration, probes: u32) {
-        let until = now + self.options.backoff.delay(probes, &mut self.rng);
-        self.circuit = Circuit::Open { until, probes };
     }
 
     fn buried(&mut self, now: Duration, result: Result<(), String>, effects: &mut Vec<Effect<W>>) {
@@ -362,9 +290,21 @@ impl<W: Waiter> DeliveryMachine<W> {
         for key in keys {
             let Some(job) = self.settle(&key) else { continue };
             self.totals.dead += 1;
-            let State::Burying { reason } = job.state else { continue };
-            let outcome = DeliveryOutcome::DeadLettered { attempts: job.attempts, reason };
-            effects.push(Effect::Answer { waiters: job.waiters, outcome });
+            let State::Burying { reason } = job.state else {
+                continue;
+            };
+            let outcome = DeliveryOutcome::DeadLettered {
+                attempts: job.attempts,
+                reason,
+            };
+            // one that was heard is not remembered: who asks again then wants a replay
+            if job.waiters.iter().all(Waiter::is_gone) {
+                self.remembered.put(now, key, outcome.clone());
+            }
+            effects.push(Effect::Answer {
+                waiters: job.waiters,
+                outcome,
+            });
         }
     }
 
@@ -449,9 +389,15 @@ impl<W: Waiter> DeliveryMachine<W> {
             && *at <= now
         {
             let (_, key) = self.deadlines.pop_first().expect("the first was just looked at");
-            let down = !matches!(self.circuit, Circuit::Closed { .. });
-            let Some(job) = self.jobs.get_mut(&key) else { continue };
-            let error = job.last_error.as_ref().or(if down { self.totals.last_error.as_ref() } else { None });
+            let down = self.circuit.is_open();
+            let Some(job) = self.jobs.get_mut(&key) else {
+                continue;
+            };
+            let error = job.last_error.as_ref().or(if down {
+                self.totals.last_error.as_ref()
+            } else {
+                None
+            });
             let tried = match job.state {
                 State::Sending | State::Burying { .. } => false,
                 State::Ready | State::Waiting { .. } => error.is_some(),
@@ -485,13 +431,12 @@ impl<W: Waiter> DeliveryMachine<W> {
 
     /// The earliest moment an attempt may begin; `None` while a probe is under way.
     fn send_allowed_at(&self) -> Option<Duration> {
-        let mut at = self.paused_until;
-        match &self.circuit {
-            Circuit::Closed { .. } => {}
-            Circuit::Open { until, .. } => at = at.max(*until),
-            Circuit::Probing { .. } => return None,
-        }
-        Some(self.limiter.as_ref().map_or(at, |limiter| at.max(limiter.free_at())))
+        let at = self.circuit.allowed_at()?.max(self.paused_until);
+        Some(
+            self.limiter
+                .as_ref()
+                .map_or(at, |limiter| at.max(limiter.free_at())),
+        )
     }
 
     /// Whether an attempt may begin at `now`; takes its token if so.
@@ -501,15 +446,18 @@ impl<W: Waiter> DeliveryMachine<W> {
     }
 
     fn begin_attempt(&mut self, key: DeliveryKey, effects: &mut Vec<Effect<W>>) {
-        if let Circuit::Open { probes, .. } = self.circuit {
-            self.circuit = Circuit::Probing { key: key.clone(), probes };
-        }
-        let Some(job) = self.jobs.get_mut(&key) else { return };
+        self.circuit.attempt_begins(&key);
+        let Some(job) = self.jobs.get_mut(&key) else {
+            return;
+        };
         job.state = State::Sending;
         job.attempts = job.attempts.saturating_add(1);
         self.totals.attempts += 1;
         self.in_flight += 1;
-        effects.push(Effect::Send { alert: Arc::clone(&job.alert), key });
+        effects.push(Effect::Send {
+            alert: Arc::clone(&job.alert),
+            key,
+        });
     }
 
     fn begin_burial(&mut self, effects: &mut Vec<Effect<W>>) {
@@ -517,7 +465,9 @@ impl<W: Waiter> DeliveryMachine<W> {
         let mut burials = Vec::with_capacity(batch);
         for key in self.burial_queue.drain(..batch) {
             let Some(job) = self.jobs.get(&key) else { continue };
-            let State::Burying { reason } = &job.state else { continue };
+            let State::Burying { reason } = &job.state else {
+                continue;
+            };
             burials.push(Burial {
                 key: key.clone(),
                 alert: Arc::clone(&job.alert),

@@ -35,7 +35,10 @@ impl Default for DeliveryOptions {
             concurrency: 16,
             rate: None,
             timeout: Duration::from_secs(10),
-            backoff: Backoff { first: Duration::from_secs(1), max: Duration::from_secs(60) },
+            backoff: Backoff {
+                first: Duration::from_secs(1),
+                max: Duration::from_secs(60),
+            },
             retry_after_max: Duration::from_secs(3600),
             dead_letter_after: Duration::from_secs(24 * 3600),
             circuit_failures: 5,
@@ -98,16 +101,35 @@ impl DeliveryOverrides {
             }
         }
         set_duration("timeout_secs", self.timeout_secs, 1.0, &mut options.timeout)?;
-        set_duration("backoff_first_secs", self.backoff_first_secs, 1.0, &mut options.backoff.first)?;
-        set_duration("backoff_max_secs", self.backoff_max_secs, 1.0, &mut options.backoff.max)?;
+        set_duration(
+            "backoff_first_secs",
+            self.backoff_first_secs,
+            1.0,
+            &mut options.backoff.first,
+        )?;
+        set_duration(
+            "backoff_max_secs",
+            self.backoff_max_secs,
+            1.0,
+            &mut options.backoff.max,
+        )?;
         let hours = self.dead_letter_after_hours;
-        set_duration("dead_letter_after_hours", hours, 3600.0, &mut options.dead_letter_after)?;
+        set_duration(
+            "dead_letter_after_hours",
+            hours,
+            3600.0,
+            &mut options.dead_letter_after,
+        )?;
         Ok(options)
     }
 }
 
 fn at_least_one(key: &str, value: usize) -> Result<usize, String> {
-    if value == 0 { Err(format!("{key} must be at least 1")) } else { Ok(value) }
+    if value == 0 {
+        Err(format!("{key} must be at least 1"))
+    } else {
+        Ok(value)
+    }
 }
 
 fn set_duration(key: &str, value: Option<f64>, unit_secs: f64, into: &mut Duration) -> Result<(), String> {
@@ -133,7 +155,13 @@ mod tests {
         assert_eq!(applied("{}").unwrap(), DeliveryOptions::default());
         let options = applied(r#"{"concurrency": 3, "rate_per_sec": 0.5, "timeout_secs": 1.5}"#).unwrap();
         assert_eq!(options.concurrency, 3);
-        assert_eq!(options.rate, Some(Rate { per_sec: 0.5, burst: 1 }));
+        assert_eq!(
+            options.rate,
+            Some(Rate {
+                per_sec: 0.5,
+                burst: 1
+            })
+        );
         assert_eq!(options.timeout, Duration::from_millis(1500));
         assert_eq!(options.backoff, DeliveryOptions::default().backoff);
     }

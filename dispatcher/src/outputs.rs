@@ -56,19 +56,30 @@ impl SendError {
     #[must_use]
     pub fn retry(message: impl Into<String>) -> Self {
         let kind = SendErrorKind::Retry { after: None };
-        Self { kind, may_have_happened: false, message: message.into() }
+        Self {
+            kind,
+            may_have_happened: false,
+            message: message.into(),
+        }
     }
 
     /// Try again later; the answer was lost, it may have happened.
     #[must_use]
     pub fn unsure(message: impl Into<String>) -> Self {
-        Self { may_have_happened: true, ..Self::retry(message) }
+        Self {
+            may_have_happened: true,
+            ..Self::retry(message)
+        }
     }
 
     /// Do not try again.
     #[must_use]
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { kind: SendErrorKind::Permanent, may_have_happened: false, message: message.into() }
+        Self {
+            kind: SendErrorKind::Permanent,
+            may_have_happened: false,
+            message: message.into(),
+        }
     }
 
     /// Whether the same attempt may succeed later.

@@ -54,10 +54,22 @@ impl Publication {
     ) -> Self {
         if !names_publisher(&alert, &output) {
             let body = crate::json::output_dict(&alert);
-            return Self { alert, output, body, fallback: None };
+            return Self {
+                alert,
+                output,
+                body,
+                fallback: None,
+            };
         }
         let failure = match tokio::time::timeout(timeout, publisher.publish(&alert, &output)).await {
-            Ok(Ok(body)) => return Self { alert, output, body, fallback: None },
+            Ok(Ok(body)) => {
+                return Self {
+                    alert,
+                    output,
+                    body,
+                    fallback: None,
+                };
+            }
             Ok(Err(failure)) => failure,
             Err(_) => format!("publisher took longer than {} s", timeout.as_secs_f64()),
         };
@@ -69,13 +81,20 @@ impl Publication {
         if let Value::Map(fields) = &mut body {
             fields.insert(FALLBACK_FIELD.to_owned(), Value::Str(failure.clone()));
         }
-        Self { alert, output, body, fallback: Some(failure) }
+        Self {
+            alert,
+            output,
+            body,
+            fallback: Some(failure),
+        }
     }
 }
 
 /// Whether any publisher but the default is asked for. If not, Python need not be asked.
 fn names_publisher(alert: &Alert, output: &OutputName) -> bool {
-    publisher_names(alert, output).iter().any(|name| !name.is_empty() && name != DEFAULT_PUBLISHER)
+    publisher_names(alert, output)
+        .iter()
+        .any(|name| !name.is_empty() && name != DEFAULT_PUBLISHER)
 }
 
 #[cfg(test)]
@@ -108,7 +127,13 @@ mod tests {
     }
 
     async fn compose(alert: Arc<Alert>, publisher: &dyn Publisher) -> Publication {
-        Publication::compose(alert, "slack:a".parse().unwrap(), publisher, Duration::from_secs(5)).await
+        Publication::compose(
+            alert,
+            "slack:a".parse().unwrap(),
+            publisher,
+            Duration::from_secs(5),
+        )
+        .await
     }
 
     #[tokio::test]
@@ -127,7 +152,12 @@ mod tests {
             let publication = compose(with_publishers(publishers), &Failing).await;
             assert!(publication.fallback.is_none());
         }
-        for publishers in [name(), Value::List(vec![name()]), map("slack", name()), map("slack:a", name())] {
+        for publishers in [
+            name(),
+            Value::List(vec![name()]),
+            map("slack", name()),
+            map("slack:a", name()),
+        ] {
             let publication = compose(with_publishers(publishers), &Failing).await;
             assert!(publication.fallback.is_some());
         }
@@ -135,10 +165,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_publisher_falls_back_to_the_default_and_says_so() {
-        for (publisher, says) in [(&Failing as &dyn Publisher, "KeyError"), (&Hanging, "longer than 5 s")] {
+        for (publisher, says) in [
+            (&Failing as &dyn Publisher, "KeyError"),
+            (&Hanging, "longer than 5 s"),
+        ] {
             let publication = compose(with_publishers(Value::Str("mine".to_owned())), publisher).await;
             assert!(publication.fallback.as_deref().unwrap().contains(says));
-            let Value::Map(fields) = &publication.body else { panic!("not a dictionary") };
+            let Value::Map(fields) = &publication.body else {
+                panic!("not a dictionary")
+            };
             assert!(matches!(&fields[FALLBACK_FIELD], Value::Str(text) if text.contains(says)));
             assert!(fields.contains_key("record"));
         }

@@ -23,7 +23,11 @@ impl RateLimiter {
     /// A full bucket.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
-        let per_sec = if rate.per_sec.is_finite() { rate.per_sec.clamp(1e-6, 1e9) } else { 1e9 };
+        let per_sec = if rate.per_sec.is_finite() {
+            rate.per_sec.clamp(1e-6, 1e9)
+        } else {
+            1e9
+        };
         let interval = Duration::from_secs_f64(1.0 / per_sec);
         Self {
             interval,
@@ -54,7 +58,10 @@ mod tests {
 
     #[test]
     fn a_burst_goes_at_once_and_then_the_rate_holds() {
-        let mut limiter = RateLimiter::new(Rate { per_sec: 2.0, burst: 3 });
+        let mut limiter = RateLimiter::new(Rate {
+            per_sec: 2.0,
+            burst: 3,
+        });
         let at = Duration::from_secs(100);
         assert_eq!((0..10).filter(|_| limiter.take(at)).count(), 3);
         assert_eq!(limiter.free_at(), at + Duration::from_millis(500));
@@ -65,9 +72,20 @@ mod tests {
 
     #[test]
     fn a_quiet_time_fills_the_bucket_to_the_burst_and_no_further() {
-        let mut limiter = RateLimiter::new(Rate { per_sec: 10.0, burst: 5 });
-        assert_eq!((0..10).filter(|_| limiter.take(Duration::from_secs(1))).count(), 5);
-        assert_eq!((0..10).filter(|_| limiter.take(Duration::from_secs(3600))).count(), 5);
+        let mut limiter = RateLimiter::new(Rate {
+            per_sec: 10.0,
+            burst: 5,
+        });
+        assert_eq!(
+            (0..10).filter(|_| limiter.take(Duration::from_secs(1))).count(),
+            5
+        );
+        assert_eq!(
+            (0..10)
+                .filter(|_| limiter.take(Duration::from_secs(3600)))
+                .count(),
+            5
+        );
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::outputs::slack::SlackConfig;
 use crate::outputs::webhook::WebhookConfig;
 use crate::outputs::{Output, SendError, http};
 use crate::{
-    DeliveryOptions, DeliveryOverrides, EnvLookup, FileOutput, FirehoseLocalOutput, Publication, Secret, SecretSetting,
-    SlackOutput, WebhookOutput,
+    DeliveryOptions, DeliveryOverrides, EnvLookup, FileOutput, FirehoseLocalOutput, Publication, Secret,
+    SecretSetting, SlackOutput, WebhookOutput,
 };
 
 /// Services that can be delivered to.
@@ -71,13 +71,17 @@ pub struct LoadContext {
 
 impl LoadContext {
     pub(crate) fn secret(&self, key: &str, setting: &SecretSetting) -> Result<Secret, String> {
-        setting.resolve(&*self.env, &self.base_dir).map_err(|error| format!("{key}: {error}"))
+        setting
+            .resolve(&*self.env, &self.base_dir)
+            .map_err(|error| format!("{key}: {error}"))
     }
 }
 
 impl fmt::Debug for LoadContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoadContext").field("base_dir", &self.base_dir).finish_non_exhaustive()
+        f.debug_struct("LoadContext")
+            .field("base_dir", &self.base_dir)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,7 +112,11 @@ pub struct RegistryError {
 
 impl RegistryError {
     fn lines(&self) -> String {
-        self.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        self.problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -155,7 +163,10 @@ impl OutputRegistry {
 
         let mut registry = Self::default();
         let mut problems = Vec::new();
-        let mut maker = Maker { context, client: None };
+        let mut maker = Maker {
+            context,
+            client: None,
+        };
         for spec in by_name.into_values() {
             let problem = |message| OutputProblem {
                 name: spec.name.clone(),
@@ -169,12 +180,20 @@ impl OutputRegistry {
                 Ok(Made::Unavailable(reason)) => {
                     let message = format!("{reason}; alerts to it go to the dead-letter store");
                     registry.warnings.push(problem(message));
-                    registry.insert(spec.name.clone(), Arc::new(Unavailable { reason }), unavailable_options());
+                    registry.insert(
+                        spec.name.clone(),
+                        Arc::new(Unavailable { reason }),
+                        unavailable_options(),
+                    );
                 }
                 Err(message) => problems.push(problem(message)),
             }
         }
-        if problems.is_empty() { Ok(registry) } else { Err(RegistryError { problems }) }
+        if problems.is_empty() {
+            Ok(registry)
+        } else {
+            Err(RegistryError { problems })
+        }
     }
 
     /// Adds or replaces one.
@@ -200,7 +219,10 @@ impl OutputRegistry {
 
 /// How to deliver to something that never takes anything: straight to the dead letters.
 pub(crate) fn unavailable_options() -> DeliveryOptions {
-    DeliveryOptions { concurrency: 64, ..DeliveryOptions::default() }
+    DeliveryOptions {
+        concurrency: 64,
+        ..DeliveryOptions::default()
+    }
 }
 
 /// An output that cannot be delivered to; every alert becomes a dead letter with the reason.
@@ -233,7 +255,10 @@ impl Maker<'_> {
             return Ok(Made::Unavailable(format!("{service} is not yet available")));
         }
         if !SERVICES.contains(&service) {
-            return Err(format!("unknown service {service:?}, expected one of {}", SERVICES.join(", ")));
+            return Err(format!(
+                "unknown service {service:?}, expected one of {}",
+                SERVICES.join(", ")
+            ));
         }
         check_descriptor(spec.name.descriptor())?;
         let (settings, overrides) = split(&spec.settings)?;
@@ -246,11 +271,17 @@ impl Maker<'_> {
                 (Arc::new(output), FirehoseLocalOutput::delivery_options())
             }
             _ if settings.is_empty() => {
-                return Ok(Made::Unavailable(format!("no settings for {} (url, path …) are given", spec.name)));
+                return Ok(Made::Unavailable(format!(
+                    "no settings for {} (url, path …) are given",
+                    spec.name
+                )));
             }
             "file" => {
                 let config: FileConfig = read(settings)?;
-                (Arc::new(FileOutput::configured(&config, &context.base_dir)), FileOutput::delivery_options())
+                (
+                    Arc::new(FileOutput::configured(&config, &context.base_dir)),
+                    FileOutput::delivery_options(),
+                )
             }
             "slack" => {
                 let config: SlackConfig = read(settings)?;
@@ -263,7 +294,9 @@ impl Maker<'_> {
                 (Arc::new(output), WebhookOutput::delivery_options())
             }
         };
-        let options = overrides.apply(options).map_err(|error| format!("delivery: {error}"))?;
+        let options = overrides
+            .apply(options)
+            .map_err(|error| format!("delivery: {error}"))?;
         Ok(Made::Output(Registered { output, options }))
     }
 
@@ -316,11 +349,15 @@ fn read<C: DeserializeOwned>(settings: Table) -> Result<C, String> {
 fn check_descriptor(descriptor: &str) -> Result<(), String> {
     let fits = !descriptor.is_empty()
         && !descriptor.starts_with('.')
-        && descriptor.chars().all(|c| c.is_alphanumeric() || "-_.@+# ".contains(c));
+        && descriptor
+            .chars()
+            .all(|c| c.is_alphanumeric() || "-_.@+# ".contains(c));
     if fits {
         Ok(())
     } else {
-        Err(format!("descriptor {descriptor:?} may have letters, digits and -_.@+# only"))
+        Err(format!(
+            "descriptor {descriptor:?} may have letters, digits and -_.@+# only"
+        ))
     }
 }
 

@@ -54,11 +54,7 @@ impl SecretSetting {
     ///
     /// # Errors
     /// One line that names the variable or file, never the value.
-    pub fn resolve(
-        &self,
-        env: &EnvLookup,
-        base: &Path,
-    ) -> Result<Secret, String> {
+    pub fn resolve(&self, env: &EnvLookup, base: &Path) -> Result<Secret, String> {
         let text = match self {
             Self::Text(secret) => secret.0.clone(),
             Self::Env { env: name } => {
@@ -69,7 +65,11 @@ impl SecretSetting {
                 .trim_end_matches(['\r', '\n'])
                 .to_owned(),
         };
-        if text.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(Secret(text)) }
+        if text.is_empty() {
+            Err("the secret is empty".to_owned())
+        } else {
+            Ok(Secret(text))
+        }
     }
 }
 
@@ -94,7 +94,11 @@ impl Redactor {
                 && let Some(slash) = rest.find('/')
             {
                 needles.push(Secret(rest[slash..].to_owned()));
-                needles.extend(rest[slash..].split(['/', '?', '&', '=']).map(|part| Secret(part.to_owned())));
+                needles.extend(
+                    rest[slash..]
+                        .split(['/', '?', '&', '='])
+                        .map(|part| Secret(part.to_owned())),
+                );
             }
             // `Authorization: Bearer abc`: the token alone is as secret as the header
             needles.extend(text.split_ascii_whitespace().map(|part| Secret(part.to_owned())));
@@ -116,8 +120,11 @@ impl Redactor {
                 text = text.replace(&needle.0, "[redacted]");
             }
         }
-        let text: String =
-            text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+        let text: String = text
+            .trim()
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect::<String>();
         let chars = text.chars().count();
         if chars <= chars_max {
             return text;
@@ -149,7 +156,10 @@ mod tests {
         std::fs::write(dir.path().join("token"), "from-file\n").unwrap();
         let env = |name: &str| (name == "TOKEN").then(|| "from-env".to_owned());
         let resolve = |json: &str| {
-            serde_json::from_str::<SecretSetting>(json).unwrap().resolve(&env, dir.path()).map(|s| s.0)
+            serde_json::from_str::<SecretSetting>(json)
+                .unwrap()
+                .resolve(&env, dir.path())
+                .map(|s| s.0)
         };
         assert_eq!(resolve(r#""plain""#).unwrap(), "plain");
         assert_eq!(resolve(r#"{"env": "TOKEN"}"#).unwrap(), "from-env");
@@ -168,7 +178,10 @@ mod tests {
             "no /services/T0000/B0000/plantedsecret\nat plantedsecret\u{0} with othersecret of https://hooks.example.com/services/T0000/B0000/plantedsecret",
             1000,
         );
-        assert!(!cleaned.contains("plantedsecret") && !cleaned.contains("othersecret"), "{cleaned}");
+        assert!(
+            !cleaned.contains("plantedsecret") && !cleaned.contains("othersecret"),
+            "{cleaned}"
+        );
         assert!(!cleaned.contains(['\n', '\0']));
         assert_eq!(redactor.clean("abcdef", 3), "abc… (3 more characters)");
     }

@@ -33,9 +33,14 @@ pub(crate) fn client(ca_pem: Option<&[u8]>) -> Result<reqwest::Client, String> {
         .user_agent(concat!("streamalert/", env!("CARGO_PKG_VERSION")));
     if let Some(pem) = ca_pem {
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| error.to_string())?;
+        if certificates.is_empty() {
+            return Err("no certificate in the pem file".to_owned());
+        }
         builder = builder.tls_certs_only(certificates);
     }
-    builder.build().map_err(|error| format!("http client cannot be set up: {}", chain(&error)))
+    builder
+        .build()
+        .map_err(|error| format!("http client cannot be set up: {}", chain(&error)))
 }
 
 /// Whether `url` can be posted to.
@@ -56,7 +61,6 @@ pub(crate) struct Poster {
     pub(crate) redactor: Redactor,
     pub(crate) clock: Arc<dyn Clock>,
 }
-
 
 /// What a server said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +83,12 @@ impl Poster {
         deadline: Instant,
     ) -> Result<Answer, SendError> {
         let timeout = deadline.saturating_duration_since(Instant::now());
-        let request = self.client.post(url.expose()).headers(headers).timeout(timeout).body(body);
+        let request = self
+            .client
+            .post(url.expose())
+            .headers(headers)
+            .timeout(timeout)
+            .body(body);
         let mut response = request.send().await.map_err(|error| self.failure(error))?;
         let status = response.status().as_u16();
         let retry_after = response
@@ -95,8 +104,14 @@ impl Poster {
             read.extend_from_slice(&chunk);
         }
         read.truncate(ANSWER_BYTES_MAX);
-        let body = self.redactor.clean(&String::from_utf8_lossy(&read), ANSWER_CHARS_MAX);
-        Ok(Answer { status, retry_after, body })
+        let body = self
+            .redactor
+            .clean(&String::from_utf8_lossy(&read), ANSWER_CHARS_MAX);
+        Ok(Answer {
+            status,
+            retry_after,
+            body,
+        })
     }
 
     fn failure(&self, error: reqwest::Error) -> SendError {
@@ -104,7 +119,11 @@ impl Poster {
         let kind = if error.is_timeout() { "timed out" } else { "failed" };
         let text = format!("request {kind}: {}", chain(&error.without_url()));
         let message = self.redactor.clean(&text, ANSWER_CHARS_MAX);
-        if happened { SendError::unsure(message) } else { SendError::retry(message) }
+        if happened {
+            SendError::unsure(message)
+        } else {
+            SendError::retry(message)
+        }
     }
 }
 
@@ -121,7 +140,9 @@ pub(crate) fn judge(answer: &Answer) -> Result<(), SendError> {
     match answer.status {
         200..=299 => Ok(()),
         408 | 425 | 429 | 500..=599 => Err(SendError {
-            kind: super::SendErrorKind::Retry { after: answer.retry_after },
+            kind: super::SendErrorKind::Retry {
+                after: answer.retry_after,
+            },
             // a gateway may have lost the answer of a server that did its work
             may_have_happened: answer.status >= 500 || answer.status == 408,
             message,
@@ -136,7 +157,9 @@ pub(crate) fn parse_retry_after(value: &str, now: Timestamp) -> Option<Duration>
     if let Ok(secs) = value.parse::<u64>() {
         return Some(Duration::from_secs(secs));
     }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    let at = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(value)
+        .ok()?;
     Some(Timestamp::from_micros(at.as_microsecond()).since(now))
 }
 
@@ -157,7 +180,11 @@ mod tests {
     use crate::SendErrorKind;
 
     fn answer(status: u16) -> Answer {
-        Answer { status, retry_after: Some(Duration::from_secs(7)), body: "why".to_owned() }
+        Answer {
+            status,
+            retry_after: Some(Duration::from_secs(7)),
+            body: "why".to_owned(),
+        }
     }
 
     #[test]
@@ -167,7 +194,12 @@ mod tests {
         }
         for status in [408, 425, 429, 500, 502, 503, 504, 599] {
             let error = judge(&answer(status)).unwrap_err();
-            assert_eq!(error.kind, SendErrorKind::Retry { after: Some(Duration::from_secs(7)) });
+            assert_eq!(
+                error.kind,
+                SendErrorKind::Retry {
+                    after: Some(Duration::from_secs(7))
+                }
+            );
         }
         for status in [100, 301, 302, 307, 400, 401, 403, 404, 405, 410, 413, 422] {
             let error = judge(&answer(status)).unwrap_err();

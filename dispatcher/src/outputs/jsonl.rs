@@ -73,7 +73,10 @@ impl Appender {
             sender
         });
         let gone = || SendError::unsure("the file writer has stopped");
-        queue.send(Append { path, line, done }).await.map_err(|_| gone())?;
+        queue
+            .send(Append { path, line, done })
+            .await
+            .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
@@ -160,7 +163,11 @@ impl Files {
 
     fn file(&mut self, path: &Path) -> io::Result<&mut OpenFile> {
         let now_there = std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-        if self.open.get(path).is_some_and(|open| now_there != Some(open.identity)) {
+        if self
+            .open
+            .get(path)
+            .is_some_and(|open| now_there != Some(open.identity))
+        {
             // moved away by log rotation, or deleted
             self.open.remove(path);
         }
@@ -180,7 +187,11 @@ impl OpenFile {
         if let Some(parent) = path.parent() {
             create_dirs(parent)?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(path)?;
         if created && let Some(parent) = path.parent() {
             sync_dir(parent)?;
         }
@@ -192,7 +203,11 @@ impl OpenFile {
             file.read_exact(&mut last)?;
             torn = last != *b"\n";
         }
-        Ok(Self { file, torn, identity: (meta.dev(), meta.ino()) })
+        Ok(Self {
+            file,
+            torn,
+            identity: (meta.dev(), meta.ino()),
+        })
     }
 
     /// One write per line, so that lines of several writers do not mix.
@@ -227,7 +242,11 @@ fn create_dirs(dir: &Path) -> io::Result<()> {
 }
 
 fn sync_dir(dir: &Path) -> io::Result<()> {
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let dir = if dir.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        dir
+    };
     File::open(dir)?.sync_all()
 }
 
@@ -255,7 +274,12 @@ mod tests {
     async fn parents_are_made_and_a_torn_last_line_gets_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/c.jsonl");
-        let append = async |line: &[u8]| Appender::default().append(path.clone(), line.to_vec()).await.unwrap();
+        let append = async |line: &[u8]| {
+            Appender::default()
+                .append(path.clone(), line.to_vec())
+                .await
+                .unwrap()
+        };
         append(b"{\"one\":1}\n").await;
         assert_eq!(read(&path), "{\"one\":1}\n");
         std::fs::write(&path, "{\"one\":1}\n{\"tor").unwrap();
@@ -282,15 +306,24 @@ mod tests {
         let appender = std::sync::Arc::new(Appender::default());
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..500 {
-            let (appender, path) = (std::sync::Arc::clone(&appender), dir.path().join(format!("{}", number % 20)));
+            let (appender, path) = (
+                std::sync::Arc::clone(&appender),
+                dir.path().join(format!("{}", number % 20)),
+            );
             let line = format!("{}\n", "x".repeat(number + 1)).into_bytes();
             tasks.spawn(async move { appender.append(path, line).await });
         }
         while let Some(done) = tasks.join_next().await {
             done.unwrap().unwrap();
         }
-        let mut lengths: Vec<usize> =
-            (0..20).flat_map(|n| read(&dir.path().join(n.to_string())).lines().map(str::len).collect::<Vec<_>>()).collect();
+        let mut lengths: Vec<usize> = (0..20)
+            .flat_map(|n| {
+                read(&dir.path().join(n.to_string()))
+                    .lines()
+                    .map(str::len)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
         lengths.sort_unstable();
         assert_eq!(lengths, (1..=500).collect::<Vec<_>>());
     }
@@ -300,9 +333,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "").unwrap();
         let appender = Appender::default();
-        let error = appender.append(dir.path().join("file/below"), b"1\n".to_vec()).await.unwrap_err();
+        let error = appender
+            .append(dir.path().join("file/below"), b"1\n".to_vec())
+            .await
+            .unwrap_err();
         assert!(error.is_retryable() && !error.may_have_happened() && error.message.contains("below"));
-        let full = appender.append("/dev/full".into(), b"1\n".to_vec()).await.unwrap_err();
+        let full = appender
+            .append("/dev/full".into(), b"1\n".to_vec())
+            .await
+            .unwrap_err();
         assert!(full.is_retryable(), "{full}");
     }
 }

@@ -34,11 +34,18 @@ impl FirehoseLocalOutput {
     /// The history of `stream` (for `aws-firehose:alerts`: `alerts`) below `directory`.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>, stream: impl Into<String>) -> Self {
-        Self { directory: directory.into(), stream: stream.into(), appender: Appender::default() }
+        Self {
+            directory: directory.into(),
+            stream: stream.into(),
+            appender: Appender::default(),
+        }
     }
 
     pub(crate) fn configured(config: &FirehoseConfig, base: &Path, history: &Path, stream: &str) -> Self {
-        let directory = config.directory.as_ref().map_or_else(|| history.to_owned(), |dir| base.join(dir));
+        let directory = config
+            .directory
+            .as_ref()
+            .map_or_else(|| history.to_owned(), |dir| base.join(dir));
         Self::new(directory, stream)
     }
 
@@ -52,7 +59,9 @@ impl FirehoseLocalOutput {
 #[async_trait]
 impl Output for FirehoseLocalOutput {
     async fn send(&self, publication: &Publication, key: &str, _deadline: Instant) -> Result<(), SendError> {
-        let path = self.directory.join(request::object_key(&self.stream, publication.alert.created));
+        let path = self
+            .directory
+            .join(request::object_key(&self.stream, publication.alert.created));
         self.appender.append(path, request::line(publication, key)).await
     }
 }

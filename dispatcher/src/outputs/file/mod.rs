@@ -33,7 +33,10 @@ impl FileOutput {
     /// An output that appends to the file at `path`; nothing is touched before the first delivery.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), appender: Appender::default() }
+        Self {
+            path: path.into(),
+            appender: Appender::default(),
+        }
     }
 
     pub(crate) fn configured(config: &FileConfig, base: &Path) -> Self {
@@ -50,6 +53,8 @@ impl FileOutput {
 #[async_trait]
 impl Output for FileOutput {
     async fn send(&self, publication: &Publication, key: &str, _deadline: Instant) -> Result<(), SendError> {
-        self.appender.append(self.path.clone(), request::line(publication, key)).await
+        self.appender
+            .append(self.path.clone(), request::line(publication, key))
+            .await
     }
 }

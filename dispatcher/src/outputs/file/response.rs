@@ -8,7 +8,10 @@ pub(super) fn delivery_options() -> DeliveryOptions {
     DeliveryOptions {
         concurrency: 512,
         timeout: Duration::from_secs(30),
-        backoff: Backoff { first: Duration::from_millis(200), max: Duration::from_secs(5) },
+        backoff: Backoff {
+            first: Duration::from_millis(200),
+            max: Duration::from_secs(5),
+        },
         ..DeliveryOptions::default()
     }
 }

@@ -20,21 +20,62 @@ const FACT_DEPTH_MAX: usize = 3;
 
 /// Names under which logs tell who did what where, most telling first. Compared without case and separators.
 const TELLING: [&str; 30] = [
-    "eventname", "action", "event", "eventtype", "username", "user", "actor", "arn", "email", "principalid",
-    "sourceipaddress", "srcip", "srcaddr", "sourceip", "ipaddress", "dstip", "dstaddr", "dstport", "hostname",
-    "hostidentifier", "host", "computername", "awsregion", "recipientaccountid", "account", "process",
-    "commandline", "errorcode", "result", "severity",
+    "eventname",
+    "action",
+    "event",
+    "eventtype",
+    "username",
+    "user",
+    "actor",
+    "arn",
+    "email",
+    "principalid",
+    "sourceipaddress",
+    "srcip",
+    "srcaddr",
+    "sourceip",
+    "ipaddress",
+    "dstip",
+    "dstaddr",
+    "dstport",
+    "hostname",
+    "hostidentifier",
+    "host",
+    "computername",
+    "awsregion",
+    "recipientaccountid",
+    "account",
+    "process",
+    "commandline",
+    "errorcode",
+    "result",
+    "severity",
 ];
 
 /// Fields of a publication that have a place of their own, or say nothing to a reader.
 const PLACED: [&str; 14] = [
-    "cluster", "context", "created", "id", "log_source", "log_type", "outputs", "publishers", "record",
-    "rule_description", "rule_name", "source_entity", "source_service", "staged",
+    "cluster",
+    "context",
+    "created",
+    "id",
+    "log_source",
+    "log_type",
+    "outputs",
+    "publishers",
+    "record",
+    "rule_description",
+    "rule_name",
+    "source_entity",
+    "source_service",
+    "staged",
 ];
 
 /// The one-line form for notifications.
 pub(super) fn summary(fields: &Map, alert: &Alert) -> String {
-    let (name, _) = escaped(&title(text_of(fields, "rule_name", &alert.rule_name)), HEADER_CHARS_MAX);
+    let (name, _) = escaped(
+        &title(text_of(fields, "rule_name", &alert.rule_name)),
+        HEADER_CHARS_MAX,
+    );
     let description = text_of(fields, "rule_description", &alert.rule_description);
     match escaped_within(first_line(description), SECTION_CHARS_MAX).as_str() {
         "" => format!("*{name}*"),
@@ -72,7 +113,10 @@ pub(super) fn blocks(fields: &Map, alert: &Alert, custom_text: Option<&str>, key
         push_facts(&mut blocks, scalars(context, 1));
     }
     if let Some(Value::Str(error)) = fields.get("streamalert_publisher_error") {
-        blocks.push(section(format!(":warning: publisher failed: {}", escaped_within(error, 500))));
+        blocks.push(section(format!(
+            ":warning: publisher failed: {}",
+            escaped_within(error, 500)
+        )));
     }
     blocks.push(record_block(&record));
     blocks.push(footer(fields, alert, key));
@@ -134,8 +178,15 @@ fn telling_facts(record: &Map) -> Vec<(String, String)> {
 
 fn rank(path: &str) -> usize {
     let last = path.rsplit('.').next().unwrap_or(path);
-    let plain: String = last.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    TELLING.iter().position(|name| *name == plain).unwrap_or(TELLING.len())
+    let plain: String = last
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    TELLING
+        .iter()
+        .position(|name| *name == plain)
+        .unwrap_or(TELLING.len())
 }
 
 /// The values that are no containers and not empty, with their dotted paths, in order.
@@ -210,8 +261,11 @@ fn footer(fields: &Map, alert: &Alert, key: &str) -> Value {
         alert.created.to_string(),
         format!("alert {}", alert.id),
     ];
-    let line: Vec<String> =
-        parts.iter().filter(|part| !part.is_empty()).map(|part| escaped_within(part, 250)).collect();
+    let line: Vec<String> = parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| escaped_within(part, 250))
+        .collect();
     let block_id: String = key.chars().take(BLOCK_ID_CHARS_MAX).collect();
     map([
         ("type", text("context")),
@@ -225,11 +279,21 @@ fn text_of<'a>(fields: &'a Map, name: &str, otherwise: &'a str) -> &'a str {
 }
 
 fn header(title: &str) -> Value {
-    let clean: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = title
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let title = Value::Str(within(&clean, HEADER_CHARS_MAX));
     map([
         ("type", text("header")),
-        ("text", map([("type", text("plain_text")), ("text", title), ("emoji", Value::Bool(false))])),
+        (
+            "text",
+            map([
+                ("type", text("plain_text")),
+                ("text", title),
+                ("emoji", Value::Bool(false)),
+            ]),
+        ),
     ])
 }
 
@@ -246,5 +310,10 @@ fn text(text: &str) -> Value {
 }
 
 fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Map(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Value::Map(
+        entries
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
 }

@@ -13,9 +13,9 @@ mod config;
 mod layout;
 mod request;
 mod response;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::sync::Arc;
 
@@ -44,7 +44,14 @@ impl SlackOutput {
         let url = context.secret("url", &config.url)?;
         http::check_url(&url)?;
         let redactor = Redactor::new([&url]);
-        Ok(Self { url, poster: Poster { client, redactor, clock: Arc::clone(&context.clock) } })
+        Ok(Self {
+            url,
+            poster: Poster {
+                client,
+                redactor,
+                clock: Arc::clone(&context.clock),
+            },
+        })
     }
 
     /// The pace that Slack asks for.
@@ -58,8 +65,10 @@ impl SlackOutput {
 impl Output for SlackOutput {
     async fn send(&self, publication: &Publication, key: &str, deadline: Instant) -> Result<(), SendError> {
         let body = to_json(&request::message(publication, key));
-        let headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))]);
+        let headers = HeaderMap::from_iter([(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        )]);
         response::judge(&self.poster.post(&self.url, headers, body, deadline).await?)
     }
 }

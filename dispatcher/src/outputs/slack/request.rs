@@ -27,7 +27,9 @@ pub(super) fn message(publication: &Publication, key: &str) -> Value {
         }
     };
     let magic = |name: &str| fields.get(&format!("{MAGIC}{name}"));
-    let custom_text = magic("text").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let custom_text = magic("text")
+        .and_then(Value::as_str)
+        .filter(|text| !text.trim().is_empty());
 
     let mut message = Map::new();
     let text = custom_text.map_or_else(|| layout::summary(fields, &publication.alert), str::to_owned);
@@ -36,13 +38,18 @@ pub(super) fn message(publication: &Publication, key: &str) -> Value {
     if let Some(attachments) = magic("attachments").filter(|value| !value.is_null()) {
         message.insert("attachments".to_owned(), attachments_of(attachments));
     } else if let Some(Value::List(blocks)) = magic("blocks") {
-        message.insert("blocks".to_owned(), Value::List(layout::at_most_50(blocks.clone())));
+        message.insert(
+            "blocks".to_owned(),
+            Value::List(layout::at_most_50(blocks.clone())),
+        );
     } else {
         let blocks = layout::blocks(fields, &publication.alert, custom_text, key);
         message.insert("blocks".to_owned(), Value::List(blocks));
     }
     for (name, value) in fields {
-        let Some(name) = name.strip_prefix(MAGIC) else { continue };
+        let Some(name) = name.strip_prefix(MAGIC) else {
+            continue;
+        };
         // names with an underscore are notes that publishers leave for each other
         if !(message.contains_key(name) || name.starts_with('_') || name == "blocks") {
             message.insert(name.to_owned(), value.clone());
@@ -58,8 +65,11 @@ fn attachments_of(value: &Value) -> Value {
         single => vec![single.clone()],
     };
     let count = list.len();
-    let mut attachments: Vec<Value> =
-        list.into_iter().take(ATTACHMENTS_MAX).map(attachment_of).collect();
+    let mut attachments: Vec<Value> = list
+        .into_iter()
+        .take(ATTACHMENTS_MAX)
+        .map(attachment_of)
+        .collect();
     if count > ATTACHMENTS_MAX {
         let note = format!("{} more attachments left out", count - (ATTACHMENTS_MAX - 1));
         attachments[ATTACHMENTS_MAX - 1] = text_attachment(note);
@@ -83,6 +93,9 @@ fn attachment_of(value: Value) -> Value {
 fn text_attachment(text: String) -> Value {
     Value::Map(Map::from_iter([
         ("fallback".to_owned(), Value::Str(within(&text, 100))),
-        ("text".to_owned(), Value::Str(within(&text, ATTACHMENT_TEXT_CHARS_MAX))),
+        (
+            "text".to_owned(),
+            Value::Str(within(&text, ATTACHMENT_TEXT_CHARS_MAX)),
+        ),
     ]))
 }

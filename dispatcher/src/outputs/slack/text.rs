@@ -19,7 +19,11 @@ pub(super) fn escaped(text: &str, chars_max: usize) -> (String, usize) {
             return (out, 1 + chars.count());
         }
         used += width;
-        if piece.is_empty() { out.push(c) } else { out.push_str(piece) }
+        if piece.is_empty() {
+            out.push(c)
+        } else {
+            out.push_str(piece)
+        }
     }
     (out, 0)
 }
@@ -66,13 +70,20 @@ pub(super) fn title(rule_name: &str) -> String {
 pub(super) fn first_line(docstring: &str) -> &str {
     let mut lines = docstring.lines().map(str::trim).filter(|line| !line.is_empty());
     let described = docstring.lines().map(str::trim).skip_while(|line| {
-        !line.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("description:"))
+        !line
+            .get(..12)
+            .is_some_and(|start| start.eq_ignore_ascii_case("description:"))
     });
     let mut described = described.map(|line| {
-        let is_label = line.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("description:"));
+        let is_label = line
+            .get(..12)
+            .is_some_and(|start| start.eq_ignore_ascii_case("description:"));
         if is_label { line[12..].trim() } else { line }
     });
-    described.find(|line| !line.is_empty()).or_else(|| lines.next()).unwrap_or_default()
+    described
+        .find(|line| !line.is_empty())
+        .or_else(|| lines.next())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -81,7 +92,10 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_cut_between_characters_never_inside_an_entity() {
-        assert_eq!(escaped("<!channel> & \u{7}é", 100), ("&lt;!channel&gt; &amp; \u{fffd}é".to_owned(), 0));
+        assert_eq!(
+            escaped("<!channel> & \u{7}é", 100),
+            ("&lt;!channel&gt; &amp; \u{fffd}é".to_owned(), 0)
+        );
         for max in 0..30 {
             let (out, missing) = escaped("a<b>&c", max);
             assert!(out.chars().count() <= max);
@@ -90,16 +104,23 @@ mod tests {
         }
         let long = "&".repeat(5000);
         let cut = escaped_within(&long, 3000);
-        assert!(cut.chars().count() <= 3000 && cut.ends_with("more characters)"), "{cut}");
+        assert!(
+            cut.chars().count() <= 3000 && cut.ends_with("more characters)"),
+            "{cut}"
+        );
         assert_eq!(escaped_within(&"x".repeat(3000), 3000).len(), 3000);
     }
 
     #[test]
     fn the_first_line_is_that_of_the_description_if_there_is_one() {
-        let docstring = "\n    author:      airbnb\n    description: Alert on root logins.\n                 More.\n";
+        let docstring =
+            "\n    author:      airbnb\n    description: Alert on root logins.\n                 More.\n";
         assert_eq!(first_line(docstring), "Alert on root logins.");
         assert_eq!(first_line("\nDescription:\n  Below.\n"), "Below.");
-        assert_eq!(first_line("\n\n  Somebody did it.\n author: x"), "Somebody did it.");
+        assert_eq!(
+            first_line("\n\n  Somebody did it.\n author: x"),
+            "Somebody did it."
+        );
         assert_eq!(first_line("author: x\ndescription:\n"), "author: x");
         assert_eq!(first_line("ééééééééé: x"), "ééééééééé: x");
         assert_eq!(first_line(" \n"), "");

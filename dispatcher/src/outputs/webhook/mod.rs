@@ -69,8 +69,18 @@ impl WebhookOutput {
             }
         };
         let clock: Arc<dyn Clock> = Arc::clone(&context.clock);
-        let poster = Poster { client, redactor: Redactor::new(&secrets), clock };
-        Ok(Self { url, headers, hmac_secret, body_bytes_max: config.body_bytes_max, poster })
+        let poster = Poster {
+            client,
+            redactor: Redactor::new(&secrets),
+            clock,
+        };
+        Ok(Self {
+            url,
+            headers,
+            hmac_secret,
+            body_bytes_max: config.body_bytes_max,
+            poster,
+        })
     }
 
     /// See the response module.

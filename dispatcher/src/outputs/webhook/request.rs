@@ -36,7 +36,10 @@ pub(super) fn body(publication: &Publication, bytes_max: usize) -> Result<Vec<u8
     if short.len() <= bytes_max {
         return Ok(short);
     }
-    let message = format!("publication of {} bytes, over the limit of {bytes_max} even without its record", whole.len());
+    let message = format!(
+        "publication of {} bytes, over the limit of {bytes_max} even without its record",
+        whole.len()
+    );
     Err(SendError::permanent(message))
 }
 
@@ -53,7 +56,9 @@ pub(super) fn headers(
             .map_err(|_| SendError::permanent("idempotency key or signature is no header value"))
     };
     let mut headers = configured.clone();
-    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    headers
+        .entry(CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("application/json"));
     headers.insert(HeaderName::from_static(IDEMPOTENCY_KEY_HEADER), text(key)?);
     if let Some(secret) = hmac_secret {
         let signature = text(&sign(secret, unix_secs, body))?;

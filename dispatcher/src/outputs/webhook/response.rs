@@ -9,5 +9,8 @@ pub(super) fn judge(answer: &Answer) -> Result<(), SendError> {
 
 /// 64 at once keep a receiver on the other side of the world (200 ms) at 320 a second and more.
 pub(super) fn delivery_options() -> DeliveryOptions {
-    DeliveryOptions { concurrency: 64, ..DeliveryOptions::default() }
+    DeliveryOptions {
+        concurrency: 64,
+        ..DeliveryOptions::default()
+    }
 }

@@ -78,7 +78,10 @@ fn from_hex(hex: &str) -> Option<Vec<u8>> {
     if !hex.is_ascii() || !hex.len().is_multiple_of(2) {
         return None;
     }
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -106,13 +109,31 @@ mod tests {
         assert_eq!(check(&secret(), &header, body, 1300), Ok(()));
         assert_eq!(check(&secret(), &header, body, 1301), Err(SignatureError::Stale));
         assert_eq!(check(&secret(), &header, body, 699), Err(SignatureError::Stale));
-        assert_eq!(check(&secret(), &header, b"other", 1000), Err(SignatureError::Mismatch));
+        assert_eq!(
+            check(&secret(), &header, b"other", 1000),
+            Err(SignatureError::Mismatch)
+        );
         let other = Secret::new("other".to_owned());
         assert_eq!(check(&other, &header, body, 1000), Err(SignatureError::Mismatch));
         let moved = header.replace("t=1000", "t=1001");
-        assert_eq!(check(&secret(), &moved, body, 1000), Err(SignatureError::Mismatch));
-        for odd in ["", "t=,v1=", "t=1000", "t=1000,v1=zz", "t=1000,v1=abc", "t=x,v1=00", "t=1000,v1=é0"] {
-            assert_eq!(check(&secret(), odd, body, 1000), Err(SignatureError::Malformed), "{odd}");
+        assert_eq!(
+            check(&secret(), &moved, body, 1000),
+            Err(SignatureError::Mismatch)
+        );
+        for odd in [
+            "",
+            "t=,v1=",
+            "t=1000",
+            "t=1000,v1=zz",
+            "t=1000,v1=abc",
+            "t=x,v1=00",
+            "t=1000,v1=é0",
+        ] {
+            assert_eq!(
+                check(&secret(), odd, body, 1000),
+                Err(SignatureError::Malformed),
+                "{odd}"
+            );
         }
     }
 }

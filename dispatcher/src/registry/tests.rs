@@ -1,0 +1,129 @@
+use serde_json::json;
+
+use super::*;
+use crate::outputs::fixtures::context;
+
+fn spec(name: &str, settings: serde_json::Value) -> OutputSpec {
+    OutputSpec {
+        name: name.parse().unwrap(),
+        settings,
+        origin: "streamalert.toml".to_owned(),
+    }
+}
+
+fn load(specs: &[OutputSpec]) -> Result<OutputRegistry, RegistryError> {
+    let dir = tempfile::tempdir().unwrap();
+    OutputRegistry::load(specs, &context(dir.path()))
+}
+
+#[test]
+fn the_history_is_always_there() {
+    let registry = load(&[]).unwrap();
+    assert_eq!(registry.names().collect::<Vec<_>>(), [&OutputName::history()]);
+    assert!(registry.warnings().is_empty());
+}
+
+#[test]
+fn all_services_of_streamalert_are_known() {
+    let mut services: Vec<&str> = KNOWN_SERVICES.to_vec();
+    services.extend(["aws-firehose", "slack"]);
+    assert_eq!(services.len(), 21);
+    let specs: Vec<OutputSpec> = services
+        .iter()
+        .map(|service| spec(&format!("{service}:sample"), json!(null)))
+        .collect();
+    let registry = load(&specs).unwrap();
+    assert_eq!(registry.names().count(), 22);
+    // all but the history, which needs no settings
+    assert_eq!(registry.warnings().len(), 20);
+    let text = registry.warnings()[0].to_string();
+    assert!(
+        text.starts_with("streamalert.toml: output aws-cloudwatch-log:sample: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("not yet available") && text.contains("dead-letter store"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_wrong_output_is_named_with_its_fault() {
+    let error = load(&[
+        spec("slak:a", json!({})),
+        spec("slack:b", json!({"ulr": "https://x"})),
+        spec("slack:c", json!({"url": "ftp://planted-secret"})),
+        spec("slack:d", json!({"url": "planted secret without scheme"})),
+        spec("webhook:e", json!({"url": {"env": "NOT_SET"}})),
+        spec(
+            "webhook:f",
+            json!({"url": "http://x", "headers": {"bad name": "v"}}),
+        ),
+        spec(
+            "webhook:g",
+            json!({"url": "http://x", "headers": {"x": "planted\nsecret"}}),
+        ),
+        spec(
+            "webhook:h",
+            json!({"url": "http://x", "delivery": {"concurrency": 0}}),
+        ),
+        spec(
+            "webhook:i",
+            json!({"url": "http://x", "body_bytes_max": "planted-secret"}),
+        ),
+        spec("file:j", json!({"path": 7})),
+        spec("aws-firehose:../k", json!(null)),
+        spec("file:l", json!("path")),
+    ])
+    .unwrap_err();
+    let lines: Vec<String> = error
+        .problems
+        .iter()
+        .map(|problem| problem.message.clone())
+        .collect();
+    let named: Vec<&str> = error
+        .problems
+        .iter()
+        .map(|problem| problem.name.as_str())
+        .collect();
+    let expected = [
+        ("aws-firehose:../k", "descriptor"),
+        ("file:j", "wrong type"),
+        ("file:l", "must be a table"),
+        ("slack:b", "unknown field `ulr`"),
+        ("slack:c", "must begin with https://"),
+        ("slack:d", "url cannot be read"),
+        ("slak:a", "unknown service \"slak\""),
+        ("webhook:e", "NOT_SET is not set"),
+        ("webhook:f", "no name of a header"),
+        ("webhook:g", "no header may have"),
+        ("webhook:h", "concurrency must be at least 1"),
+        ("webhook:i", "wrong type"),
+    ];
+    assert_eq!(named, expected.map(|(name, _)| name));
+    for (line, (_, part)) in lines.iter().zip(expected) {
+        assert!(line.contains(part), "{line}");
+    }
+    assert!(!error.to_string().contains("planted"), "{error}");
+}
+
+#[test]
+fn a_name_without_settings_is_a_warning_and_settings_may_come_before_or_after_it() {
+    let named = spec("slack:a", json!(null));
+    let set = spec("slack:a", json!({"url": "https://hooks.example.com/x"}));
+    let registry = load(std::slice::from_ref(&named)).unwrap();
+    assert!(registry.warnings()[0].message.contains("no settings for slack:a"));
+    for specs in [[named.clone(), set.clone()], [set, named]] {
+        assert!(load(&specs).unwrap().warnings().is_empty());
+    }
+}
+
+#[test]
+fn delivery_settings_replace_the_defaults_of_the_service() {
+    let settings = json!({"url": "https://x", "delivery": {"concurrency": 9, "dead_letter_after_hours": 1}});
+    let registry = load(&[spec("slack:a", settings)]).unwrap();
+    let options = &registry.outputs[&"slack:a".parse().unwrap()].options;
+    assert_eq!(options.concurrency, 9);
+    assert_eq!(options.dead_letter_after.as_secs(), 3600);
+    assert_eq!(options.rate, SlackOutput::delivery_options().rate);
+}
