@@ -1,4 +1,5 @@
 //! Domain values survive the wire, and nothing that comes over it makes a conversion panic.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use streamalert_proto::{Alerts, Deliveries, NeighbourError, Records};
 use streamalert_types::{AlertBatch, BatchIds, Delivery, DeliveryOutcome, RecordBatch};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 pub use actor::ClientTask;
 
@@ -100,7 +100,6 @@ struct Shared {
     batches: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     bytes_permits: u32,
-    abandoned: Arc<Notify>,
     state: watch::Receiver<LinkState>,
 }
 
@@ -123,21 +122,13 @@ impl<X: Exchange> AckedClient<X> {
         // As many places as there are permits: whoever has a permit finds a place.
         let (mailbox, inbox) = mpsc::channel(batches);
         let (state_sender, state) = watch::channel(LinkState::Connecting);
-        let abandoned = Arc::new(Notify::new());
-        let task = ClientTask::new(
-            Arc::clone(&options),
-            session,
-            inbox,
-            Arc::clone(&abandoned),
-            state_sender,
-        );
+        let task = ClientTask::new(Arc::clone(&options), session, inbox, state_sender);
         let shared = Shared {
             options,
             ids: BatchIds::default(),
             batches: Arc::new(Semaphore::new(batches)),
             bytes: Arc::new(Semaphore::new(bytes_permits as usize)),
             bytes_permits,
-            abandoned,
             state,
         };
         (
@@ -194,36 +185,13 @@ impl<X: Exchange> AckedClient<X> {
             _permits: [batch, bytes],
         };
         self.mailbox.send(pending).await.map_err(|_| stopped())?;
-        let mut waiting = Waiting {
-            answer,
-            abandoned: &shared.abandoned,
-            answered: false,
-        };
-        let answer = (&mut waiting.answer).await;
-        waiting.answered = true;
-        answer.unwrap_or_else(|_| Err(stopped()))
+        answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Whether there is a stream, now and as it changes.
     #[must_use]
     pub fn link_state(&self) -> watch::Receiver<LinkState> {
         self.shared.state.clone()
-    }
-}
-
-/// A caller that waits. When it gives up, the actor frees its place in the queue.
-struct Waiting<'a, A> {
-    answer: oneshot::Receiver<A>,
-    abandoned: &'a Notify,
-    answered: bool,
-}
-
-impl<A> Drop for Waiting<'_, A> {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.answer.close();
-            self.abandoned.notify_one();
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! A whole process and a whole chain: health, admin, and three hops of acks.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "support/mod.rs"]
 mod support;
@@ -231,7 +232,7 @@ impl Restless {
         let stop = CancellationToken::new();
         let (address, stopped) = (address.to_owned(), stop.clone());
         let thread = std::thread::spawn(move || {
-            let mut kills = 0;
+            let mut kills = 0_u32;
             loop {
                 let mut builder = tokio::runtime::Builder::new_multi_thread();
                 let runtime = builder.worker_threads(1).enable_all().build().unwrap();
@@ -243,7 +244,9 @@ impl Restless {
                         }
                     };
                     tokio::spawn(build().serve(listener));
-                    tokio::time::timeout(every, stopped.cancelled()).await.is_ok()
+                    // Longer and longer lives, so that a machine under load gets something done, too.
+                    let life = every * (1 + kills / 5);
+                    tokio::time::timeout(life, stopped.cancelled()).await.is_ok()
                 });
                 runtime.shutdown_background();
                 if done {

@@ -1,4 +1,5 @@
 //! Clients and servers of acked streams over loopback sockets.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "support/mod.rs"]
 mod support;

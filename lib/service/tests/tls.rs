@@ -1,4 +1,5 @@
 //! Mutual TLS between clients and servers, with certificates made for each test.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "support/mod.rs"]
 mod support;

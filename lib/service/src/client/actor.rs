@@ -6,7 +6,7 @@ use std::time::Duration;
 use prost::Message;
 use streamalert_proto::NeighbourError;
 use streamalert_types::BatchId;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,6 @@ pub struct ClientTask<X: Exchange> {
     options: Arc<ClientOptions>,
     session: Session<Pending<X>>,
     mailbox: mpsc::Receiver<Pending<X>>,
-    abandoned: Arc<Notify>,
     state: watch::Sender<LinkState>,
     generation: u64,
     stage: Stage<X>,
@@ -98,14 +97,12 @@ impl<X: Exchange> ClientTask<X> {
         options: Arc<ClientOptions>,
         session: Session<Pending<X>>,
         mailbox: mpsc::Receiver<Pending<X>>,
-        abandoned: Arc<Notify>,
         state: watch::Sender<LinkState>,
     ) -> Self {
         Self {
             options,
             session,
             mailbox,
-            abandoned,
             state,
             generation: 0,
             stage: Stage::Idle,
@@ -149,7 +146,6 @@ impl<X: Exchange> ClientTask<X> {
                 Some(pending) => Event::Submitted(pending),
                 None => Event::Stopped { reason: "client dropped" },
             },
-            () = self.abandoned.notified() => Event::Abandoned,
         }
     }
 

@@ -25,8 +25,6 @@ pub(crate) trait Ticket {
 pub(crate) enum Event<T, A> {
     /// A caller asks.
     Submitted(T),
-    /// Some caller has gone.
-    Abandoned,
     /// The stream is open.
     Opened { generation: u64 },
     /// The stream has room for one more request.
@@ -116,7 +114,6 @@ impl<T: Ticket> Session<T> {
         let mut effects = Vec::new();
         match event {
             Event::Submitted(ticket) => self.submitted(ticket, &mut effects),
-            Event::Abandoned => self.waiting.retain(|_, ticket| !ticket.is_abandoned()),
             Event::Opened { generation } => {
                 if self.is_current(generation) && self.link == Link::Opening {
                     self.link = Link::Up(Credit {
@@ -149,9 +146,8 @@ impl<T: Ticket> Session<T> {
     /// Whether a request could go as soon as the stream has room.
     pub(crate) fn wants_room(&self) -> bool {
         let Link::Up(credit) = self.link else { return false };
-        self.waiting
-            .first_key_value()
-            .is_some_and(|(_, ticket)| self.fits(credit, ticket))
+        let first = self.waiting.first_key_value();
+        first.is_some_and(|(_, ticket)| ticket.is_abandoned() || self.fits(credit, ticket))
     }
 
     /// A request that is in flight.
@@ -188,7 +184,7 @@ impl<T: Ticket> Session<T> {
     fn send_next<A>(&mut self, effects: &mut Vec<Effect<T, A>>) {
         while let Link::Up(credit) = self.link
             && let Some((_, ticket)) = self.waiting.first_key_value()
-            && self.fits(credit, ticket)
+            && (ticket.is_abandoned() || self.fits(credit, ticket))
         {
             let Some((id, ticket)) = self.waiting.pop_first() else {
                 return;

@@ -95,7 +95,6 @@ impl World {
             }
             Step::GiveUp { which } if !self.callers.is_empty() => {
                 self.callers[&((*which % self.callers.len()) as u64)].1.set(true);
-                self.apply(Event::Abandoned);
             }
             Step::Arrive => self.arrive(),
             Step::Finish { which } => self.finish(*which),

@@ -271,11 +271,13 @@ fn whoever_gave_up_is_neither_sent_nor_sent_again() {
     rig.submit(2, 10);
     first.set(true);
     second.set(true);
-    rig.apply(Event::Abandoned);
+    rig.credit(10, 1, 0);
+    assert_eq!(rig.sent, [0, 2]);
+    rig.sent.clear();
     rig.break_down(Duration::ZERO);
     rig.apply(Event::Woken);
     rig.open(1000, 10);
-    assert_eq!(rig.sent, [0, 2]);
+    assert_eq!(rig.sent, [2]);
 }
 
 #[test]
