@@ -93,7 +93,10 @@ pub fn alert_item(alert: &Alert) -> Value {
 /// not JSON, which no alert of ours is.
 #[must_use]
 pub fn output_dict(alert: &Alert) -> Option<Value> {
-    Some(output_dict_with_record(alert, crate::json::read(&alert.record)?))
+    Some(output_dict_with_record(
+        alert,
+        Value::parse_json(&alert.record).ok()?,
+    ))
 }
 
 /// Like [`output_dict`] for a caller that has read the record already.

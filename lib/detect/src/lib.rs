@@ -4,7 +4,6 @@
 //! Invariant: pure. Time comes in as an argument; nothing here blocks, spawns or reads a file.
 
 mod alert;
-mod json;
 pub mod merge;
 mod outcome;
 mod publishers;

@@ -76,7 +76,7 @@ impl ThreatIntel {
         if self.is_empty() || memchr::memmem::find(&record.json, NORMALIZATION_KEY.as_bytes()).is_none() {
             return None;
         }
-        let Value::Map(map) = crate::json::read(&record.json)? else {
+        let Value::Map(map) = Value::parse_json(&record.json).ok()? else {
             return None;
         };
         let found = self.find(map.get(NORMALIZATION_KEY)?);

@@ -61,13 +61,21 @@ pub async fn find_interpreter(wanted: Option<&Path>) -> Result<Interpreter, Inte
             None => {}
         }
     }
-    let tried = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let tried = candidates
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
     Err(unsuitable.unwrap_or(InterpreterError::NotFound { tried }))
 }
 
 async fn probe(path: &Path) -> Option<Result<Interpreter, InterpreterError>> {
     let mut command = tokio::process::Command::new(path);
-    command.args(["-S", "-c", PROBE]).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command
+        .args(["-S", "-c", PROBE])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_secs(PROBE_SECS_MAX), command.output());
     let output = output.await.ok()?.ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -76,7 +84,13 @@ async fn probe(path: &Path) -> Option<Result<Interpreter, InterpreterError>> {
     let mut number = || words.next().and_then(|word| word.parse().ok());
     let version: (u32, u32, u32) = (number()?, number()?, number()?);
     if name != "cpython" || (version.0, version.1) < VERSION_MIN {
-        return Some(Err(InterpreterError::Unsuitable { path: path.to_owned(), found: text }));
+        return Some(Err(InterpreterError::Unsuitable {
+            path: path.to_owned(),
+            found: text,
+        }));
     }
-    Some(Ok(Interpreter { path: path.to_owned(), version }))
+    Some(Ok(Interpreter {
+        path: path.to_owned(),
+        version,
+    }))
 }

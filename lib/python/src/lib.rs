@@ -6,11 +6,17 @@
 //!
 //! Invariant: user code never runs in this process.
 
+mod frame;
 mod interpreter;
 mod load;
 mod options;
 mod pool;
+mod process;
 mod publish;
+mod shim;
+mod slot;
+mod spawner;
+mod watchdog;
 
 pub use interpreter::{Interpreter, InterpreterError, find_interpreter};
 pub use load::{LoadError, LoadErrorKind, LoadReport, LoadWarning};

@@ -39,7 +39,10 @@ impl PoolOptions {
     pub fn for_repo(repo_root: impl Into<PathBuf>) -> Self {
         let repo_root = repo_root.into();
         let dir = |name: &str| {
-            Some(PathBuf::from(name)).filter(|_| repo_root.join(name).is_dir()).into_iter().collect()
+            Some(PathBuf::from(name))
+                .filter(|_| repo_root.join(name).is_dir())
+                .into_iter()
+                .collect()
         };
         Self {
             interpreter: None,

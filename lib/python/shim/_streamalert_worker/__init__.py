@@ -1,0 +1,1 @@
+"""The worker process: loads user code and evaluates it for the host."""

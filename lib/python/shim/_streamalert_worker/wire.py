@@ -1,0 +1,81 @@
+"""Frames between host and worker: length (4 bytes, little endian), kind (1 byte), body. The length counts the
+body. The two sides of this layout are `wire.py` and `frame.rs`."""
+import os
+import struct
+
+INIT, BIND, EVALUATE, PUBLISH = 1, 2, 3, 4
+LOADING, LOADED, RESULT, PUBLISHED = 17, 18, 19, 20
+
+FIRED, EXCEPTION, FALSE, NOT_RUN, UNREADABLE = 1, 2, 3, 4, 5
+
+_HEAD = struct.Struct('<IB')
+
+
+class Channel:
+    """Reads frames from one descriptor and writes them to another."""
+
+    def __init__(self, read_fd, write_fd):
+        self._read_fd = read_fd
+        self._write_fd = write_fd
+
+    def receive(self):
+        """The next (kind, body); ends the process when the host is gone."""
+        length, kind = _HEAD.unpack(self._exactly(_HEAD.size))
+        return kind, self._exactly(length)
+
+    def _exactly(self, length):
+        if not length:
+            return b''
+        buffer = bytearray(length)
+        view = memoryview(buffer)
+        at = 0
+        while at < length:
+            count = os.readv(self._read_fd, [view[at:]])
+            if count == 0:
+                os._exit(0)
+            at += count
+        return buffer
+
+    def send(self, kind, *parts):
+        """Sends one frame made of these parts."""
+        data = memoryview(b''.join((_HEAD.pack(sum(map(len, parts)), kind),) + parts))
+        while data:
+            data = data[os.write(self._write_fd, data):]
+
+
+class Reader:
+    """Takes fields off the front of a body."""
+
+    def __init__(self, body):
+        self.body = body
+        self.at = 0
+
+    def take(self, layout):
+        """The numbers of a `struct.Struct`."""
+        fields = layout.unpack_from(self.body, self.at)
+        self.at += layout.size
+        return fields
+
+    def text(self, length):
+        """UTF-8 text of this many bytes."""
+        begin = self.at
+        self.at += length
+        return str(memoryview(self.body)[begin:self.at], 'utf-8')
+
+
+U8, U16, U32 = struct.Struct('<B'), struct.Struct('<H'), struct.Struct('<I')
+U32_PAIR = struct.Struct('<II')
+RECORD_HEAD = struct.Struct('<HI')
+RESULT_HEAD = struct.Struct('<IIII')
+ENTRY_HEAD = struct.Struct('<IIBI')
+
+
+def sized16(text):
+    """UTF-8 text after its length in 2 bytes."""
+    data = text.encode('utf-8', 'replace')[:0xffff]
+    return U16.pack(len(data)) + data
+
+
+def sized32(data):
+    """Bytes after their length in 4 bytes."""
+    return U32.pack(len(data)) + data

@@ -1,0 +1,1 @@
+"""What rules, matchers and publishers of a StreamAlert repository import."""

@@ -1,0 +1,1 @@
+"""Names that publishers import from the alert processor."""

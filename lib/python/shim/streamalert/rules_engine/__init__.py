@@ -1,0 +1,1 @@
+"""Names that rules import from the rules engine."""

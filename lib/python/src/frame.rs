@@ -1,0 +1,329 @@
+//! Frames between the pool and a worker: length of the body (4 bytes, little endian), kind (1 byte), body.
+//! The other side of this layout is `wire.py`.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use streamalert_detect::{Fired, RuleException, RuleIndex, RuleOutcome};
+use streamalert_types::Record;
+use streamalert_value::{Map, Value};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+pub(crate) const INIT: u8 = 1;
+pub(crate) const BIND: u8 = 2;
+pub(crate) const EVALUATE: u8 = 3;
+pub(crate) const PUBLISH: u8 = 4;
+pub(crate) const LOADING: u8 = 17;
+pub(crate) const LOADED: u8 = 18;
+pub(crate) const RESULT: u8 = 19;
+pub(crate) const PUBLISHED: u8 = 20;
+
+const FIRED: u8 = 1;
+const EXCEPTION: u8 = 2;
+const FALSE: u8 = 3;
+const NOT_RUN: u8 = 4;
+const UNREADABLE: u8 = 5;
+
+/// A worker that announces more is out of its mind; the largest real answer is a publication.
+const BODY_BYTES_MAX: u32 = 256 << 20;
+
+/// One frame.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) body: Bytes,
+}
+
+/// Reads the next frame; `None` at the end of the stream or after a broken frame.
+pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<Frame> {
+    let length = stream.read_u32_le().await.ok()?;
+    let kind = stream.read_u8().await.ok()?;
+    if length > BODY_BYTES_MAX {
+        return None;
+    }
+    let mut body = Vec::new();
+    // Grows with what arrives, so that a lie about the length costs no memory.
+    let read = stream.take(u64::from(length)).read_to_end(&mut body).await.ok()?;
+    (read == length as usize).then(|| Frame {
+        kind,
+        body: body.into(),
+    })
+}
+
+/// A whole frame, ready to be written.
+pub(crate) fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(body.len() + 5);
+    put_len(&mut frame, body.len());
+    frame.push(kind);
+    frame.extend_from_slice(body);
+    frame
+}
+
+/// What an EVALUATE frame says.
+pub(crate) struct EvaluateFrame<'a> {
+    pub(crate) sequence: u32,
+    pub(crate) trace: bool,
+    pub(crate) fixtures: Option<&'a str>,
+    pub(crate) records: &'a [Record],
+    /// Rules not to run at all.
+    pub(crate) off: &'a [RuleIndex],
+    /// Rules not to run on one record, by its place in `records`.
+    pub(crate) skips: &'a BTreeSet<(u32, RuleIndex)>,
+}
+
+impl EvaluateFrame<'_> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let bytes: usize = self.records.iter().map(|record| record.json.len() + 6).sum();
+        let mut out = Vec::with_capacity(bytes + 1024);
+        out.extend([0, 0, 0, 0, EVALUATE]);
+        put_u32(&mut out, self.sequence);
+        out.push(u8::from(self.trace));
+        let fixtures = self.fixtures.unwrap_or_default();
+        put_len(&mut out, fixtures.len());
+        out.extend_from_slice(fixtures.as_bytes());
+        let (types, kind_of) = self.log_types();
+        put_len16(&mut out, types.len());
+        for log_type in types {
+            put_text16(&mut out, log_type);
+        }
+        put_len(&mut out, self.off.len());
+        self.off.iter().for_each(|rule| put_u32(&mut out, rule.0));
+        put_len(&mut out, self.skips.len());
+        for (record, rule) in self.skips {
+            put_u32(&mut out, *record);
+            put_u32(&mut out, rule.0);
+        }
+        put_len(&mut out, self.records.len());
+        for (record, kind) in self.records.iter().zip(kind_of) {
+            out.extend_from_slice(&kind.to_le_bytes());
+            put_len(&mut out, record.json.len());
+            out.extend_from_slice(&record.json);
+        }
+        let length = u32::try_from(out.len() - 5).expect("slices are bounded far below 4 GiB");
+        out[..4].copy_from_slice(&length.to_le_bytes());
+        out
+    }
+
+    /// The distinct log types and, per record, which of them it has.
+    fn log_types(&self) -> (Vec<&Arc<str>>, Vec<u16>) {
+        let mut types: Vec<&Arc<str>> = Vec::new();
+        let mut places: HashMap<&str, u16> = HashMap::new();
+        let kind_of = self
+            .records
+            .iter()
+            .map(|record| {
+                *places.entry(&record.log_type).or_insert_with(|| {
+                    types.push(&record.log_type);
+                    u16::try_from(types.len() - 1).expect("a slice has fewer records than that")
+                })
+            })
+            .collect();
+        (types, kind_of)
+    }
+}
+
+/// A PUBLISH frame for the item of an alert.
+pub(crate) fn publish_frame(sequence: u32, service: &str, descriptor: &str, item: &str) -> Vec<u8> {
+    let mut body = Vec::with_capacity(item.len() + 64);
+    put_u32(&mut body, sequence);
+    put_text16(&mut body, service);
+    put_text16(&mut body, descriptor);
+    put_len(&mut body, item.len());
+    body.extend_from_slice(item.as_bytes());
+    frame(PUBLISH, &body)
+}
+
+/// What a RESULT frame says.
+#[derive(Debug)]
+pub(crate) struct ResultFrame {
+    pub(crate) sequence: u32,
+    /// How many records are done; the rest did not fit the slice.
+    pub(crate) done: usize,
+    /// Lines of output dropped.
+    pub(crate) dropped: u32,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// One entry of a RESULT frame.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Place of the record in the EVALUATE frame.
+    pub(crate) record: usize,
+    pub(crate) rule: RuleIndex,
+    /// `None`: the record is not JSON, whatever the rule.
+    pub(crate) outcome: Option<RuleOutcome>,
+}
+
+impl ResultFrame {
+    /// Reads it; `None` when it is malformed.
+    pub(crate) fn decode(body: &Bytes) -> Option<Self> {
+        let mut input = Input { body, at: 0 };
+        let sequence = input.u32()?;
+        let done = input.u32()? as usize;
+        let dropped = input.u32()?;
+        let count = input.u32()? as usize;
+        let mut entries = Vec::with_capacity(count.min(4096));
+        for _ in 0..count {
+            let record = input.u32()? as usize;
+            let rule = RuleIndex(input.u32()?);
+            let kind = input.u8()?;
+            let length = input.u32()? as usize;
+            let mut data = Input {
+                body: &input.bytes(length)?,
+                at: 0,
+            };
+            let outcome = match kind {
+                FIRED => Some(RuleOutcome::Fired(fired(&mut data)?)),
+                EXCEPTION => Some(RuleOutcome::Exception(exception(&mut data)?)),
+                FALSE => Some(RuleOutcome::False),
+                NOT_RUN => Some(RuleOutcome::NotRun),
+                UNREADABLE => None,
+                _ => return None,
+            };
+            if record >= done {
+                return None;
+            }
+            entries.push(Entry {
+                record,
+                rule,
+                outcome,
+            });
+        }
+        Some(Self {
+            sequence,
+            done,
+            dropped,
+            entries,
+        })
+    }
+}
+
+fn fired(data: &mut Input<'_>) -> Option<Fired> {
+    let count = data.u16()?;
+    let outputs = (0..count)
+        .map(|_| data.text16()?.parse().ok())
+        .collect::<Option<Vec<_>>>()?;
+    let length = data.u32()? as usize;
+    let context = data.bytes(length)?;
+    let context = if &context[..] == b"{}" {
+        Value::Map(Map::new())
+    } else {
+        Value::parse_json(&context).ok()?
+    };
+    let record = match data.u8()? {
+        0 => None,
+        _ => Some(data.rest()),
+    };
+    Some(Fired {
+        outputs,
+        context,
+        record,
+    })
+}
+
+fn exception(data: &mut Input<'_>) -> Option<RuleException> {
+    let kind = data.text16()?.into();
+    let message = data.text16()?;
+    let traceback = String::from_utf8_lossy(&data.rest()).into_owned();
+    Some(RuleException {
+        kind,
+        message,
+        traceback,
+    })
+}
+
+/// What a PUBLISHED frame says.
+pub(crate) struct PublishedFrame {
+    pub(crate) sequence: u32,
+    /// Why there is no publication; empty when there is one.
+    pub(crate) failure: String,
+    pub(crate) publication: Bytes,
+}
+
+impl PublishedFrame {
+    /// Reads it; `None` when it is malformed.
+    pub(crate) fn decode(body: &Bytes) -> Option<Self> {
+        let mut input = Input { body, at: 0 };
+        Some(Self {
+            sequence: input.u32()?,
+            failure: input.text16()?,
+            publication: input.rest(),
+        })
+    }
+}
+
+struct Input<'a> {
+    body: &'a Bytes,
+    at: usize,
+}
+
+impl Input<'_> {
+    fn bytes(&mut self, length: usize) -> Option<Bytes> {
+        let end = self
+            .at
+            .checked_add(length)
+            .filter(|end| *end <= self.body.len())?;
+        let bytes = self.body.slice(self.at..end);
+        self.at = end;
+        Some(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes(N)?.as_ref().try_into().ok()
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn text16(&mut self) -> Option<String> {
+        let length = usize::from(self.u16()?);
+        // Cut at a length in bytes, so its last character may be broken.
+        self.bytes(length)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn rest(&mut self) -> Bytes {
+        let rest = self.body.slice(self.at..);
+        self.at = self.body.len();
+        rest
+    }
+}
+
+fn put_u32(out: &mut Vec<u8>, number: u32) {
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_len(out: &mut Vec<u8>, length: usize) {
+    put_u32(
+        out,
+        u32::try_from(length).expect("frames are bounded far below 4 GiB"),
+    );
+}
+
+fn put_len16(out: &mut Vec<u8>, length: usize) {
+    out.extend_from_slice(
+        &u16::try_from(length)
+            .expect("a slice has fewer records than that")
+            .to_le_bytes(),
+    );
+}
+
+fn put_text16(out: &mut Vec<u8>, text: &str) {
+    let bytes = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
+    put_len16(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,404 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamalert_detect::{KillReason, RecordOutcome, RuleIndex, RuleOutcome, RuleResult, RuntimeError};
+use streamalert_types::Record;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::Limits;
+use crate::frame::{self, EvaluateFrame, Frame, PublishedFrame, ResultFrame};
+use crate::pool::Shared;
+use crate::process::WorkerProcess;
+use crate::watchdog::{Step, WatchLimits, Watchdog};
+
+/// How often a worker dies for no visible fault of a rule on one record before that record is given up.
+const UNEXPLAINED_MAX: u32 = 2;
+
+/// Work for a slot.
+pub(crate) enum Job {
+    Evaluate(EvaluateJob),
+    Publish(PublishJob),
+}
+
+/// Records to evaluate.
+pub(crate) struct EvaluateJob {
+    pub(crate) records: Vec<Record>,
+    pub(crate) trace: bool,
+    /// JSON of the fixtures' lookup tables.
+    pub(crate) fixtures: Option<Arc<str>>,
+    pub(crate) reply: oneshot::Sender<Result<Vec<RecordOutcome>, RuntimeError>>,
+    /// The bytes of the records, given back when the job is dropped.
+    pub(crate) _bytes: OwnedSemaphorePermit,
+}
+
+/// An alert to publish.
+pub(crate) struct PublishJob {
+    pub(crate) service: String,
+    pub(crate) descriptor: String,
+    /// JSON of the alert's item.
+    pub(crate) item: String,
+    /// The publication, or why there is none.
+    pub(crate) reply: oneshot::Sender<Result<Result<bytes::Bytes, String>, RuntimeError>>,
+}
+
+/// One of the pool's workers: owns a process, replaces it when it dies, and works off the queue.
+pub(crate) struct Slot {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) process: Option<WorkerProcess>,
+    pub(crate) jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
+    sequence: u32,
+}
+
+/// How watching a batch ended.
+enum Event {
+    Answer(Frame),
+    /// Over a limit in this step.
+    Over(Step),
+    /// The process is gone; it was in this step.
+    Gone(Step),
+}
+
+impl Slot {
+    pub(crate) const fn new(
+        shared: Arc<Shared>,
+        process: Option<WorkerProcess>,
+        jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
+    ) -> Self {
+        Self {
+            shared,
+            process,
+            jobs,
+            sequence: 0,
+        }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let job = self.jobs.lock().await.recv().await;
+            match job {
+                Some(Job::Evaluate(job)) => self.evaluate(job).await,
+                Some(Job::Publish(job)) => self.publish(job).await,
+                None => break,
+            }
+        }
+        if let Some(mut process) = self.process.take() {
+            process.kill().await;
+        }
+    }
+
+    async fn evaluate(&mut self, mut job: EvaluateJob) {
+        let mut batch = Batch::new(std::mem::take(&mut job.records));
+        while batch.from < batch.records.len() && !job.reply.is_closed() {
+            if let Err(error) = self
+                .evaluate_slice(&mut batch, job.trace, job.fixtures.as_deref())
+                .await
+            {
+                let _ = job.reply.send(Err(error));
+                return;
+            }
+        }
+        // A caller that has gone away does not want its answer.
+        let _ = job.reply.send(Ok(batch.finish()));
+    }
+
+    /// Sends what is left of the batch once and takes what comes of it.
+    async fn evaluate_slice(
+        &mut self,
+        batch: &mut Batch,
+        trace: bool,
+        fixtures: Option<&str>,
+    ) -> Result<(), RuntimeError> {
+        self.ready().await?;
+        self.sequence = self.sequence.wrapping_add(1);
+        let sequence = self.sequence;
+        let Some(process) = self.process.as_mut() else {
+            return Ok(());
+        };
+        let suspended = self.shared.suspended();
+        let off: Vec<RuleIndex> = suspended.iter().chain(&process.missing).copied().collect();
+        let request = EvaluateFrame {
+            sequence,
+            trace,
+            fixtures,
+            records: &batch.records[batch.from..],
+            off: &off,
+            skips: &batch.skips_from_here(),
+        };
+        let request = request.encode();
+        let mut watchdog = self.watchdog(sequence);
+        let event = self.exchange(&request, sequence, &mut watchdog).await;
+        match event {
+            Event::Answer(answer) => match ResultFrame::decode(&answer.body) {
+                Some(result) if answer.kind == frame::RESULT && result.sequence == sequence => {
+                    self.take_result(batch, result, &suspended, &watchdog);
+                }
+                _ => {
+                    self.lost(batch, Step::Elsewhere, Some("it answered nonsense"))
+                        .await
+                }
+            },
+            Event::Over(Step::Rule { record, rule }) => {
+                let limit = self.shared.limits.evaluation;
+                self.discard().await;
+                self.shared.strike(rule, "over the time limit of one evaluation");
+                batch.give_up(record, rule, RuleOutcome::TimedOut { limit });
+            }
+            Event::Over(step) => self.lost(batch, step, Some("it stalled")).await,
+            Event::Gone(step) => self.lost(batch, step, None).await,
+        }
+        Ok(())
+    }
+
+    fn take_result(
+        &self,
+        batch: &mut Batch,
+        result: ResultFrame,
+        suspended: &[RuleIndex],
+        watchdog: &Watchdog,
+    ) {
+        self.shared.count_dropped_lines(result.dropped);
+        let left = batch.records.len() - batch.from;
+        let done = result.done.min(left);
+        if done < left
+            && let Some(rule) = watchdog.hottest()
+        {
+            self.shared.strike(rule, "took most of a slice");
+        }
+        for entry in result.entries {
+            let at = batch.from + entry.record;
+            match entry.outcome {
+                Some(outcome) => batch.results[at].push(RuleResult {
+                    rule: entry.rule,
+                    outcome,
+                }),
+                None => {
+                    let why = KillReason::Protocol("the record is not one json object".into());
+                    for rule in self.shared.rules.for_log_type(&batch.records[at].log_type) {
+                        batch.results[at].push(RuleResult {
+                            rule: *rule,
+                            outcome: RuleOutcome::Killed(why.clone()),
+                        });
+                    }
+                }
+            }
+        }
+        let missing = self.process.as_ref().map_or(&[][..], |process| &process.missing);
+        for at in batch.from..batch.from + done {
+            if suspended.is_empty() && missing.is_empty() {
+                break;
+            }
+            for rule in self.shared.rules.for_log_type(&batch.records[at].log_type) {
+                let outcome = if suspended.contains(rule) {
+                    RuleOutcome::Suspended
+                } else if missing.contains(rule) {
+                    RuleOutcome::Killed(KillReason::Missing)
+                } else {
+                    continue;
+                };
+                batch.results[at].push(RuleResult { rule: *rule, outcome });
+            }
+        }
+        batch.advance(done);
+    }
+
+    /// The process died or went mad: whoever was at work answers for it; if nobody was, the batch is tried
+    /// again, and at last the record it was at is given up.
+    async fn lost(&mut self, batch: &mut Batch, step: Step, why: Option<&str>) {
+        let reason = match (why, self.process.as_mut()) {
+            (None, Some(process)) => process.death().await,
+            (why, _) => KillReason::Protocol(why.unwrap_or("it is gone").to_owned()),
+        };
+        self.discard().await;
+        let record = match step {
+            Step::Rule { record, rule } => {
+                self.shared.strike(rule, &reason.to_string());
+                batch.give_up(record, rule, RuleOutcome::Killed(reason));
+                return;
+            }
+            Step::Own { record } => record,
+            Step::Publish | Step::Elsewhere => 0,
+        };
+        tracing::warn!(%reason, "python worker died outside of any rule");
+        let at = (batch.from + record as usize).min(batch.records.len() - 1);
+        let deaths = batch.unexplained.entry(at).or_default();
+        *deaths += 1;
+        if *deaths >= UNEXPLAINED_MAX {
+            for rule in self.shared.rules.for_log_type(&batch.records[at].log_type) {
+                batch.give_up(record, *rule, RuleOutcome::Killed(reason.clone()));
+            }
+        }
+    }
+
+    async fn publish(&mut self, job: PublishJob) {
+        if let Err(error) = self.ready().await {
+            let _ = job.reply.send(Err(error));
+            return;
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        let sequence = self.sequence;
+        let request = frame::publish_frame(sequence, &job.service, &job.descriptor, &job.item);
+        let mut watchdog = self.watchdog(sequence);
+        let answer = match self.exchange(&request, sequence, &mut watchdog).await {
+            Event::Answer(answer) if answer.kind == frame::PUBLISHED => PublishedFrame::decode(&answer.body),
+            Event::Answer(_) => None,
+            Event::Over(_) => {
+                self.discard().await;
+                let limit = self.shared.limits.publish;
+                let _ = job
+                    .reply
+                    .send(Ok(Err(format!("publishers took longer than {limit:?}"))));
+                return;
+            }
+            Event::Gone(_) => {
+                let reason = match self.process.as_mut() {
+                    Some(process) => process.death().await.to_string(),
+                    None => "it is gone".to_owned(),
+                };
+                self.discard().await;
+                let _ = job
+                    .reply
+                    .send(Ok(Err(format!("publishers ended the worker: {reason}"))));
+                return;
+            }
+        };
+        let answer = match answer.filter(|answer| answer.sequence == sequence) {
+            Some(answer) if answer.failure.is_empty() => Ok(answer.publication),
+            Some(answer) => Err(answer.failure),
+            None => {
+                self.discard().await;
+                Err("the worker answered nonsense".to_owned())
+            }
+        };
+        let _ = job.reply.send(Ok(answer));
+    }
+
+    /// Sends a request and waits for its answer, watching the process.
+    async fn exchange(&mut self, request: &[u8], sequence: u32, watchdog: &mut Watchdog) -> Event {
+        let Some(process) = self.process.as_mut() else {
+            return Event::Gone(Step::Elsewhere);
+        };
+        if !process.send(request).await {
+            return Event::Gone(process.progress().step(sequence));
+        }
+        let period = self.shared.watch_period;
+        let mut tick = tokio::time::interval_at(Instant::now() + period, period);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                answer = process.receive() => {
+                    return answer.map_or_else(|| Event::Gone(process.progress().step(sequence)), Event::Answer);
+                }
+                _ = tick.tick() => {
+                    // The sample before the word: what it computed since belongs to the word's step or earlier.
+                    let cpu = process.cpu_sample();
+                    let word = process.progress();
+                    if watchdog.observe(Instant::now(), word, cpu) {
+                        return Event::Over(word.step(sequence));
+                    }
+                }
+            }
+        }
+    }
+
+    fn watchdog(&self, sequence: u32) -> Watchdog {
+        let limits = WatchLimits {
+            evaluation: self.shared.limits.evaluation,
+            publish: self.shared.limits.publish,
+        };
+        let word = self
+            .process
+            .as_ref()
+            .map_or(crate::watchdog::ProgressWord::INITIAL, WorkerProcess::progress);
+        Watchdog::new(sequence, limits, word, Instant::now())
+    }
+
+    /// Sees to it that there is a process, and one that has not grown too much.
+    async fn ready(&mut self) -> Result<(), RuntimeError> {
+        if let Some(process) = self.process.as_mut().filter(|process| process.has_grown()) {
+            tracing::warn!("python worker has grown towards its memory limit and is replaced");
+            process.kill().await;
+            self.process = None;
+        }
+        if self.process.is_none() {
+            self.process = Some(self.shared.next_process().await?);
+        }
+        Ok(())
+    }
+
+    async fn discard(&mut self) {
+        self.shared.count_lost_worker();
+        if let Some(mut process) = self.process.take() {
+            process.kill().await;
+        }
+    }
+}
+
+/// A batch on its way through one or more slices.
+struct Batch {
+    records: Vec<Record>,
+    results: Vec<Vec<RuleResult>>,
+    /// Records before this one are done.
+    from: usize,
+    /// (record, rule) pairs that already have their outcome.
+    skips: BTreeSet<(usize, RuleIndex)>,
+    /// Worker deaths at a record that no rule answers for.
+    unexplained: BTreeMap<usize, u32>,
+}
+
+impl Batch {
+    fn new(records: Vec<Record>) -> Self {
+        let results = records.iter().map(|_| Vec::new()).collect();
+        Self {
+            records,
+            results,
+            from: 0,
+            skips: BTreeSet::new(),
+            unexplained: BTreeMap::new(),
+        }
+    }
+
+    /// The skips relative to the records that are left.
+    fn skips_from_here(&self) -> BTreeSet<(u32, RuleIndex)> {
+        self.skips
+            .range((self.from, RuleIndex(0))..)
+            .filter_map(|(record, rule)| Some((u32::try_from(record - self.from).ok()?, *rule)))
+            .collect()
+    }
+
+    /// Settles one rule on one record, which is counted from the records that are left.
+    fn give_up(&mut self, record: u32, rule: RuleIndex, outcome: RuleOutcome) {
+        let at = self.from + record as usize;
+        if at < self.records.len() && self.skips.insert((at, rule)) {
+            self.results[at].push(RuleResult { rule, outcome });
+        }
+    }
+
+    fn advance(&mut self, done: usize) {
+        self.from += done;
+    }
+
+    fn finish(self) -> Vec<RecordOutcome> {
+        self.records
+            .into_iter()
+            .zip(self.results)
+            .map(|(record, mut results)| {
+                results.sort_by_key(|result| result.rule);
+                // A rule that was given up and then suspended within the batch keeps the first outcome.
+                results.dedup_by_key(|result| result.rule);
+                RecordOutcome { record, results }
+            })
+            .collect()
+    }
+}
+
+/// How often a worker is looked at: often enough that a limit is met within a quarter, and that the samples of
+/// one slice tell who took it.
+pub(crate) fn watch_period(limits: &Limits) -> Duration {
+    (limits.evaluation / 4)
+        .min(limits.slice / 20)
+        .clamp(Duration::from_millis(5), Duration::from_millis(250))
+}
