@@ -59,7 +59,7 @@ impl Rig {
             other => panic!("the table has no row for {other}"),
         };
         settings["delivery"] = json!({
-            "concurrency": 4, "timeout_secs": 0.3, "backoff_first_secs": 0.01, "backoff_max_secs": 0.05,
+            "concurrency": 4, "timeout_secs": 2, "backoff_first_secs": 0.01, "backoff_max_secs": 0.05,
         });
         if service == "slack" {
             settings["delivery"]["rate_per_sec"] = json!(1000);
@@ -364,4 +364,31 @@ async fn no_output_lets_a_secret_out() {
         "{log}"
     );
     assert!(!log.contains(PLANTED), "{log}");
+}
+
+/// Sender and receiver share one thread, so the sender alone is faster:
+/// `cargo test --release -p streamalert-dispatcher -- --ignored --nocapture throughput`.
+#[tokio::test]
+#[ignore = "prints figures instead of checking them"]
+async fn throughput_of_each_output() {
+    const ALERTS: u32 = 20_000;
+    for service in ["webhook", "file", "aws-firehose"] {
+        let mut rig = Rig::new(service).await;
+        rig.spec.settings.as_object_mut().unwrap().remove("delivery");
+        rig.restart();
+        let begin = Instant::now();
+        let mut callers = tokio::task::JoinSet::new();
+        for number in 0..ALERTS {
+            let handle = rig.handle.clone();
+            let delivery = Delivery {
+                alert: Arc::new(alert(number)),
+                output: rig.name.clone(),
+            };
+            callers.spawn(async move { handle.deliver(delivery).await.unwrap() });
+        }
+        callers.join_all().await;
+        let per_sec = f64::from(ALERTS) / begin.elapsed().as_secs_f64();
+        println!("{service}: {per_sec:.0} deliveries/s");
+        assert_eq!(rig.arrived().len(), ALERTS as usize);
+    }
 }
