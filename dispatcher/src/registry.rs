@@ -206,6 +206,13 @@ impl OutputRegistry {
         self.outputs.keys()
     }
 
+    /// How deliveries to one are paced: its service's defaults with what its settings say about `delivery`. The
+    /// place to start from for [`crate::DispatcherOptions::outputs`], which replaces all of it.
+    #[must_use]
+    pub fn delivery_options(&self, name: &OutputName) -> Option<&DeliveryOptions> {
+        self.outputs.get(name).map(|registered| &registered.options)
+    }
+
     /// Outputs that are known but cannot be delivered to: alerts to them become dead letters.
     #[must_use]
     pub fn warnings(&self) -> &[OutputProblem] {

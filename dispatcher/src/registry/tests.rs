@@ -122,7 +122,7 @@ fn a_name_without_settings_is_a_warning_and_settings_may_come_before_or_after_it
 fn delivery_settings_replace_the_defaults_of_the_service() {
     let settings = json!({"url": "https://x", "delivery": {"concurrency": 9, "dead_letter_after_hours": 1}});
     let registry = load(&[spec("slack:a", settings)]).unwrap();
-    let options = &registry.outputs[&"slack:a".parse().unwrap()].options;
+    let options = registry.delivery_options(&"slack:a".parse().unwrap()).unwrap();
     assert_eq!(options.concurrency, 9);
     assert_eq!(options.dead_letter_after.as_secs(), 3600);
     assert_eq!(options.rate, SlackOutput::delivery_options().rate);
