@@ -12,8 +12,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use streamalert_schema::{Body, Payload, RawInput, SchemaSet, Scratch, Selection};
-use streamalert_types::{Position, Sequence};
+use streamalert_schema::{Body, RawInput, SchemaSet, Scratch, Selection, Tally};
 use streamalert_value::Value;
 
 fn cpu_time() -> Duration {
@@ -54,10 +53,11 @@ fn main() {
         ("CloudWatch Logs, gzip", "kinesis", true, "cloudwatch"),
     ];
     for (name, service, is_packed, family) in kinds {
-        let chosen: Vec<&RawInput> = inputs
+        let chosen: Vec<RawInput> = inputs
             .iter()
             .filter(|input| &*input.source.service == service)
             .filter(|input| is_packed == matches!(input.body(), Body::Packed([0x1f, 0x8b, ..])))
+            .cloned()
             .collect();
         let one = run(&chosen, &set.select(&[family]).unwrap());
         let all = run(&chosen, &set.select_all());
@@ -67,65 +67,28 @@ fn main() {
     }
 }
 
-struct Figures {
-    events: u64,
-    bytes: u64,
-    failed: u64,
-    time: Duration,
-}
-
-fn report(name: &str, figures: Figures) {
-    let seconds = figures.time.as_secs_f64();
+fn report(name: &str, (tally, time): (Tally, Duration)) {
+    let seconds = time.as_secs_f64();
     println!(
         "  {name}: {:.0} events/s, {:.0} MB/s, {:.2} us an event, {} failed of {}",
-        figures.events as f64 / seconds,
-        figures.bytes as f64 / seconds / 1e6,
-        seconds * 1e6 / figures.events as f64,
-        figures.failed,
-        figures.events,
+        tally.events as f64 / seconds,
+        tally.bytes as f64 / seconds / 1e6,
+        seconds * 1e6 / tally.events as f64,
+        tally.failed,
+        tally.events,
     );
 }
 
-fn run(inputs: &[&RawInput], selection: &Selection) -> Figures {
+fn run(inputs: &[RawInput], selection: &Selection) -> (Tally, Duration) {
     let mut scratch = Scratch::new();
-    let position = Position {
-        partition: "bench".into(),
-        sequence: Sequence::Offset(0),
-    };
-    let mut figures = Figures {
-        events: 0,
-        bytes: 0,
-        failed: 0,
-        time: Duration::ZERO,
-    };
-    let mut warm = false;
+    Tally::default().add(selection, inputs, &mut scratch);
+    let mut tally = Tally::default();
+    let start = cpu_time();
     loop {
-        let start = cpu_time();
-        for input in inputs {
-            let payload = Payload {
-                source: &input.source,
-                position: &position,
-                body: input.body(),
-            };
-            let classified = selection.classify(&payload, &mut scratch);
-            let records: usize = classified.units.iter().map(|unit| unit.records.len()).sum();
-            figures.events += records as u64 + classified.failed_record_count;
-            figures.failed += classified.failed_record_count;
-            figures.bytes += classified.processed_size;
-        }
-        if warm {
-            figures.time += cpu_time() - start;
-        } else {
-            figures = Figures {
-                events: 0,
-                bytes: 0,
-                failed: 0,
-                time: Duration::ZERO,
-            };
-            warm = true;
-        }
-        if figures.time > Duration::from_secs(2) {
-            return figures;
+        tally.add(selection, inputs, &mut scratch);
+        let time = cpu_time() - start;
+        if time > Duration::from_secs(2) {
+            return (tally, time);
         }
     }
 }

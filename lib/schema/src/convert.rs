@@ -14,7 +14,7 @@ pub(crate) struct WrongType;
 
 /// Whether the value is already what it is declared to be, decided by its kind alone.
 #[inline(always)]
-pub(crate) fn fits(kind: &FieldType, node: NodeRef<'_>) -> bool {
+fn fits(kind: &FieldType, node: NodeRef<'_>) -> bool {
     matches!(
         (kind, node.kind()),
         (FieldType::Anything, _)
@@ -29,13 +29,19 @@ pub(crate) fn fits(kind: &FieldType, node: NodeRef<'_>) -> bool {
     )
 }
 
+/// Whether conversion leaves the value alone: it fits, or it is falsy, which no type but a nested schema minds.
+#[inline(always)]
+pub(crate) fn stays(kind: &FieldType, node: NodeRef<'_>) -> bool {
+    fits(kind, node) || !matches!(kind, FieldType::Nested(_)) && !node.is_truthy()
+}
+
 /// Appends the converted value; true when it is another than before. Falsy values are left alone, except that a
 /// nested schema must be met.
 pub(crate) fn write(kind: &FieldType, node: NodeRef<'_>, out: &mut Vec<u8>) -> Result<bool, WrongType> {
     if let FieldType::Nested(fields) = kind {
         return write_nested(fields, node, out);
     }
-    if fits(kind, node) || !node.is_truthy() {
+    if stays(kind, node) {
         node.write_json(out);
         return Ok(false);
     }

@@ -14,9 +14,22 @@ pub(crate) struct Pattern {
     pub(crate) in_envelope: bool,
     pub(crate) path: Vec<String>,
     globs: Vec<Glob>,
+    /// The patterns as they are written.
+    texts: Vec<String>,
 }
 
 impl Pattern {
+    /// Whether no text can match both, as far as can be told: one side has plain texts only, and the other matches
+    /// none of them.
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        let plain = |one: &Self| !one.texts.iter().any(|text| text.contains(['*', '?', '[']));
+        let apart =
+            |one: &Self, two: &Self| plain(one) && !one.texts.iter().any(|text| two.matches_text(text));
+        self.in_envelope == other.in_envelope
+            && self.path == other.path
+            && (apart(self, other) || apart(other, self))
+    }
+
     /// Flattens `log_patterns`; `problem` hears of what is no pattern, with its path.
     pub(crate) fn compile(
         map: &Map,
@@ -26,15 +39,15 @@ impl Pattern {
         let mut patterns = Vec::new();
         for (key, definition) in map {
             path.push(key.clone());
-            let globs = match definition {
+            let texts: Vec<String> = match definition {
                 Value::Map(nested) => {
                     patterns.extend(Self::compile(nested, path, problem));
                     path.pop();
                     continue;
                 }
-                Value::Str(one) => vec![Glob::new(one)],
+                Value::Str(one) => vec![one.clone()],
                 Value::List(many) if many.iter().all(|one| one.as_str().is_some()) => {
-                    many.iter().filter_map(Value::as_str).map(Glob::new).collect()
+                    many.iter().filter_map(Value::as_str).map(str::to_owned).collect()
                 }
                 _ => {
                     problem(
@@ -45,10 +58,12 @@ impl Pattern {
                 }
             };
             let in_envelope = path[0] == ENVELOPE_KEY;
+            let globs = texts.iter().map(|text| Glob::new(text)).collect();
             patterns.push(Self {
                 in_envelope,
                 path: path[usize::from(in_envelope)..].to_vec(),
                 globs,
+                texts,
             });
             path.pop();
         }

@@ -2,7 +2,7 @@
 
 use streamalert_value::NodeRef;
 
-use crate::convert::{WrongType, fits, write};
+use crate::convert::{WrongType, stays, write};
 use crate::normalize::NORMALIZATION_KEY;
 use crate::pattern::ENVELOPE_KEY;
 use crate::schema::Schema;
@@ -120,7 +120,7 @@ impl Plan {
                 Op::Replace => members.flush(),
                 Op::Field(at) => {
                     let kind = &schema.fields.get(*at as usize).kind;
-                    if fits(kind, value) {
+                    if stays(kind, value) {
                         members.keep(key, value);
                     } else {
                         members.key(key);

@@ -2,6 +2,10 @@ use std::fmt;
 
 use streamalert_types::NearestSchema;
 
+/// A difference in keys is farther than one in values, and one in the envelope farther than both.
+pub(crate) const KEYS_DISTANCE: usize = 4;
+pub(crate) const ENVELOPE_DISTANCE: usize = 64;
+
 /// Why a schema did not take a unit, or a record of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,13 +30,13 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// How far the schema was from matching: differences of keys count most.
+    /// How far the schema was from matching.
     pub(crate) fn distance(&self) -> usize {
         match self {
             Self::Pattern(_) => 1,
             Self::WrongType(fields) => fields.len(),
-            Self::Keys { missing, unexpected } => 4 + missing.len() + unexpected.len(),
-            Self::Envelope(keys) => 64 + keys.len(),
+            Self::Keys { missing, unexpected } => KEYS_DISTANCE + missing.len() + unexpected.len(),
+            Self::Envelope(keys) => ENVELOPE_DISTANCE + keys.len(),
             Self::Form(_) | Self::Broken => usize::MAX,
         }
     }

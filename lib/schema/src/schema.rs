@@ -52,6 +52,20 @@ pub(crate) enum Extraction {
     Syslog,
 }
 
+impl Extraction {
+    /// Whether both get the same records out of any unit.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Whole, Self::Whole) | (Self::Syslog, Self::Syslog) => true,
+            (Self::Path { path: a, embedded: x }, Self::Path { path: b, embedded: y }) => {
+                a.text() == b.text() && x == y
+            }
+            (Self::RegexKey(a), Self::RegexKey(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// Keys of the root of a unit that are added to each of its records.
 #[derive(Debug)]
 pub(crate) struct Envelope {
@@ -87,6 +101,25 @@ impl Schema {
     /// Whether `name` selects it: its log type, or the family before the colon.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         &*self.log_type == name || self.family() == name
+    }
+
+    /// Whether some record with some keys can be taken by both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let comparable = self.extraction.is_same(&other.extraction) && !self.broken && !other.broken;
+        let fits = |one: &Self, two: &Self| {
+            let open = two.keeps_unknown || two.takes_anything();
+            let mut required = one
+                .fields
+                .iter()
+                .zip(&one.required)
+                .filter(|(_, required)| **required);
+            required.all(|(field, _)| open || two.fields.position(&field.name).is_some())
+        };
+        let apart = self
+            .patterns
+            .iter()
+            .any(|one| other.patterns.iter().any(|two| one.excludes(two)));
+        comparable && fits(self, other) && fits(other, self) && !apart
     }
 
     pub(crate) fn family(&self) -> &str {

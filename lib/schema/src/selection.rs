@@ -49,7 +49,7 @@ impl Schemas {
         let extractions = (0..list.len())
             .map(|at| {
                 (0..at)
-                    .find(|earlier| is_same(&list[*earlier], &list[at]))
+                    .find(|earlier| list[*earlier].extraction.is_same(&list[at].extraction))
                     .unwrap_or(at)
             })
             .collect();
@@ -128,17 +128,5 @@ impl Schemas {
             .filter(|(at, schema)| in_question(*at, schema))
             .map(|(at, _)| at as u32)
             .collect()
-    }
-}
-
-/// Whether both get the same records out of any unit.
-fn is_same(one: &Schema, two: &Schema) -> bool {
-    match (&one.extraction, &two.extraction) {
-        (Extraction::Whole, Extraction::Whole) | (Extraction::Syslog, Extraction::Syslog) => true,
-        (Extraction::Path { path: a, embedded: x }, Extraction::Path { path: b, embedded: y }) => {
-            a.text() == b.text() && x == y
-        }
-        (Extraction::RegexKey(a), Extraction::RegexKey(b)) => a == b,
-        _ => false,
     }
 }

@@ -121,6 +121,19 @@ impl SchemaSet {
         Selection::new(self.schemas.to_vec())
     }
 
+    /// Pairs of log types that can both take one and the same record, the one that is tried first in front: which of
+    /// them it becomes hangs on their order alone. Only what keys and patterns tell is considered, not values.
+    #[must_use]
+    pub fn ambiguities(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let mut pairs = Vec::new();
+        for (at, one) in self.schemas.iter().enumerate() {
+            for two in self.schemas[at + 1..].iter().filter(|two| one.overlaps(two)) {
+                pairs.push((Arc::clone(&one.log_type), Arc::clone(&two.log_type)));
+            }
+        }
+        pairs
+    }
+
     fn closest(&self, name: &str) -> Option<String> {
         let mut known: HashSet<&str> = HashSet::new();
         for schema in self.schemas.iter() {

@@ -70,18 +70,31 @@ pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
 /// Appends what a raw inside stands for; lone surrogates stay visible as `\uXXXX`, so that the result may be parsed
 /// as JSON again.
 pub(crate) fn unescape_into(raw: &str, out: &mut String) {
-    let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let mut codes = CodePoints::of_raw(&rest[at..]);
-        match codes.next().map(|code| (code, char::from_u32(code))) {
-            Some((_, Some(character))) => out.push(character),
-            Some((code, None)) => _ = write!(out, "\\u{code:04x}"),
-            None => return,
-        }
-        rest = codes.rest;
+    let bytes = raw.as_bytes();
+    let mut from = 0;
+    loop {
+        let at = crate::scan::text_special(bytes, from);
+        out.push_str(&raw[from..at]);
+        let Some(escape) = bytes.get(at + 1) else { return };
+        let plain = match escape {
+            b'"' | b'\\' | b'/' => char::from(*escape),
+            b'n' => '\n',
+            b't' => '\t',
+            b'r' => '\r',
+            _ => {
+                let mut codes = CodePoints::of_raw(&raw[at..]);
+                let Some(code) = codes.next() else { return };
+                match char::from_u32(code) {
+                    Some(character) => out.push(character),
+                    None => _ = write!(out, "\\u{code:04x}"),
+                }
+                from = raw.len() - codes.rest.len();
+                continue;
+            }
+        };
+        out.push(plain);
+        from = at + 2;
     }
-    out.push_str(rest);
 }
 
 /// Appends the bytes that a raw key stands for, lone surrogates as three bytes each: equal bytes, equal keys.
