@@ -24,7 +24,24 @@ use crate::failure::Failure;
 /// Exit code when the command line or the configuration is wrong.
 const EXIT_USAGE: u8 = 2;
 
+/// Exit code of a program that was cut off by the reader of its output, as shells give it for SIGPIPE.
+const EXIT_PIPE: i32 = 141;
+
+/// `streamalert … | head` closes our output early. The print macros panic then; that is the end, but no fault.
+fn end_quietly_on_closed_output() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+        if text.starts_with("failed printing to std") && text.contains("Broken pipe") {
+            #[expect(clippy::disallowed_methods, reason = "in a panic there is no way back to main")]
+            std::process::exit(EXIT_PIPE);
+        }
+        loud(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_quietly_on_closed_output();
     let cli = Cli::parse();
     paint::choose(match cli.global.color {
         Color::Auto => anstream::ColorChoice::Auto,

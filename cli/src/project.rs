@@ -34,7 +34,7 @@ pub(crate) fn load_settings(global: &Global) -> Result<Settings, Failure> {
         None => Some(PathBuf::from(SETTINGS_FILE)).filter(|file| file.exists()),
     };
     let mut overrides = global.set.clone();
-    let mut path = |key: &str, path: &Path| overrides.push(format!("{key}={}", toml_text(path)));
+    let mut path = |key: &str, path: &Path| overrides.push(format!("{key}={}", path.display()));
     if let Some(dir) = &global.data_dir {
         path("data.dir", dir);
     }

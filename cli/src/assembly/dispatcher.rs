@@ -3,14 +3,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamalert_config::{OutputTarget, Secret};
+use streamalert_config::{OutputTarget, Place, Secret, Settings};
 use streamalert_dispatcher::{
-    Backoff, DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LoadContext,
-    OutputRegistry, OutputSpec, Publisher,
+    DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LoadContext,
+    OutputRegistry, OutputSpec, Publisher, Rate,
 };
 use streamalert_python::PythonPool;
 use streamalert_store::DeadLetterStore;
-use streamalert_types::Clock;
+use streamalert_types::{Clock, OutputName};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
@@ -76,6 +76,32 @@ fn settings(target: &OutputTarget) -> Result<serde_json::Value, String> {
     Ok(table.into())
 }
 
+/// What the output's service says of deliveries, changed where the user said so for all outputs or for this one.
+fn delivery_options(settings: &Settings, name: &OutputName, mut options: DeliveryOptions) -> DeliveryOptions {
+    let all = &settings.dispatcher;
+    let own = all.output.get(name.as_str()).cloned().unwrap_or_default();
+    let set = |key: &str| settings.place_of(&["dispatcher", key]) != Place::default();
+    if let Some(concurrency) = own.concurrency.or(set("concurrency_per_output").then_some(all.concurrency_per_output)) {
+        options.concurrency = concurrency;
+    }
+    if let Some(millis) = own.timeout_ms.or(set("timeout_ms").then_some(all.timeout_ms)) {
+        options.timeout = Duration::from_millis(millis);
+    }
+    if let Some(secs) = own.dead_letter_after_secs.or(set("dead_letter_after_secs").then_some(all.dead_letter_after_secs)) {
+        options.dead_letter_after = Duration::from_secs(secs);
+    }
+    if let Some(per_sec) = own.rate_per_sec {
+        options.rate = Some(Rate { per_sec, burst: options.rate.map_or(1, |rate| rate.burst) });
+    }
+    if set("retry_initial_ms") {
+        options.backoff.first = Duration::from_millis(all.retry_initial_ms);
+    }
+    if set("retry_max_ms") {
+        options.backoff.max = Duration::from_millis(all.retry_max_ms);
+    }
+    options
+}
+
 /// Starts a dispatcher.
 pub(crate) fn start_dispatcher(
     project: &Project,
@@ -87,27 +113,9 @@ pub(crate) fn start_dispatcher(
     for warning in outputs.warnings() {
         tracing::warn!(output = %warning.name, "{}", warning.message);
     }
-    let settings = &project.settings.dispatcher;
     let options = outputs
         .names()
-        .map(|name| {
-            let limits = project.settings.limits_of(name);
-            let defaults = DeliveryOptions::default();
-            let options = DeliveryOptions {
-                concurrency: limits.concurrency.unwrap_or(defaults.concurrency),
-                rate: limits.rate_per_sec.map(|per_sec| streamalert_dispatcher::Rate { per_sec, burst: 1 }),
-                timeout: limits.timeout_ms.map_or(defaults.timeout, Duration::from_millis),
-                backoff: Backoff {
-                    first: Duration::from_millis(settings.retry_initial_ms),
-                    max: Duration::from_millis(settings.retry_max_ms),
-                },
-                dead_letter_after: limits
-                    .dead_letter_after_secs
-                    .map_or(defaults.dead_letter_after, Duration::from_secs),
-                ..defaults
-            };
-            (name.clone(), options)
-        })
+        .filter_map(|name| Some((name.clone(), delivery_options(&project.settings, name, outputs.delivery_options(name)?))))
         .collect::<BTreeMap<_, _>>();
     let publisher: Arc<dyn Publisher> = match pool {
         Some(pool) => Arc::new(PoolPublisher(pool)),

@@ -28,7 +28,7 @@ enum Layer {
     Outside,
 }
 
-const LAYERS: [(&str, Layer); 18] = [
+const LAYERS: [(&str, Layer); 17] = [
     ("streamalert-value", Layer::Value),
     ("streamalert-types", Layer::Types),
     ("streamalert-config", Layer::Pure),
@@ -45,7 +45,6 @@ const LAYERS: [(&str, Layer); 18] = [
     ("streamalert-merger", Layer::Service),
     ("streamalert-dispatcher", Layer::Service),
     ("streamalert-cli", Layer::Program),
-    ("streamalert-tests", Layer::Outside),
     ("xtask", Layer::Outside),
 ];
 
