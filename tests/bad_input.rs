@@ -1,11 +1,9 @@
 //! Input that is broken, hostile or huge: nothing is lost, nothing dies, and what is wrong is said.
 
-mod support;
-
 use std::io::Write as _;
 
 use serde_json::Value;
-use support::{TestProject, stdout};
+use crate::support::{TestProject, stdout};
 
 const RULE: &str = "
 from streamalert.shared.rule import rule
@@ -104,7 +102,7 @@ fn a_truncated_gzip_object_loses_only_what_is_missing() {
 fn a_second_process_on_one_data_directory_is_refused_and_told_why() {
     let project = project();
     project.append_events("logs/a.jsonl", 0, 10, |_| "k");
-    let holder = std::process::Command::new(support::binary())
+    let holder = std::process::Command::new(crate::support::binary())
         .current_dir(project.root())
         .args(["--set", "listen.admin=127.0.0.1:0", "run"])
         .stderr(std::process::Stdio::null())

@@ -1,7 +1,5 @@
 //! Kills the real processes with SIGKILL at random moments under load, and looks at what a webhook received.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use streamalert_service::{AdminClient, ClientOptions};
 use streamalert_testkit::{ServiceProcess, ServiceSpec, WebhookReceiver, free_port};
 use tokio::time::Instant;
 
-use support::{PATIENCE, TestProject, binary};
+use crate::support::{PATIENCE, TestProject, binary};
 
 const KILLS: usize = 52;
 const EVENTS_PER_KILL: usize = 120;
@@ -198,7 +196,8 @@ async fn flush(project: &TestProject, data_dir: &str) {
 async fn wait_acknowledged(project: &TestProject, data_dir: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = admin(project, data_dir).await.ask(AdminRequest::ServiceStats(v1::ServiceStatsRequest {}));
+        let admin = admin(project, data_dir).await;
+        let answer = admin.ask(AdminRequest::ServiceStats(v1::ServiceStatsRequest {}));
         let stats: Value = serde_json::from_str(&answer.await.unwrap()).unwrap();
         let classifier = &stats["classifier"];
         if classifier["payloads"] == classifier["acknowledged"] {

@@ -1,7 +1,5 @@
 //! What the old system answered, through the binary's `explain --json`.
 
-mod support;
-
 use std::process::Command;
 
 use streamalert_testkit::{golden_path, shared_dir};
@@ -15,7 +13,7 @@ fn agrees(conf: &str, name: &str) {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    let output = Command::new(support::binary())
+    let output = Command::new(crate::support::binary())
         .current_dir(dir.path())
         .args(["explain", "--json", "--conf"])
         .arg(conf)
@@ -24,11 +22,11 @@ fn agrees(conf: &str, name: &str) {
         .output()
         .unwrap();
     let answers = dir.path().join("answers.jsonl");
-    std::fs::write(&answers, support::stdout(&output)).unwrap();
+    std::fs::write(&answers, crate::support::stdout(&output)).unwrap();
     let judge = shared_dir().unwrap().join("golden/compare.py");
     let verdict =
         Command::new("python3").arg(judge).arg(golden).arg(answers).args(["--level", "records"]).output().unwrap();
-    let verdict = support::stdout(&verdict);
+    let verdict = crate::support::stdout(&verdict);
     println!("{name}: {verdict}");
     assert!(verdict.contains(" 0 differ, 0 missing"), "{verdict}");
 }
@@ -45,8 +43,8 @@ fn real_cloudtrail_is_classified_as_recorded() {
 
 #[test]
 fn a_line_that_no_schema_takes_is_told_its_nearest_schema_and_the_difference() {
-    let project = support::TestProject::new("");
-    let told = support::stdout(&project.run(&["explain", "--source", "kinesis:stream", r#"{"n": 1, "grp": "x"}"#]));
+    let project = crate::support::TestProject::new("");
+    let told = crate::support::stdout(&project.run(&["explain", "--source", "kinesis:stream", r#"{"n": 1, "grp": "x"}"#]));
     for word in ["no schema matches", "nearest is load:event", "missing: group, kind", "unexpected: grp"] {
         assert!(told.contains(word), "{word:?} is not in:\n{told}");
     }

@@ -1,9 +1,7 @@
 //! Rules that loop, eat memory, end their process or raise, beside good ones: the good ones' alerts are complete.
 
-mod support;
-
 use serde_json::Value;
-use support::{TestProject, stdout};
+use crate::support::{TestProject, stdout};
 
 const EVENTS: usize = 3_000;
 

@@ -1,7 +1,5 @@
 //! The example that newcomers run first: what must come of it stands in its `expected.json`.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,8 +21,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn ingest(dir: &Path) -> Value {
-    let output = Command::new(support::binary()).current_dir(dir).args(["ingest", "--json"]).output().unwrap();
-    serde_json::from_str(&support::stdout(&output)).unwrap()
+    let output = Command::new(crate::support::binary()).current_dir(dir).args(["ingest", "--json"]).output().unwrap();
+    serde_json::from_str(&crate::support::stdout(&output)).unwrap()
 }
 
 fn lines(path: PathBuf) -> Vec<Value> {
@@ -57,14 +55,14 @@ fn the_example_gives_exactly_what_its_story_says_and_nothing_a_second_time() {
 
 #[test]
 fn every_test_event_of_the_example_passes() {
-    let output = Command::new(support::binary()).current_dir(example()).arg("test").output().unwrap();
-    let told = support::stdout(&output);
+    let output = Command::new(crate::support::binary()).current_dir(example()).arg("test").output().unwrap();
+    let told = crate::support::stdout(&output);
     let last = told.lines().last().unwrap_or_default();
     assert!(last.ends_with(" passed, 0 failed"), "{told}");
 }
 
 #[test]
 fn the_example_is_valid() {
-    let output = Command::new(support::binary()).current_dir(example()).arg("validate").output().unwrap();
-    assert!(support::stdout(&output).contains("0 errors, 0 warnings"), "{output:?}");
+    let output = Command::new(crate::support::binary()).current_dir(example()).arg("validate").output().unwrap();
+    assert!(crate::support::stdout(&output).contains("0 errors, 0 warnings"), "{output:?}");
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use streamalert_config::{Conf, Located, Problem, PythonLocations, Settings};
 use streamalert_schema::{SchemaSet, Selection, Severity, builtin_schemas};
@@ -162,6 +161,3 @@ fn definitions(conf: &Conf) -> Result<Definitions, Failure> {
     }
     Ok((ordered, by_name))
 }
-
-/// Shared by the threads that classify.
-pub(crate) type Selections = Arc<HashMap<Source, Selection>>;

@@ -115,7 +115,7 @@ pub(crate) fn start_dispatcher(
     }
     let options = outputs
         .names()
-        .filter_map(|name| Some((name.clone(), delivery_options(&project.settings, name, outputs.delivery_options(name)?))))
+        .filter_map(|name| Some((name.clone(), delivery_options(&project.settings, name, outputs.delivery_options(name)?.clone()))))
         .collect::<BTreeMap<_, _>>();
     let publisher: Arc<dyn Publisher> = match pool {
         Some(pool) => Arc::new(PoolPublisher(pool)),

@@ -8,16 +8,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Long enough for the slowest machine; tests wait for events and never this long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A StreamAlert project in a temporary folder.
-pub struct TestProject {
+pub(crate) struct TestProject {
     dir: TempDir,
 }
 
 impl TestProject {
     /// A project with one Kinesis stream, `stream`, that reads the log type `load:event` (`n`, `group`, `kind`).
-    pub fn new(rules: &str) -> Self {
+    pub(crate) fn new(rules: &str) -> Self {
         let project = Self { dir: tempfile::tempdir().unwrap() };
         project.write("conf/clusters/test.json", r#"{"id": "test", "data_sources": {"kinesis": {"stream": ["load"]}}}"#);
         project.write("conf/global.json", r#"{"general": {"rule_locations": ["rules"]}}"#);
@@ -31,22 +31,22 @@ impl TestProject {
         project
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.dir.path().join(relative)
     }
 
-    pub fn write(&self, relative: &str, text: &str) {
+    pub(crate) fn write(&self, relative: &str, text: &str) {
         let path = self.path(relative);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// Appends events numbered from `first` to a file of the stream.
-    pub fn append_events(&self, file: &str, first: usize, count: usize, kind: impl Fn(usize) -> &'static str) {
+    pub(crate) fn append_events(&self, file: &str, first: usize, count: usize, kind: impl Fn(usize) -> &'static str) {
         use std::io::Write as _;
         let mut lines = String::new();
         for n in first..first + count {
@@ -58,18 +58,18 @@ impl TestProject {
     }
 
     /// Runs the binary in the project to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         Command::new(binary()).args(args).current_dir(self.root()).output().unwrap()
     }
 }
 
 /// The binary under test.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     env!("CARGO_BIN_EXE_streamalert").into()
 }
 
 /// Standard output of a run that must succeed.
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\nstdout:\n{out}\nstderr:\n{err}", output.status);

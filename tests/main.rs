@@ -1,0 +1,8 @@
+//! Tests of the whole: the binary as users run it. One program, because each would be linked anew.
+
+mod bad_input;
+mod crash;
+mod explain;
+mod hostile_rules;
+mod quickstart;
+mod support;
