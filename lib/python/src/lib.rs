@@ -16,10 +16,12 @@ mod publish;
 mod shim;
 mod slot;
 mod spawner;
+mod start;
 mod watchdog;
 
 pub use interpreter::{Interpreter, InterpreterError, find_interpreter};
 pub use load::{LoadError, LoadErrorKind, LoadReport, LoadWarning};
 pub use options::{Limits, PoolOptions};
-pub use pool::{PoolHealth, PoolStartError, PythonPool};
+pub use pool::{PoolHealth, PythonPool};
 pub use publish::{Publication, PublishError};
+pub use start::PoolStartError;

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use streamalert_detect::{KillReason, RecordOutcome, RuleIndex, RuleOutcome, RuleResult, RuntimeError};
 use streamalert_types::Record;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -13,8 +14,12 @@ use crate::pool::Shared;
 use crate::process::WorkerProcess;
 use crate::watchdog::{Step, WatchLimits, Watchdog};
 
-/// How often a worker dies for no visible fault of a rule on one record before that record is given up.
-const UNEXPLAINED_MAX: u32 = 2;
+/// Deaths of workers that no rule answers for, after which the record at hand is given up: so many while reading
+/// that very record …
+const DEATHS_AT_RECORD_MAX: u32 = 2;
+
+/// … and so many before it was reached, when the system may have killed idle processes.
+const DEATHS_BEFORE_MAX: u32 = 5;
 
 /// Work for a slot.
 pub(crate) enum Job {
@@ -40,7 +45,7 @@ pub(crate) struct PublishJob {
     /// JSON of the alert's item.
     pub(crate) item: String,
     /// The publication, or why there is none.
-    pub(crate) reply: oneshot::Sender<Result<Result<bytes::Bytes, String>, RuntimeError>>,
+    pub(crate) reply: oneshot::Sender<Result<Result<Bytes, String>, RuntimeError>>,
 }
 
 /// One of the pool's workers: owns a process, replaces it when it dies, and works off the queue.
@@ -212,23 +217,21 @@ impl Slot {
             (why, _) => KillReason::Protocol(why.unwrap_or("it is gone").to_owned()),
         };
         self.discard().await;
-        let record = match step {
+        let (record, deaths_max) = match step {
             Step::Rule { record, rule } => {
                 self.shared.strike(rule, &reason.to_string());
                 batch.give_up(record, rule, RuleOutcome::Killed(reason));
                 return;
             }
-            Step::Own { record } => record,
-            Step::Publish | Step::Elsewhere => 0,
+            Step::Own { record } => (record, DEATHS_AT_RECORD_MAX),
+            Step::Publish | Step::Elsewhere => (0, DEATHS_BEFORE_MAX),
         };
         tracing::warn!(%reason, "python worker died outside of any rule");
-        let at = (batch.from + record as usize).min(batch.records.len() - 1);
-        let deaths = batch.unexplained.entry(at).or_default();
-        *deaths += 1;
-        if *deaths >= UNEXPLAINED_MAX {
-            for rule in self.shared.rules.for_log_type(&batch.records[at].log_type) {
+        if batch.count_death(record) >= deaths_max {
+            for rule in self.shared.rules.for_log_type(&batch.log_type(record)) {
                 batch.give_up(record, *rule, RuleOutcome::Killed(reason.clone()));
             }
+            batch.withhold(record);
         }
     }
 
@@ -347,18 +350,41 @@ struct Batch {
     skips: BTreeSet<(usize, RuleIndex)>,
     /// Worker deaths at a record that no rule answers for.
     unexplained: BTreeMap<usize, u32>,
+    /// Text of records that are not sent any more, since no worker survives them.
+    withheld: BTreeMap<usize, Bytes>,
 }
 
 impl Batch {
     fn new(records: Vec<Record>) -> Self {
-        let results = records.iter().map(|_| Vec::new()).collect();
         Self {
+            results: records.iter().map(|_| Vec::new()).collect(),
             records,
-            results,
             from: 0,
             skips: BTreeSet::new(),
             unexplained: BTreeMap::new(),
+            withheld: BTreeMap::new(),
         }
+    }
+
+    /// The place of a record that is counted from those that are left.
+    fn place(&self, record: u32) -> usize {
+        (self.from + record as usize).min(self.records.len() - 1)
+    }
+
+    fn log_type(&self, record: u32) -> Arc<str> {
+        self.records[self.place(record)].log_type.clone()
+    }
+
+    fn count_death(&mut self, record: u32) -> u32 {
+        let deaths = self.unexplained.entry(self.place(record)).or_default();
+        *deaths += 1;
+        *deaths
+    }
+
+    fn withhold(&mut self, record: u32) {
+        let at = self.place(record);
+        let text = std::mem::replace(&mut self.records[at].json, Bytes::from_static(b"{}"));
+        self.withheld.entry(at).or_insert(text);
     }
 
     /// The skips relative to the records that are left.
@@ -381,7 +407,10 @@ impl Batch {
         self.from += done;
     }
 
-    fn finish(self) -> Vec<RecordOutcome> {
+    fn finish(mut self) -> Vec<RecordOutcome> {
+        for (at, text) in std::mem::take(&mut self.withheld) {
+            self.records[at].json = text;
+        }
         self.records
             .into_iter()
             .zip(self.results)

@@ -1,5 +1,12 @@
 //! Rules that misbehave, beside rules that do not: the latter's results are complete.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a failing test says enough"
+)]
+
 mod support;
 
 use std::time::Duration;
@@ -358,21 +365,143 @@ async fn a_worker_killed_from_outside_loses_no_result() {
     killer.await.unwrap();
 }
 
-/// Kills the newest child of this process that runs a worker.
-fn kill_one_worker() {
-    let own = rustix::process::getpid().as_raw_pid().to_string();
-    let newest = std::fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+#[tokio::test]
+async fn a_leak_replaces_the_worker_and_strikes_nobody() {
+    let leak = "KEPT = []\n@rule(logs=['a:b'])\ndef bad(rec):\n    KEPT.append(bytearray(100_000))\n    return False\n";
+    let repo = Repo::new(&[("rules/r.py", &beside_good_rules(leak))]);
+    let limits = Limits {
+        memory_bytes: 256 << 20,
+        ..Limits::default()
+    };
+    let (pool, _) = PythonPool::start(PoolOptions {
+        limits,
+        ..repo.options()
+    })
+    .await
+    .unwrap();
+    let records = (0..5000).map(|n| numbered("a:b", "{}", n)).collect();
+    let outcomes = pool.evaluate(records, EvaluateOptions::default()).await.unwrap();
+    assert_eq!(
+        (
+            fired(&outcomes, &pool, "good_before"),
+            fired(&outcomes, &pool, "good_after")
+        ),
+        (5000, 5000)
+    );
+    assert_eq!((pool.health().workers_lost, pool.health().strikes), (0, 0));
+}
+
+#[tokio::test]
+async fn a_record_that_no_worker_can_hold_is_given_up_and_the_others_are_not() {
+    let repo = Repo::new(&[(
+        "rules/r.py",
+        &beside_good_rules("@rule(logs=['a:b'])\ndef bad(rec):\n    return False\n"),
+    )]);
+    let limits = Limits {
+        memory_bytes: 128 << 20,
+        ..Limits::default()
+    };
+    let (pool, _) = PythonPool::start(PoolOptions {
+        limits,
+        ..repo.options()
+    })
+    .await
+    .unwrap();
+    let huge = format!(r#"{{"x":[{}0]}}"#, "{},".repeat(2 << 20));
+    let records = vec![
+        numbered("a:b", "{}", 0),
+        numbered("a:b", &huge, 1),
+        numbered("a:b", "[]", 2),
+        numbered("a:b", "{}", 3),
+    ];
+    let outcomes = pool.evaluate(records, EvaluateOptions::default()).await.unwrap();
+    let good = vec!["good_before=true", "good_after=true"];
+    let lost = vec!["good_before=killed", "bad=killed", "good_after=killed"];
+    assert_eq!(
+        outcomes
+            .iter()
+            .map(|outcome| words(&pool, outcome))
+            .collect::<Vec<_>>(),
+        [&good, &lost, &lost, &good].map(|w| w.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>())
+    );
+    assert_eq!(outcomes[1].record.json.len(), huge.len());
+    assert_eq!(pool.health().strikes, 0);
+}
+
+/// Not a test by itself: the process that the next test kills.
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn a_parent_to_be_killed() {
+    let hang = beside_good_rules("@rule(logs=['a:b'])\ndef bad(rec):\n    return 10 ** 10 ** 8\n");
+    let repo = Repo::new(&[("rules/r.py", &hang)]);
+    let limits = Limits {
+        evaluation: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let (pool, _) = PythonPool::start(PoolOptions {
+        limits,
+        ..repo.options()
+    })
+    .await
+    .unwrap();
+    let hanging = pool.evaluate(vec![record("a:b", "{}")], EvaluateOptions::default());
+    let _ = tokio::time::timeout(Duration::from_secs(1), hanging).await;
+    println!("workers {:?}", children(rustix::process::getpid().as_raw_pid()));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+}
+
+#[tokio::test]
+async fn workers_die_with_their_parent_even_within_a_hanging_rule() {
+    use tokio::io::AsyncBufReadExt;
+    let mut parent = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "a_parent_to_be_killed", "--nocapture"])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = tokio::io::BufReader::new(parent.stdout.take().unwrap()).lines();
+    let workers = loop {
+        let line = lines
+            .next_line()
+            .await
+            .unwrap()
+            .expect("the parent tells its workers");
+        if let Some((_, list)) = line.split_once("workers ") {
+            break serde_json::from_str::<Vec<i32>>(list).unwrap();
+        }
+    };
+    assert!(workers.len() >= 2, "{workers:?}");
+    parent.kill().await.unwrap();
+    for _ in 0..100 {
+        if workers.iter().all(|pid| !runs_python(*pid)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("some of {workers:?} live on");
+}
+
+fn runs_python(pid: i32) -> bool {
+    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    command.contains("_streamalert_worker")
+}
+
+fn children(parent: i32) -> Vec<i32> {
+    let pids = std::fs::read_dir("/proc").into_iter().flatten();
+    pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let parent = stat
+            let found = stat
                 .rsplit_once(')')
-                .and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1));
-            parent == Some(&own)
+                .and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse().ok());
+            found == Some(parent)
         })
-        .max();
+        .collect()
+}
+
+/// Kills the newest child of this process that runs a worker.
+fn kill_one_worker() {
+    let newest = children(rustix::process::getpid().as_raw_pid()).into_iter().max();
     if let Some(pid) = newest.and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }

@@ -19,33 +19,48 @@ _PACKAGES = frozenset(('helpers', 'rules', 'rules.helpers'))
 _OLD_NAME, _NEW_NAME = 'stream_alert', 'streamalert'
 
 
+class _Alias(importlib.abc.Loader):
+    """Makes a module known under a second name."""
+
+    def __init__(self, target):
+        self._target = target
+        self._spec = None
+
+    def create_module(self, spec):
+        module = importlib.import_module(self._target)
+        # The import system is about to put its spec into the module, which has its own.
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        module.__spec__ = self._spec
+
+
+class _OldName(importlib.abc.MetaPathFinder):
+    """Asked first, or the old name's submodules would be loaded a second time from the same files."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname == _OLD_NAME or fullname.startswith(_OLD_NAME + '.'):
+            loader = _Alias(_NEW_NAME + fullname[len(_OLD_NAME):])
+            return importlib.util.spec_from_loader(fullname, loader)
+        return None
+
+
 class _Fallback(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Asked last, when nobody else finds a module."""
 
     def find_spec(self, fullname, path=None, target=None):
-        old = fullname == _OLD_NAME or fullname.startswith(_OLD_NAME + '.')
-        if old or fullname in _STAND_INS:
-            return importlib.util.spec_from_loader(fullname, self)
+        if fullname in _STAND_INS:
+            return importlib.util.spec_from_loader(fullname, _Alias(_STAND_INS[fullname]))
         if fullname in _PACKAGES:
             return importlib.util.spec_from_loader(fullname, self, is_package=True)
         return None
 
     def create_module(self, spec):
-        name = spec.name
-        if name in _STAND_INS:
-            module = importlib.import_module(_STAND_INS[name])
-        elif name.split('.')[0] == _OLD_NAME:
-            module = importlib.import_module(_NEW_NAME + name[len(_OLD_NAME):])
-        else:
-            return None
-        # The import system is about to put this spec into the module, which has its own.
-        spec.loader_state = module.__spec__
-        return module
+        return None
 
     def exec_module(self, module):
-        own = module.__spec__.loader_state
-        if own is not None:
-            module.__spec__ = own
+        pass
 
 
 def install(repo_root, shim_root):
@@ -60,4 +75,5 @@ def install(repo_root, shim_root):
         if os.path.isdir(theirs):
             package = importlib.import_module(relative.replace(os.sep, '.'))
             package.__path__.append(theirs)
+    sys.meta_path.insert(0, _OldName())
     sys.meta_path.append(_Fallback())

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 
+from streamalert.shared.lookup_tables import core as lookup_tables
 from streamalert.shared.importer import _python_file_paths
 from streamalert.shared.publisher import AlertPublisherRepository
 from streamalert.shared.rule import Rule
@@ -32,6 +33,7 @@ class Loader:
         for group in ('publisher_dirs', 'matcher_dirs', 'rule_dirs'):
             for folder in self._options[group]:
                 self._load_folder(folder)
+        self._read_lookup_tables()
         rules = self._describe_all()
         for function, message in Rule._invalid:
             file, line = _place(function)
@@ -43,6 +45,15 @@ class Loader:
             'warnings': self.warnings,
             'publishers': sorted(AlertPublisherRepository.all_publishers()),
         }
+
+    def _read_lookup_tables(self):
+        """Now, so that the first rule to ask does not pay for it within its time limit."""
+        try:
+            problems = lookup_tables.LookupTables.get_instance()._read_files()
+        except Exception as error:  # pylint: disable=broad-except
+            problems = ['lookup tables: {}'.format(_headline(error))]
+        for problem in problems:
+            self.warnings.append({'file': '', 'line': 0, 'message': problem})
 
     def _load_folder(self, folder):
         folder = os.path.normpath(os.path.join(self._root, folder))

@@ -3,7 +3,7 @@ from streamalert.shared.config import load_config
 from streamalert.shared.logger import get_logger
 from streamalert.shared.lookup_tables.configuration import LookupTablesConfiguration
 from streamalert.shared.lookup_tables.drivers import (
-    EphemeralDriver, NullDriver, construct_persistence_driver)
+    EphemeralDriver, NullDriver, PersistenceDriver, construct_persistence_driver)
 from streamalert.shared.lookup_tables.table import LookupTable
 
 LOGGER = get_logger(__name__)
@@ -42,6 +42,17 @@ class LookupTablesCore:
     def get(self, table_name, key, default=None):
         """A key's value in a table, or the default."""
         return self.get_table(table_name).get(key, default)
+
+    def _read_files(self):
+        """Reads the tables that are files; answers what is wrong with those that cannot be read."""
+        problems = []
+        for name, table in self._tables.items():
+            if table.driver_type == PersistenceDriver.TYPE_FILE:
+                try:
+                    table.get(None)
+                except Exception as error:  # pylint: disable=broad-except
+                    problems.append('lookup table {}: {}'.format(name, error))
+        return problems
 
 
 class LookupTables:

@@ -1,0 +1,503 @@
+//! What files of existing repositories import and do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a failing test says enough"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use streamalert_detect::{
+    AlertStamp, EvaluateOptions, Fixtures, RuleOutcome, RuleRuntime, build_alert, output_dict,
+};
+use streamalert_python::{Interpreter, Limits, PoolOptions, PythonPool, find_interpreter};
+use streamalert_types::{Alert, Timestamp};
+use streamalert_value::{Map, Value};
+use support::{IMPORTS, Repo, evaluate, record, trace};
+
+const RULES: &str = r#"
+from matchers import default
+from rules.helpers.base import contains_any, get_first_key, in_network, last_hour, path_matches_any
+from streamalert.rules_engine.threat_intel import ThreatIntel
+from streamalert.shared.config import load_config
+from streamalert.shared.logger import get_logger
+from streamalert.shared.lookup_tables.core import LookupTables
+from streamalert.shared.normalize import Normalizer
+from streamalert.shared.rule import Rule, RuleCreationError, disable, rule
+from streamalert.shared.stats import RuleStatisticTracker, time_me
+from streamalert.shared.utils import get_keys, valid_ip
+import pathlib2
+
+LOGGER = get_logger(__name__)
+NETWORKS = {'10.0.0.0/8', '192.168/16', 'nonsense'}
+
+@rule(logs=['t:net'], matchers=[default.is_prod], req_subkeys={'d': ['ip']})
+def network(rec):
+    return in_network(rec['d']['ip'], NETWORKS) and valid_ip(get_first_key(rec, 'ip'))
+
+@rule(logs=['t:norm'])
+def normalized(rec):
+    return Normalizer.get_values_for_normalized_type(rec, 'sourceAddress') == {'1.2.3.4', '5.6.7.8'}
+
+@rule(logs=['t:ioc'])
+def indicator(rec):
+    return ThreatIntel.IOC_KEY in rec and '1.1.1.2' in rec[ThreatIntel.IOC_KEY]['ip'].union({'x'})
+
+@rule(logs=['t:table'], outputs=['slack:x'])
+def table(rec):
+    return LookupTables.get('people', rec['who'], {}).get('admin') or LookupTables.get('none', 'k', False)
+
+@rule(logs=['t:aws'])
+def needs_aws(rec):
+    return LookupTables.get('remote', 'k')
+
+@disable
+@rule(logs=['t:net'])
+def disabled_above(rec):
+    return True
+
+@rule(logs=['t:net'])
+@disable
+def disabled_below(rec):
+    return True
+
+@rule(logs=['t:misc'])
+@time_me
+def decorated(rec):
+    assert Rule.get_rule('network').name == 'network'
+    assert load_config()['global']['account']['prefix'] == 'corp'
+    assert pathlib2.PurePath('/a/b').name == 'b' and path_matches_any('/a/b/c', ['/a/*/c'])
+    assert not last_hour(0) and contains_any('abc', {'b'})
+    return True
+"#;
+
+fn repo() -> Repo {
+    Repo::new(&[
+        ("rules/__init__.py", ""),
+        ("rules/community/__init__.py", ""),
+        ("rules/community/all.py", RULES),
+        ("matchers/__init__.py", ""),
+        (
+            "matchers/default.py",
+            "def is_prod(rec):\n    return rec.get('env') == 'prod'\n",
+        ),
+        // A clone of StreamAlert brings its own package along; ours goes first, theirs fills the gaps.
+        ("streamalert/__init__.py", "raise ImportError('not this one')\n"),
+        (
+            "streamalert/shared/__init__.py",
+            "raise ImportError('not this one')\n",
+        ),
+        ("streamalert/shared/extra.py", "ANSWER = 42\n"),
+        (
+            "rules/uses_extra.py",
+            &format!(
+                "{IMPORTS}from streamalert.shared.extra import ANSWER\n@rule(logs=['t:misc'])\ndef extra(rec):\n    return ANSWER == 42\n"
+            ),
+        ),
+        (
+            "rules/old_name.py",
+            "from stream_alert.shared.rule import rule\n@rule(logs=['t:misc'])\ndef old(rec):\n    return True\n",
+        ),
+        ("conf/global.json", r#"{"account": {"prefix": "corp"}}"#),
+        (
+            "conf/lookup_tables.json",
+            r#"{"enabled": true, "tables": {"remote": {"driver": "s3", "bucket": "b", "key": "k"}}}"#,
+        ),
+        ("tables/people.json", r#"{"eve": {"admin": true}}"#),
+    ])
+}
+
+async fn started(repo: &Repo) -> PythonPool {
+    let tables = BTreeMap::from([("people".to_owned(), "tables/people.json".into())]);
+    let (pool, report) = PythonPool::start(PoolOptions {
+        lookup_tables: tables,
+        ..repo.options()
+    })
+    .await
+    .unwrap();
+    assert!(report.errors.is_empty(), "{:?}", report.errors);
+    pool
+}
+
+#[tokio::test]
+async fn a_repository_imports_what_streamalert_offered() {
+    let repo = repo();
+    let pool = started(&repo).await;
+    let net = |ip: &str, env: &str| record("t:net", &format!(r#"{{"d":{{"ip":"{ip}"}},"env":"{env}"}}"#));
+    let cases = [
+        (net("10.1.2.3", "prod"), "network=true"),
+        (net("10.1", "prod"), "network=true"),
+        (net("192.168.7.7", "prod"), "network=true"),
+        (net("11.1.2.3", "prod"), "network=false"),
+        (net("x.amazonaws.com", "prod"), "network=false"),
+        (net("10.1.2.3", "dev"), "network=not_run"),
+        (record("t:net", r#"{"d":{},"env":"prod"}"#), "network=not_run"),
+        (
+            record(
+                "t:norm",
+                r#"{"streamalert_normalization":{"sourceAddress":[{"function":null,"values":["1.2.3.4"]},{"function":"x","values":["5.6.7.8"]}]}}"#,
+            ),
+            "normalized=true",
+        ),
+        (
+            record("t:ioc", r#"{"streamalert:ioc":{"ip":["1.1.1.2"]}}"#),
+            "indicator=true",
+        ),
+        (record("t:table", r#"{"who":"eve"}"#), "table=true"),
+        (record("t:table", r#"{"who":"bob"}"#), "table=false"),
+        (
+            record("t:aws", "{}"),
+            "needs_aws=exception:LookupTablesInitializationError",
+        ),
+    ];
+    for (input, expected) in cases {
+        let text = format!("{input:?}");
+        assert_eq!(trace(&pool, input).await, [expected], "{text}");
+    }
+    let misc = trace(&pool, record("t:misc", "{}")).await;
+    // Files in name order, not in the order of the file system.
+    assert_eq!(misc, ["old=true", "extra=true", "decorated=true"]);
+}
+
+#[tokio::test]
+async fn fixtures_replace_the_lookup_tables_for_one_call() {
+    let repo = repo();
+    let pool = started(&repo).await;
+    let people: Map = [("bob".to_owned(), Value::parse_json(br#"{"admin": 1}"#).unwrap())]
+        .into_iter()
+        .collect();
+    let tables: Map = [("people".to_owned(), Value::Map(people))].into_iter().collect();
+    let options = EvaluateOptions {
+        fixtures: Some(std::sync::Arc::new(Fixtures {
+            lookup_tables: tables,
+        })),
+        trace: false,
+    };
+    let both = || {
+        vec![
+            record("t:table", r#"{"who":"bob"}"#),
+            record("t:table", r#"{"who":"eve"}"#),
+        ]
+    };
+    let outcomes = pool.evaluate(both(), options).await.unwrap();
+    assert_eq!(
+        outcomes
+            .iter()
+            .map(|outcome| outcome.results.len())
+            .collect::<Vec<_>>(),
+        [1, 0]
+    );
+    assert_eq!(
+        evaluate(&pool, both()).await,
+        [vec![], vec!["table=true".to_owned()]]
+    );
+}
+
+#[tokio::test]
+async fn every_version_of_python_that_is_here_gives_the_same_answers() {
+    let root = std::env::var_os("HOME").map(|home| std::path::Path::new(&home).join(".pyenv/versions"));
+    let versions = root
+        .and_then(|root| std::fs::read_dir(root).ok())
+        .into_iter()
+        .flatten();
+    let mut tried = 0;
+    for dir in versions.filter_map(|entry| Some(entry.ok()?.path())) {
+        let Ok(Interpreter { version, .. }) = find_interpreter(Some(&dir)).await else {
+            continue;
+        };
+        let repo = repo();
+        let options = PoolOptions {
+            interpreter: Some(dir),
+            ..repo.options()
+        };
+        let (pool, report) = PythonPool::start(options).await.unwrap();
+        assert!(report.errors.is_empty(), "{version:?}: {:?}", report.errors);
+        let answer = trace(&pool, record("t:misc", "{}")).await;
+        assert_eq!(
+            answer,
+            ["old=true", "extra=true", "decorated=true"],
+            "{version:?}"
+        );
+        tried += 1;
+    }
+    println!("{tried} versions of python");
+}
+
+#[tokio::test]
+async fn what_is_no_suitable_python_is_refused_with_its_name() {
+    let error = find_interpreter(Some("/nonexistent/python".as_ref()))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/python"), "{error}");
+    let repo = Repo::new(&[("fake", "#!/bin/sh\necho cpython 3 7 16\n")]);
+    let fake = repo.path().join("fake");
+    std::fs::set_permissions(&fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let error = find_interpreter(Some(&fake)).await.unwrap_err();
+    assert!(
+        error.to_string().contains("cpython 3 7 16, expected CPython 3.8"),
+        "{error}"
+    );
+}
+
+const PUBLISHERS: &str = r"
+from streamalert.shared.publisher import AlertPublisher, DefaultPublisher, Register
+from streamalert.shared.utils import get_keys
+import time
+
+@Register
+def with_rule(alert, publication):
+    publication['@slack.text'] = alert.rule_name + ' ' + alert.created.strftime('%Y')
+    return publication
+
+@Register
+class Keys(AlertPublisher):
+    def publish(self, alert, publication):
+        publication['found'] = get_keys(alert.record, alert.context['key'])
+        publication['before'] = sorted(publication)
+        return publication
+
+@Register
+def fails(alert, publication):
+    return publication['nope']
+
+@Register
+def hangs(alert, publication):
+    time.sleep(60)
+
+@Register
+def nothing(alert, publication):
+    return None
+";
+
+async fn alert_for(pool: &PythonPool, rule: &str) -> Alert {
+    let options = EvaluateOptions::default();
+    let outcomes = pool
+        .evaluate(vec![record(rule, r#"{"a":{"k":1},"k":[2]}"#)], options)
+        .await
+        .unwrap();
+    let RuleOutcome::Fired(fired) = outcomes[0].results[0].outcome.clone() else {
+        panic!("{rule}")
+    };
+    let stamp = AlertStamp {
+        created: "2020-01-01T00:00:00.000000Z".parse::<Timestamp>().unwrap(),
+        staged: false,
+        traceparent: "".into(),
+        rules_version: "".into(),
+    };
+    let rules = pool.rules();
+    build_alert(
+        &outcomes[0].record,
+        rules.get(outcomes[0].results[0].rule).unwrap(),
+        fired,
+        &stamp,
+    )
+}
+
+#[tokio::test]
+async fn publishers_run_in_order_and_a_failing_one_leaves_the_alert_plain() {
+    let forms = [
+        ("text", "'publishers.p.with_rule'"),
+        ("reference", "[p.with_rule, p.Keys]"),
+        (
+            "mapping",
+            "{'slack:x': [p.Keys], 'slack': p.with_rule, 'pagerduty': p.fails}",
+        ),
+        ("broken", "[p.fails]"),
+        ("slow", "p.hangs"),
+        ("empty", "p.nothing"),
+        ("unknown", "'publishers.p.missing'"),
+        ("plain", "None"),
+    ];
+    let mut rules = format!("{IMPORTS}from publishers import p\n");
+    for (name, publishers) in forms {
+        rules += &format!(
+            "@rule(logs=['{name}'], outputs=['slack:x', 'pagerduty:y'], publishers={publishers}, context={{'key': 'k'}})\ndef {name}(rec, ctx):\n    return True\n"
+        );
+    }
+    let repo = Repo::new(&[("publishers/p.py", PUBLISHERS), ("rules/r.py", &rules)]);
+    let limits = Limits {
+        publish: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let (pool, report) = PythonPool::start(PoolOptions {
+        limits,
+        ..repo.options()
+    })
+    .await
+    .unwrap();
+    assert!(
+        report.publishers.contains(&"publishers.p.Keys".to_owned()),
+        "{:?}",
+        report.publishers
+    );
+    assert_eq!(report.warnings.len(), 1);
+    assert!(
+        report.warnings[0].message.contains("publishers.p.missing"),
+        "{:?}",
+        report.warnings
+    );
+    let (slack, pagerduty) = ("slack:x".parse().unwrap(), "pagerduty:y".parse().unwrap());
+    let published = async |rule: &str, output| {
+        let alert = alert_for(&pool, rule).await;
+        let publication = pool.publish(&alert, output).await.unwrap();
+        let plain = output_dict(&alert).unwrap().to_json();
+        let json = publication.value.to_json();
+        (
+            if json == plain { "plain".to_owned() } else { json },
+            publication.fallback.unwrap_or_default(),
+        )
+    };
+    let fine = |json: &str| (json.to_owned(), String::new());
+    assert_eq!(
+        published("text", &slack).await,
+        fine(r#"{"@slack.text":"text 2020"}"#)
+    );
+    let both = |rule: &str| {
+        fine(&format!(
+            r#"{{"@slack.text":"{rule} 2020","found":[[2],1],"before":["@slack.text","found"]}}"#
+        ))
+    };
+    assert_eq!(published("reference", &slack).await, both("reference"));
+    assert_eq!(published("mapping", &slack).await, both("mapping"));
+    assert_eq!(
+        published("mapping", &pagerduty).await,
+        ("plain".into(), "KeyError: 'nope'".into())
+    );
+    assert_eq!(
+        published("broken", &slack).await,
+        ("plain".into(), "KeyError: 'nope'".into())
+    );
+    assert_eq!(
+        published("slow", &slack).await,
+        ("plain".into(), "publishers took longer than 300ms".into())
+    );
+    assert_eq!(
+        published("empty", &slack).await,
+        (
+            "plain".into(),
+            "TypeError: a publication is a dictionary, not NoneType".into()
+        )
+    );
+    assert_eq!(published("unknown", &slack).await, fine("plain"));
+    assert_eq!(published("plain", &slack).await, fine("plain"));
+}
+
+#[tokio::test]
+async fn rules_that_may_change_their_record_are_told_from_those_that_do_not() {
+    let cases = [
+        ("return rec['a'] == 1 and 'x' in rec.get('b', {})", false),
+        ("return any(k.startswith('a') for k in sorted(rec))", false),
+        (
+            "return bool(PATTERN.search(rec['a'])) or fnmatch.fnmatch(rec['a'], '*')",
+            false,
+        ),
+        (
+            "return reads(rec) and helper.looks(rec) and HELPER.looks(rec)",
+            false,
+        ),
+        (
+            "return json.loads(rec['a'])['x'] == max(rec['l'], default=0)",
+            false,
+        ),
+        ("rec['a'] = 1", true),
+        ("del rec['a']", true),
+        ("rec.pop('a')", true),
+        ("return rec['l'].sort()", true),
+        ("x = rec['l']\n    x += [1]", true),
+        ("return writes(rec)", true),
+        ("return outer(rec)", true),
+        ("return helper.changes(rec)", true),
+        ("return HELPER.changes(rec)", true),
+        ("return TABLE['f'](rec)", true),
+        ("return partial(writes, rec)()", true),
+        ("return (lambda r: r.update(a=1))(rec)", true),
+        ("return setattr(rec, 'a', 1)", true),
+        ("random.shuffle(rec['l'])", true),
+        ("return Thing().go(rec)", true),
+        ("from helper import changes\n    return changes(rec)", true),
+        ("return Unknowable(rec)", true),
+    ];
+    let mut source = format!(
+        "{IMPORTS}import fnmatch, json, random, re, operator
+from functools import partial
+import helper
+PATTERN = re.compile('x')
+HELPER = helper.Helper()
+def reads(r): return r['a']
+def writes(r): r['z'] = 1
+def outer(r): return inner(r)
+def inner(r): return writes(r) or outer(r)
+class Thing:
+    def go(self, r): r.clear()
+class Calls:
+    def __call__(self, r): return r
+Unknowable = Calls()
+TABLE = {{'f': writes}}
+"
+    );
+    for (number, (body, _)) in cases.iter().enumerate() {
+        source += &format!("@rule(logs=['a'])\ndef r{number}(rec):\n    {body}\n");
+    }
+    source +=
+        "def m(r): r['x'] = 1\n@rule(logs=['a'], matchers=[m])\ndef by_matcher(rec):\n    return True\n";
+    let helper = "def looks(r): return r.get('a')\ndef changes(r): r['x'] = 1\nclass Helper:\n    def looks(self, r): return looks(r)\n    def changes(self, r): return changes(r)\n";
+    let repo = Repo::new(&[("helper.py", helper), ("rules/r.py", &source)]);
+    let mut options = repo.options();
+    let root = std::env::var_os("HOME").map(|home| std::path::Path::new(&home).join(".pyenv/versions"));
+    let dirs = root
+        .and_then(|root| std::fs::read_dir(root).ok())
+        .into_iter()
+        .flatten();
+    let mut interpreters: Vec<_> = dirs.filter_map(|entry| Some(Some(entry.ok()?.path()))).collect();
+    interpreters.push(None);
+    for interpreter in interpreters {
+        if find_interpreter(interpreter.as_deref()).await.is_err() {
+            continue;
+        }
+        options.interpreter.clone_from(&interpreter);
+        let (_, report) = PythonPool::start(options.clone()).await.unwrap();
+        assert!(report.errors.is_empty(), "{:?}", report.errors);
+        let may = |name: &str| report.rules.find(name).unwrap().1.may_mutate;
+        let wrong: Vec<_> = cases
+            .iter()
+            .enumerate()
+            // An instance with methods that write makes every use of it suspect: that only costs time.
+            .filter(|(number, (body, expected))| {
+                may(&format!("r{number}")) != *expected && !body.contains("HELPER.looks")
+            })
+            .map(|(_, (body, _))| body)
+            .collect();
+        assert!(
+            wrong.is_empty() && may("by_matcher"),
+            "{interpreter:?}: {wrong:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn after_shutdown_calls_are_unavailable_and_queued_work_is_done() {
+    let repo = Repo::new(&[(
+        "rules/r.py",
+        &format!("{IMPORTS}@rule(logs=['a:b'])\ndef r(rec):\n    return True\n"),
+    )]);
+    let (pool, _) = repo.start().await;
+    let records = (0..2000).map(|n| support::numbered("a:b", "{}", n)).collect();
+    let working = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.evaluate(records, EvaluateOptions::default()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    pool.shutdown().await;
+    // Slices that were not queued yet are refused with the whole call; none hangs.
+    let _ = working.await.unwrap();
+    let error = pool
+        .evaluate(vec![record("a:b", "{}")], EvaluateOptions::default())
+        .await
+        .unwrap_err();
+    assert!(error.is_retryable());
+}
