@@ -184,7 +184,7 @@ fn numbers(record: &Value) -> Vec<i64> {
 
 async fn admin(project: &TestProject, data_dir: &str) -> AdminClient {
     let address = std::fs::read_to_string(project.path(data_dir).join("admin.addr")).unwrap();
-    AdminClient::connect(&ClientOptions::new(format!("http://{}", address.trim()), 0)).await.unwrap()
+    AdminClient::connect(&ClientOptions::new(address.trim(), 0)).await.unwrap()
 }
 
 async fn flush(project: &TestProject, data_dir: &str) {

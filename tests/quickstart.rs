@@ -16,7 +16,11 @@ fn copy(from: &Path, to: &Path) {
         if entry.file_name() == ".streamalert" {
             continue;
         }
-        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(std::fs::copy(entry.path(), target).unwrap()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

@@ -34,8 +34,7 @@ pub(crate) async fn running(settings: &Settings) -> Result<Arc<dyn Admin>, Failu
         Ok(address) => address.trim().to_owned(),
         Err(_) => settings.listen.admin.to_string(),
     };
-    let scheme = if settings.tls.is_on() { "https" } else { "http" };
-    let mut options = ClientOptions::new(format!("{scheme}://{address}"), 0);
+    let mut options = ClientOptions::new(address, 0);
     options.tls = tls(settings);
     let client = AdminClient::connect(&options)
         .await

@@ -174,7 +174,10 @@ impl Node {
     }
 
     fn client_options(&self, peer: Peer) -> ClientOptions {
-        let mut options = ClientOptions::new(self.project.settings.peer_uri(peer), self.seed);
+        let uri = self.project.settings.peer_uri(peer);
+        // Whether TLS is spoken is for [tls] to say; the scheme is there because people expect one.
+        let address = uri.split_once("://").map_or(&*uri, |(_, address)| address).trim_end_matches('/');
+        let mut options = ClientOptions::new(address, self.seed);
         options.tls = access::tls(&self.project.settings);
         options
     }
