@@ -47,6 +47,12 @@ fn main() {
         .map(|line| RawInput::from_value(&Value::parse_json(line.as_bytes()).unwrap()).unwrap())
         .collect();
     let (set, _) = SchemaSet::compile(&definitions(Path::new(schemas)));
+    println!("the whole corpus: {} payloads", inputs.len());
+    report(
+        "cloudtrail and cloudwatch",
+        run(&inputs, &set.select(&["cloudtrail", "cloudwatch"]).unwrap()),
+    );
+    report("all types", run(&inputs, &set.select_all()));
     let kinds = [
         ("S3 objects", "s3", false, "cloudtrail"),
         ("EventBridge records", "kinesis", false, "cloudwatch"),
@@ -59,6 +65,9 @@ fn main() {
             .filter(|input| is_packed == matches!(input.body(), Body::Packed([0x1f, 0x8b, ..])))
             .cloned()
             .collect();
+        if chosen.is_empty() {
+            continue;
+        }
         let one = run(&chosen, &set.select(&[family]).unwrap());
         let all = run(&chosen, &set.select_all());
         println!("{name}: {} payloads", chosen.len());

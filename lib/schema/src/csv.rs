@@ -97,13 +97,36 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn line(&mut self, line: &str) -> Result<(), CsvError> {
-        for character in line.chars() {
-            if character == '\0' {
-                return Err(CsvError::NulByte);
+        let mut rest = line;
+        loop {
+            rest = self.run(rest)?;
+            let mut chars = rest.chars();
+            match chars.next() {
+                None => return self.step(None),
+                Some('\0') => return Err(CsvError::NulByte),
+                Some(character) => self.step(Some(character))?,
             }
-            self.step(Some(character))?;
+            rest = chars.as_str();
         }
-        self.step(None)
+    }
+
+    /// Takes the characters that mean nothing in the present state together; answers with what comes after them.
+    fn run<'t>(&mut self, text: &'t str) -> Result<&'t str, CsvError> {
+        let dialect = self.dialect;
+        let end = match self.state {
+            State::Quoted => text.find(|c| c == dialect.quote || c == '\0' || Some(c) == dialect.escape),
+            State::InField => text.find(|c| {
+                c == dialect.delimiter || matches!(c, '\n' | '\r' | '\0') || Some(c) == dialect.escape
+            }),
+            _ => return Ok(text),
+        };
+        let (plain, rest) = text.split_at(end.unwrap_or(text.len()));
+        self.chars += plain.chars().count();
+        if self.chars > FIELD_CHARS_MAX {
+            return Err(CsvError::FieldTooLong);
+        }
+        self.field.push_str(plain);
+        Ok(rest)
     }
 
     fn save(&mut self) {

@@ -29,3 +29,9 @@ pub(crate) fn text_special(bytes: &[u8], mut at: usize) -> usize {
     }
     at
 }
+
+/// How many of the eight bytes come before the first backslash; eight when there is none.
+#[inline(always)]
+pub(crate) const fn first_backslash(word: u64) -> usize {
+    (zeros(word ^ BACKSLASHES).trailing_zeros() / 8) as usize
+}

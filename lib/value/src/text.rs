@@ -68,33 +68,76 @@ pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
 }
 
 /// Appends what a raw inside stands for; lone surrogates stay visible as `\uXXXX`, so that the result may be parsed
-/// as JSON again.
+/// as JSON again. Copies eight bytes at a time and looks for a backslash among them afterwards: embedded JSON has an
+/// escape every few bytes.
 pub(crate) fn unescape_into(raw: &str, out: &mut String) {
     let bytes = raw.as_bytes();
+    let mut text = std::mem::take(out).into_bytes();
+    let mut to = text.len();
+    // No escape stands for more bytes than it takes; the last chunk may overhang.
+    text.resize(to + bytes.len() + CHUNK, 0);
     let mut from = 0;
-    loop {
-        let at = crate::scan::text_special(bytes, from);
-        out.push_str(&raw[from..at]);
-        let Some(escape) = bytes.get(at + 1) else { return };
-        let plain = match escape {
-            b'"' | b'\\' | b'/' => char::from(*escape),
-            b'n' => '\n',
-            b't' => '\t',
-            b'r' => '\r',
-            _ => {
-                let mut codes = CodePoints::of_raw(&raw[at..]);
-                let Some(code) = codes.next() else { return };
-                match char::from_u32(code) {
-                    Some(character) => out.push(character),
-                    None => _ = write!(out, "\\u{code:04x}"),
-                }
-                from = raw.len() - codes.rest.len();
-                continue;
-            }
-        };
-        out.push(plain);
-        from = at + 2;
+    while from < bytes.len() {
+        let plain = copy_chunk(bytes, from, &mut text, to);
+        from += plain;
+        to += plain;
+        if bytes.get(from) == Some(&b'\\') {
+            let (taken, given) = unescape_one(&raw[from..], &mut text[to..]);
+            from += taken;
+            to += given;
+        }
     }
+    text.truncate(to);
+    *out = String::from_utf8(text).unwrap_or_default();
+}
+
+const CHUNK: usize = 8;
+
+/// Copies up to eight bytes that are not a backslash; how many there were.
+#[inline(always)]
+fn copy_chunk(from: &[u8], at: usize, to: &mut [u8], to_at: usize) -> usize {
+    if let (Some(source), Some(target)) = (
+        from[at..].first_chunk::<CHUNK>(),
+        to[to_at..].first_chunk_mut::<CHUNK>(),
+    ) {
+        *target = *source;
+        return crate::scan::first_backslash(u64::from_le_bytes(*source));
+    }
+    let rest = &from[at..];
+    let plain = rest.iter().position(|byte| *byte == b'\\').unwrap_or(rest.len());
+    to[to_at..to_at + plain].copy_from_slice(&rest[..plain]);
+    plain
+}
+
+/// Writes what the escape at the beginning of `raw` stands for: bytes taken and bytes given.
+#[inline(always)]
+fn unescape_one(raw: &str, to: &mut [u8]) -> (usize, usize) {
+    let plain = match raw.as_bytes().get(1) {
+        Some(same @ (b'"' | b'\\' | b'/')) => *same,
+        Some(b'n') => b'\n',
+        Some(b't') => b'\t',
+        Some(b'r') => b'\r',
+        _ => return unescape_any(raw, to),
+    };
+    to[0] = plain;
+    (2, 1)
+}
+
+#[inline(never)]
+fn unescape_any(raw: &str, to: &mut [u8]) -> (usize, usize) {
+    let mut codes = CodePoints::of_raw(raw);
+    let Some(code) = codes.next() else {
+        return (raw.len(), 0);
+    };
+    let taken = raw.len() - codes.rest.len();
+    let given = match char::from_u32(code) {
+        Some(character) => character.encode_utf8(to).len(),
+        None => {
+            to[..taken].copy_from_slice(&raw.as_bytes()[..taken]);
+            taken
+        }
+    };
+    (taken, given)
 }
 
 /// Appends the bytes that a raw key stands for, lone surrogates as three bytes each: equal bytes, equal keys.

@@ -260,3 +260,17 @@ fn lone_surrogates_stay_in_the_text_and_are_replaced_in_values() {
     assert_eq!(repr, r"['\ud83d', '\udc00x']");
     assert_eq!(root.to_value().to_json(), "[\"\u{fffd}\",\"\u{fffd}x\"]");
 }
+
+proptest! {
+    #[test]
+    fn embedded_json_comes_out_as_it_went_in(value in any_value()) {
+        for style in [JsonStyle::COMPACT, JsonStyle::PYTHON] {
+            let inner = style.text(&value);
+            let outer = style.text(&Value::Str(inner.clone()));
+            let mut doc = Doc::new();
+            let mut out = "before".to_owned();
+            doc.parse(&outer).unwrap().root().write_json_source(&mut out);
+            prop_assert_eq!(out, format!("before{inner}"));
+        }
+    }
+}
