@@ -1,5 +1,7 @@
 //! The merger as its neighbours see it, on the memory store, with time standing still but for sleepers.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -10,13 +10,14 @@ mod key;
 mod record;
 
 pub use key::{KeyReader, UnreadableRecord, first_key};
-pub use record::{clean_record, common_of, difference};
-
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use streamalert_types::{Alert, AlertId, OutputName, Timestamp};
-use streamalert_value::{Doc, Map, Value, decode_json_bytes};
+use streamalert_value::{Doc, Kind, NodeRef, Value, decode_json_bytes, write_json_text};
+
+use record::{Ignored, common_of};
 
 /// What `MergedBy` shows for a merge key that the oldest record lacks.
 const NOT_AVAILABLE: &str = "(n/a)";
@@ -55,7 +56,6 @@ pub fn merge(id: AlertId, now: Timestamp, members: &[Arc<Alert>]) -> Option<Aler
     let mut members: Vec<&Arc<Alert>> = members.iter().collect();
     members.sort_by_key(|alert| (alert.created, alert.id));
     let (oldest, newest) = (*members.first()?, *members.last()?);
-    let record = Value::Map(merged_record(&members));
     let outputs = if newest.staged {
         std::iter::once(OutputName::history()).collect()
     } else {
@@ -67,63 +67,77 @@ pub fn merge(id: AlertId, now: Timestamp, members: &[Arc<Alert>]) -> Option<Aler
         outputs,
         merge_by_keys: Arc::from([]),
         merge_window_mins: 0,
-        record: Bytes::from(record.to_json()),
+        record: Bytes::from(merged_record(&members)),
         ..Alert::clone(oldest)
     })
 }
 
-/// The record of a merged alert. `members` is sorted and not empty.
-fn merged_record(members: &[&Arc<Alert>]) -> Map {
+/// The record of a merged alert, as JSON. `members` is sorted and not empty.
+fn merged_record(members: &[&Arc<Alert>]) -> Vec<u8> {
     let keys = &members[0].merge_by_keys;
-    let records: Vec<Map> = members
-        .iter()
-        .map(|alert| clean_record(read_record(&alert.record), keys))
-        .collect();
-    let references: Vec<&Map> = records.iter().collect();
-    let common = common_of(&references);
-    let mut diffs = Map::with_capacity(records.len());
+    let read: Vec<(Doc, Cow<'_, str>)> = members.iter().map(|alert| read_record(&alert.record)).collect();
+    let records: Vec<NodeRef<'_>> = read.iter().map(|(doc, source)| doc.tree(source).root()).collect();
+    let ignored = Ignored::new(keys);
+    let common = common_of(&records, &ignored);
+
+    let bytes: usize = read.iter().map(|(_, source)| source.len()).sum();
+    let mut out = Vec::with_capacity(256 + bytes / 2);
+    let (first, last) = (members[0].created, members[members.len() - 1].created);
+    let head = format!(
+        r#"{{"AlertCount":{},"AlertTimeFirst":"{first}","AlertTimeLast":"{last}","MergedBy":"#,
+        members.len()
+    );
+    out.extend_from_slice(head.as_bytes());
+    write_merged_by(records[0], keys, &mut out);
+    out.extend_from_slice(b",\"OtherCommonKeys\":");
+    common.write(&ignored, &mut out);
+    out.extend_from_slice(b",\"ValueDiffs\":{");
+    let mut taken: Option<i64> = None;
     for (alert, record) in members.iter().zip(&records) {
-        let mut moment = alert.created;
-        while diffs.contains_key(&moment.to_string()) {
-            moment = Timestamp::from_micros(moment.as_micros().saturating_add(1));
+        let created = alert.created.as_micros();
+        let moment = taken.map_or(created, |taken| created.max(taken.saturating_add(1)));
+        let separator = if taken.is_some() { "," } else { "" };
+        taken = Some(moment);
+        out.extend_from_slice(format!(r#"{separator}"{}":"#, Timestamp::from_micros(moment)).as_bytes());
+        common.write_difference(*record, &ignored, &mut out);
+    }
+    out.extend_from_slice(b"}}");
+    out
+}
+
+/// Writes the merge keys and their values in the oldest record.
+fn write_merged_by(record: NodeRef<'_>, keys: &[String], out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (at, key) in keys.iter().enumerate() {
+        if keys[..at].contains(key) {
+            continue;
         }
-        diffs.insert(moment.to_string(), Value::Map(difference(&common, record)));
+        if at > 0 {
+            out.push(b',');
+        }
+        write_json_text(key, out);
+        out.push(b':');
+        match first_key(record, key) {
+            Some(value) => value.write_json(out),
+            None => write_json_text(NOT_AVAILABLE, out),
+        }
     }
-    let time = |alert: &Alert| Value::Str(alert.created.to_string());
-    let count = i64::try_from(members.len()).unwrap_or(i64::MAX);
-    Map::from_iter([
-        ("AlertCount".to_owned(), Value::Int(count)),
-        ("AlertTimeFirst".to_owned(), time(members[0])),
-        ("AlertTimeLast".to_owned(), time(members[members.len() - 1])),
-        ("MergedBy".to_owned(), Value::Map(merged_by(members[0]))),
-        ("OtherCommonKeys".to_owned(), Value::Map(common)),
-        ("ValueDiffs".to_owned(), Value::Map(diffs)),
-    ])
+    out.push(b'}');
 }
 
-/// The merge keys and their values in one record.
-fn merged_by(alert: &Alert) -> Map {
+/// A record and its text. One that is no object cannot have joined a group, but if it did its text is kept within
+/// an object rather than the group lost.
+fn read_record(json: &[u8]) -> (Doc, Cow<'_, str>) {
     let mut doc = Doc::new();
-    let source = decode_json_bytes(&alert.record).unwrap_or_default();
-    let record = doc.parse(&source).ok().map(|tree| tree.root());
-    let value = |key: &String| {
-        let found = record.and_then(|record| first_key(record, key));
-        (
-            key.clone(),
-            found.map_or_else(|| Value::Str(NOT_AVAILABLE.to_owned()), |node| node.to_value()),
-        )
-    };
-    alert.merge_by_keys.iter().map(value).collect()
-}
-
-/// The record as a dictionary. A record that is none cannot have joined a group, but if it did its text is
-/// kept rather than the group lost.
-fn read_record(json: &[u8]) -> Map {
-    if let Ok(Value::Map(map)) = Value::parse_json(json) {
-        return map;
+    if let Ok(text) = decode_json_bytes(json)
+        && doc.parse(&text).is_ok_and(|tree| tree.root().kind() == Kind::Map)
+    {
+        return (doc, text);
     }
-    let text = String::from_utf8_lossy(json).into_owned();
-    Map::from_iter([(UNREADABLE_KEY.to_owned(), Value::Str(text))])
+    let text = Value::Str(String::from_utf8_lossy(json).into_owned());
+    let object = Value::Map([(UNREADABLE_KEY.to_owned(), text)].into_iter().collect()).to_json();
+    doc.parse(&object).expect("what the writer wrote can be read");
+    (doc, Cow::Owned(object))
 }
 
 #[cfg(test)]

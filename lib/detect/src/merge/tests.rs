@@ -2,6 +2,9 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
+use streamalert_value::Map;
+
+use super::record::{Common, write_cleaned};
 use super::*;
 
 /// The lines of a golden file; `None` where the shared folder is absent, which must not happen in CI.
@@ -80,8 +83,22 @@ fn record_of(alert: &Alert) -> Value {
     Value::parse_json(&alert.record).unwrap()
 }
 
-fn map(value: &Value) -> Map {
-    value.as_map().unwrap().clone()
+/// What a function on documents writes.
+fn on_documents(
+    values: &[Value],
+    ignored: &[String],
+    write: impl FnOnce(&[NodeRef<'_>], &Ignored<'_>, &mut Vec<u8>),
+) -> Value {
+    let sources: Vec<String> = values.iter().map(Value::to_json).collect();
+    let mut docs: Vec<Doc> = values.iter().map(|_| Doc::new()).collect();
+    let nodes: Vec<NodeRef<'_>> = docs
+        .iter_mut()
+        .zip(&sources)
+        .map(|(doc, source)| doc.parse(source).unwrap().root())
+        .collect();
+    let mut out = Vec::new();
+    write(&nodes, &Ignored::new(ignored), &mut out);
+    Value::parse_json(&out).unwrap()
 }
 
 #[test]
@@ -104,13 +121,20 @@ fn the_small_functions_answer_as_streamalerts_did() {
                     .unwrap()
                     .iter()
                     .map(|key| key.as_str().unwrap().to_owned());
-                Value::Map(clean_record(map(&args[0]), &keys.collect::<Vec<_>>()))
+                let keys: Vec<String> = keys.collect();
+                on_documents(&args[..1], &keys, |nodes, ignored, out| {
+                    write_cleaned(nodes[0], ignored, out)
+                })
             }
             "_compute_common" => {
-                let records: Vec<Map> = args[0].as_list().unwrap().iter().map(map).collect();
-                Value::Map(common_of(&records.iter().collect::<Vec<_>>()))
+                let records = args[0].as_list().unwrap();
+                on_documents(records, &[], |nodes, ignored, out| {
+                    common_of(nodes, ignored).write(ignored, out)
+                })
             }
-            "_compute_diff" => Value::Map(difference(&map(&args[0]), &map(&args[1]))),
+            "_compute_diff" => on_documents(args, &[], |nodes, ignored, out| {
+                Common::Whole(nodes[0]).write_difference(nodes[1], ignored, out);
+            }),
             "can_merge" => Value::Bool(can_merge(&alert(&args[0]), &alert(&args[1]))),
             "merge" => {
                 let members: Vec<_> = args[0].as_list().unwrap().iter().map(alert).collect();
@@ -309,14 +333,65 @@ proptest! {
 
     #[test]
     fn common_part_and_difference_make_up_each_record(records in proptest::collection::vec(object(), 1..4)) {
-        let common = common_of(&records.iter().collect::<Vec<_>>());
+        let values: Vec<Value> = records.iter().cloned().map(Value::Map).collect();
+        let common = on_documents(&values, &[], |nodes, ignored, out| common_of(nodes, ignored).write(ignored, out));
         for record in &records {
             let whole = Value::Map(record.clone());
             if record.values().any(holds_empty_dictionary) {
                 continue;
             }
-            let restored = Value::Map(restore(&common, &difference(&common, record)));
+            let differs = on_documents(&[common.clone(), whole.clone()], &[], |nodes, ignored, out| {
+                Common::Whole(nodes[0]).write_difference(nodes[1], ignored, out);
+            });
+            let restored = Value::Map(restore(common.as_map().unwrap(), differs.as_map().unwrap()));
             prop_assert!(restored.python_eq(&whole), "{} {}", restored.to_json(), whole.to_json());
         }
     }
+}
+
+#[test]
+fn a_dictionary_that_differs_in_a_merge_key_only_is_common() {
+    let at = |id, k| {
+        plain(
+            id,
+            0,
+            &["k"],
+            &format!(r#"{{"a":{{"k":{k},"b":[{{"k":{k}}}],"c":1}},"k":1}}"#),
+        )
+    };
+    let record = merged(&[at(1, 1), at(2, 2)]);
+    assert_eq!(
+        record.get("OtherCommonKeys").unwrap().to_json(),
+        r#"{"a":{"c":1}}"#
+    );
+    let same = |id, k| plain(id, 0, &["k"], &format!(r#"{{"a":{{"k":{k},"c":1}},"k":1}}"#));
+    let record = merged(&[same(1, 1), same(2, 2)]);
+    assert_eq!(
+        record.get("OtherCommonKeys").unwrap().to_json(),
+        r#"{"a":{"c":1}}"#
+    );
+    assert!(
+        record
+            .get("ValueDiffs")
+            .unwrap()
+            .as_map()
+            .unwrap()
+            .values()
+            .all(|diff| !diff.is_truthy())
+    );
+}
+
+#[test]
+fn texts_written_differently_and_numbers_of_different_types_are_equal() {
+    let record = merged(&[
+        plain(
+            1,
+            0,
+            &["k"],
+            "{\"t\": \"\\u0041\", \"n\": 1, \"l\": [1.0, {\"b\":1,\"a\":2}]}",
+        ),
+        plain(2, 1, &["k"], r#"{"l":[true,{"a":2,"b":1}],"n":1.0,"t":"A"}"#),
+    ]);
+    let common = record.get("OtherCommonKeys").unwrap();
+    assert_eq!(common.to_json(), r#"{"t":"A","n":1,"l":[1.0,{"b":1,"a":2}]}"#);
 }
