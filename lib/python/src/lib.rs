@@ -6,6 +6,7 @@
 //!
 //! Invariant: user code never runs in this process.
 
+mod batch;
 mod frame;
 mod interpreter;
 mod load;

@@ -165,6 +165,21 @@ async fn a_repository_imports_what_streamalert_offered() {
 }
 
 #[tokio::test]
+async fn the_quickstart_repository_loads_without_complaint() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/quickstart");
+    let options = PoolOptions {
+        workers: 1,
+        ..PoolOptions::for_repo(root)
+    };
+    let (_, report) = PythonPool::start(options).await.unwrap();
+    assert!(
+        report.errors.is_empty() && report.warnings.is_empty(),
+        "{report:?}"
+    );
+    assert!(report.rules.rules().len() >= 10);
+}
+
+#[tokio::test]
 async fn fixtures_replace_the_lookup_tables_for_one_call() {
     let repo = repo();
     let pool = started(&repo).await;

@@ -1,5 +1,5 @@
 //! A repository in a temporary directory and records for it.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, clippy::print_stderr, reason = "each test file uses its part")]
 
 use std::path::Path;
 use std::sync::Arc;
