@@ -1,6 +1,7 @@
 //! The store in one file: a B-tree (redb) with one writer, group commit and fsync.
 
 mod alerts;
+mod backend;
 mod database;
 mod failure;
 mod handle;

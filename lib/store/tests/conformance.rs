@@ -1,4 +1,5 @@
 //! Every implementation passes the conformance suite.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod memory {
     use streamalert_store::{FaultyStore, MemoryStore, conformance};

@@ -28,7 +28,11 @@ pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S) {
     let store = fresh().await;
     let members = [4, 2, 1, 3].map(|number| stored(number, &["a:h"], Some(7)));
     store.accept(fence(3, 1), members.to_vec()).await.expect(WORKS);
-    let others = vec![stored(5, &[], Some(8)), stored(6, &["a:h"], None)];
+    let others = vec![
+        stored(5, &[], Some(8)),
+        stored(6, &["a:h"], None),
+        stored(7, &[], None),
+    ];
     store.accept(fence(3, 1), others).await.expect(WORKS);
     store
         .accept(fence(2, 1), vec![stored(9, &[], Some(7))])
@@ -47,7 +51,7 @@ pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S) {
     );
     let group = GroupId::from_u128(7);
     let merged = || stored(100, &["b:y"], None);
-    let members = || [1, 2, 5, 6, 9, 77].map(id).to_vec();
+    let members = || [1, 2, 5, 6, 7, 9, 77].map(id).to_vec();
     let close = async || {
         store
             .close_group(fence(3, 1), group, members(), merged(), moment(60))
@@ -70,6 +74,11 @@ pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S) {
             "its own delivery is not settled"
         );
         assert_eq!(state(&store, 6).await, AlertState::Open, "it was in no group");
+        assert_eq!(
+            state(&store, 7).await,
+            AlertState::Open,
+            "nor was this one, idle as it is"
+        );
         let outbox = store
             .pending(SHARD, &output("b:y"), None, 10, usize::MAX)
             .await

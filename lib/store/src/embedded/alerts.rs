@@ -37,6 +37,17 @@ impl NewAlert {
     }
 }
 
+/// What a request turned out to mean for an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Concern {
+    /// It is not about this alert.
+    None,
+    /// It is, and changes nothing; the alert is buried if it is idle.
+    Unchanged,
+    /// It is, and changed where the alert stands.
+    Changed,
+}
+
 type Backlog = BTreeMap<OutputName, i64>;
 
 impl Tables<'_> {
@@ -86,13 +97,13 @@ impl Tables<'_> {
     }
 
     /// Changes where an open alert of the shard stands; buries it when that leaves nothing to do. Others are
-    /// left alone.
+    /// left alone, and so is this one when `change` answers `Concern::None`.
     fn change(
         &mut self,
         shard: ShardId,
         id: AlertId,
         tombstone_until: Timestamp,
-        change: impl FnOnce(&mut Self, &mut Standing) -> Result<bool, Failure>,
+        change: impl FnOnce(&mut Self, &mut Standing) -> Result<Concern, Failure>,
     ) -> Result<(), Failure> {
         let Some(mut standing) = read_standing(&self.standings, id)? else {
             return Ok(());
@@ -100,13 +111,16 @@ impl Tables<'_> {
         if standing.shard != shard || !standing.is_open() {
             return Ok(());
         }
-        let changed = change(self, &mut standing)?;
+        let concern = change(self, &mut standing)?;
+        if concern == Concern::None {
+            return Ok(());
+        }
         let buried = standing.bury(tombstone_until);
         if buried {
             self.tombstones
                 .insert((shard.0, tombstone_until.as_micros(), id.as_u128()), ())?;
         }
-        if changed || buried {
+        if concern == Concern::Changed || buried {
             self.standings
                 .insert(id.as_u128(), &*encode_standing(&standing))?;
         }
@@ -140,7 +154,11 @@ impl Tables<'_> {
                     tables.outbox.remove(key)?;
                     *backlog.entry(output.clone()).or_default() -= 1;
                 }
-                Ok(settled)
+                Ok(if settled {
+                    Concern::Changed
+                } else {
+                    Concern::Unchanged
+                })
             })?;
         }
         self.apply_backlog(shard, &backlog)
@@ -167,12 +185,12 @@ impl Tables<'_> {
                         .grouped
                         .remove((shard.0, standing.created.as_micros(), id.as_u128()))?;
                 }
-                Ok(left)
+                Ok(if left { Concern::Changed } else { Concern::None })
             })?;
         }
         if accepted == Accepted::New {
             // A merged alert without outputs would stay open for ever: nobody would come to settle it.
-            self.change(shard, merged.id, tombstone_until, |_, _| Ok(false))?;
+            self.change(shard, merged.id, tombstone_until, |_, _| Ok(Concern::Unchanged))?;
         }
         Ok(accepted)
     }

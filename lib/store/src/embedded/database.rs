@@ -5,8 +5,12 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageError};
+use redb::backends::FileBackend;
+use redb::{
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError,
+};
 
+use super::backend::{Trouble, Watched};
 use super::tables::{COMMITS, FORMAT, FORMAT_VERSION, META, Tables};
 use super::{EmbeddedOptions, Failure};
 
@@ -56,16 +60,44 @@ pub enum OpenError {
     },
 }
 
-/// Opens the database of a store that exists.
-pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+/// Opens the medium of a store that exists.
+pub(super) type Opener = Box<dyn Fn() -> std::io::Result<Box<dyn StorageBackend>> + Send + Sync>;
 
 /// The database, which is taken away while it is being opened again.
 pub(super) struct Slot {
     database: RwLock<Option<Database>>,
-    opener: Opener,
+    medium: Medium,
     dir: Option<PathBuf>,
     /// Held for as long as the store lives.
     _lock: Option<File>,
+}
+
+/// How to open the database.
+struct Medium {
+    opener: Opener,
+    trouble: Trouble,
+    cache_bytes: usize,
+    verify_bytes_max: u64,
+}
+
+impl Medium {
+    fn open(&self) -> Result<Database, DatabaseError> {
+        let medium = (self.opener)()?;
+        let length = medium.len()?;
+        if length == 0 {
+            // The engine would make a new database of it.
+            return Err(DatabaseError::Storage(StorageError::Corrupted(
+                "the file is empty".to_owned(),
+            )));
+        }
+        Builder::new()
+            .set_cache_size(self.cache_bytes)
+            .set_check_integrity_on_open(length <= self.verify_bytes_max)
+            .create_with_backend(Watched {
+                medium,
+                trouble: self.trouble.clone(),
+            })
+    }
 }
 
 impl Slot {
@@ -97,16 +129,14 @@ impl Slot {
         if !path.try_exists().map_err(io(&path))? {
             create(&dir, &path, options.cache_bytes)?;
         }
-        let (cache_bytes, verify_bytes_max) = (options.cache_bytes, options.verify_bytes_max);
         let opener_path = path.clone();
         let opener: Opener = Box::new(move || {
-            let length = fs::metadata(&opener_path)?.len();
-            Builder::new()
-                .set_cache_size(cache_bytes)
-                .set_check_integrity_on_open(length <= verify_bytes_max)
-                .open(&opener_path)
+            let file = OpenOptions::new().read(true).write(true).open(&opener_path)?;
+            let backend = FileBackend::new(file).map_err(std::io::Error::other)?;
+            Ok(Box::new(backend) as Box<dyn StorageBackend>)
         });
-        let slot = Self::new(opener, Some(dir), Some(lock)).map_err(|error| open_error(&path, error))?;
+        let slot =
+            Self::new(opener, options, Some(dir), Some(lock)).map_err(|error| open_error(&path, error))?;
         slot.check_format(&path)?;
         Ok(slot)
     }
@@ -114,13 +144,20 @@ impl Slot {
     /// A slot on whatever `opener` opens, which must have all tables.
     pub(super) fn new(
         opener: Opener,
+        options: &EmbeddedOptions,
         dir: Option<PathBuf>,
         lock: Option<File>,
     ) -> Result<Self, DatabaseError> {
-        let database = opener()?;
+        let medium = Medium {
+            opener,
+            trouble: Trouble::default(),
+            cache_bytes: options.cache_bytes,
+            verify_bytes_max: options.verify_bytes_max,
+        };
+        let database = medium.open()?;
         Ok(Self {
             database: RwLock::new(Some(database)),
-            opener,
+            medium,
             dir,
             _lock: lock,
         })
@@ -179,11 +216,16 @@ impl Slot {
     pub(super) fn reopen(&self) -> Result<(), Failure> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         drop(database.take());
-        *database = Some((self.opener)().map_err(|error| match error {
+        *database = Some(self.medium.open().map_err(|error| match error {
             DatabaseError::Storage(error) => Failure::from(error),
             other => Failure::Corrupt(other.to_string()),
         })?);
         Ok(())
+    }
+
+    /// What went wrong with the medium since this was last asked.
+    pub(super) fn take_trouble(&self) -> Option<std::io::Error> {
+        self.medium.trouble.take()
     }
 
     /// The number of the last commit.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redb::{Database, Durability};
+use redb::{Database, Durability, StorageError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::database::Slot;
@@ -172,6 +172,10 @@ impl Writer {
         let (commit, failure) = match stopped {
             Stopped::Before(failure) => (None, failure),
             Stopped::InCommit(number, failure) => (Some(number), failure),
+        };
+        let failure = match (failure, self.slot.take_trouble()) {
+            (Failure::Storage(_), Some(cause)) => Failure::Storage(StorageError::Io(cause)),
+            (failure, _) => failure,
         };
         self.full = matches!(&failure, Failure::Storage(error) if is_full(error));
         let reopened = self.slot.reopen();
