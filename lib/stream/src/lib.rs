@@ -4,10 +4,16 @@
 //! of the payload is durable; the acknowledged prefix of each partition is written as a checkpoint, and reading
 //! resumes there after a crash.
 
+mod file_source;
+mod intake;
+mod lines;
+mod medium;
 mod payload;
+mod pump;
 mod reader;
 mod tracker;
 
+pub use file_source::FileSource;
 pub use payload::{AckTarget, AckToken, Payload, PayloadForm};
 pub use reader::{SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
 pub use tracker::{Acked, Generation, PartitionName, PositionTracker, Ticket, Watermark};
