@@ -26,6 +26,8 @@ pub struct FileSource {
     limits: SourceLimits,
     intake: Arc<Intake>,
     files: Files,
+    /// How far each followed file has been read by us, acknowledged or not.
+    followed: BTreeMap<Arc<str>, (Generation, u64)>,
     reading: Option<Reading>,
     ready: VecDeque<Raw>,
     bytes_read: u64,
@@ -81,6 +83,7 @@ impl FileSource {
             limits,
             intake,
             files,
+            followed: BTreeMap::new(),
             reading: None,
             ready: VecDeque::new(),
             bytes_read: 0,
@@ -139,16 +142,17 @@ impl FileSource {
         let (length, identity) =
             looked.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic))).map_err(failed)?;
         let Some(partition) = identity else { return Ok(false) };
-        let (from, finished) = self.intake.resume(&self.source, &partition).await?;
-        if finished && kind == FileKind::Object {
-            self.read_to_end(&path, length);
-            return Ok(false);
-        }
-        if finished && !follow && from >= length {
-            self.read_to_end(&path, length);
-            return Ok(false);
-        }
-        let generation = self.intake.open(&self.source, &partition, from);
+        let (generation, from) = match self.followed.get(&partition) {
+            Some(known) => *known,
+            None => {
+                let (from, finished) = self.intake.resume(&self.source, &partition).await?;
+                if finished && !follow && (kind == FileKind::Object || from >= length) {
+                    self.read_to_end(&path, length);
+                    return Ok(false);
+                }
+                (self.intake.open(&self.source, &partition, from), from)
+            }
+        };
         let job = Job { path: path.clone(), kind, from, follow, limits: self.limits.clone() };
         self.reading = Some(Reading { path, partition, generation, pumped: pump::start(job), length });
         Ok(true)
@@ -176,7 +180,9 @@ impl FileSource {
                 Some(Pumped::End(after)) => {
                     let Some(reading) = self.reading.take() else { continue };
                     let grows = matches!(self.files, Files::Folder { .. }) && self.kind() == FileKind::Lines;
-                    if !grows {
+                    if grows {
+                        self.followed.insert(reading.partition, (reading.generation, after));
+                    } else {
                         self.intake.end(reading.generation, after);
                     }
                     self.read_to_end(&reading.path, reading.length);
