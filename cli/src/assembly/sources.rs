@@ -6,16 +6,20 @@ use std::time::Duration;
 use streamalert_classifier::{
     BatchLimits, Classifier, ClassifierOptions, ClassifierParts, ClassifierTask, Taker, TakerFactory,
 };
-use streamalert_config::Settings;
+use streamalert_config::{Settings, SourceInput};
 use streamalert_proto::Records;
 use streamalert_schema::{Limits, Selection};
-use streamalert_stream::{SourceContext, SourceLimits, SourceReader};
+use streamalert_stream::{FileSource, SourceContext, SourceLimits, SourceReader};
 use streamalert_types::{Clock, Source};
 
 use crate::assembly::Stores;
 use crate::failure::Failure;
 use crate::project::Project;
 
+/// How often a folder is looked at for new files and lines.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// Standard input, as file sources call it.
+const STDIN: &str = "-";
 /// How often checkpoints are written: what a kill makes us read again.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -39,27 +43,63 @@ fn context(settings: &Settings, stores: &Stores, clock: Arc<dyn Clock>) -> Sourc
     }
 }
 
-/// A source over files named on the command line.
-pub(crate) async fn files_source(
+/// A source over files named on the command line; `-` is standard input.
+pub(crate) fn files_source(
     project: &Project,
     stores: &Stores,
     source: Arc<Source>,
     files: &[PathBuf],
     clock: Arc<dyn Clock>,
 ) -> Result<Box<dyn SourceReader>, Failure> {
-    let _ = (context(&project.settings, stores, clock), source, files);
-    Err(Failure::Other("files cannot be read yet".to_owned()))
+    let context = context(&project.settings, stores, clock);
+    Ok(Box::new(FileSource::list(source, files.to_vec(), context)))
 }
 
 /// The sources of `streamalert.toml`; with `to_the_end` each ends when what is there now is read.
-pub(crate) async fn settings_sources(
+pub(crate) fn settings_sources(
     project: &Project,
     stores: &Stores,
-    clock: Arc<dyn Clock>,
+    clock: &Arc<dyn Clock>,
     to_the_end: bool,
 ) -> Result<Vec<Box<dyn SourceReader>>, Failure> {
-    let _ = (context(&project.settings, stores, clock), to_the_end);
-    Err(Failure::Other("files cannot be read yet".to_owned()))
+    let mut readers: Vec<Box<dyn SourceReader>> = Vec::new();
+    for settings in &project.settings.sources {
+        let source = Arc::new(match settings.source.cluster {
+            Some(_) => settings.source.clone(),
+            None => project.source(&settings.source.to_string())?,
+        });
+        let context = context(&project.settings, stores, clock.clone());
+        let reader = match &settings.input {
+            SourceInput::Files { glob } => FileSource::list(source, matching(glob)?, context),
+            SourceInput::Directory { dir } if to_the_end => {
+                FileSource::list(source, matching(&format!("{}/*", dir.display()))?, context)
+            }
+            SourceInput::Directory { dir } => FileSource::folder(source, dir.clone(), POLL_INTERVAL, context),
+            SourceInput::Stdin => FileSource::list(source, vec![STDIN.into()], context),
+            SourceInput::Http { address } => {
+                return Err(Failure::Other(format!("http sources are not available yet ({source} on {address})")));
+            }
+        };
+        readers.push(Box::new(reader));
+    }
+    Ok(readers)
+}
+
+/// Files that a path or glob names, in name order.
+fn matching(pattern: &str) -> Result<Vec<PathBuf>, Failure> {
+    let bad = |error: &dyn std::fmt::Display| Failure::Other(format!("sources: path {pattern:?}: {error}"));
+    let mut files = Vec::new();
+    for path in glob::glob(pattern).map_err(|error| bad(&error))? {
+        let path = path.map_err(|error| bad(&error))?;
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() && !pattern.contains(['*', '?', '[']) {
+        return Err(bad(&"there is no such file"));
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Makes the classification engine of a thread.

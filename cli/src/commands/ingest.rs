@@ -38,12 +38,12 @@ pub(crate) async fn run(global: &Global, args: &Ingest) -> Result<(), Failure> {
     let stores = assembly::open_stores(&project.settings)?;
     let sources = if let Some(source) = &args.source {
         let source = Arc::new(project.source(source)?);
-        vec![assembly::files_source(&project, &stores, source, &args.files, clock.clone()).await?]
+        vec![assembly::files_source(&project, &stores, source, &args.files, clock.clone())?]
     } else if project.settings.sources.is_empty() {
         let hint = "name a source and files (--source s3:BUCKET FILE…), or write [[sources]] in streamalert.toml";
         return Err(Failure::Other(format!("nothing to read: {hint}")));
     } else {
-        assembly::settings_sources(&project, &stores, clock.clone(), true).await?
+        assembly::settings_sources(&project, &stores, &clock, true)?
     };
     let summary = pipeline(&project, stores, sources, clock).await?;
     if args.json {

@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
     let mut node = Node::new(project, shutdown)?;
     match args.service {
         None => node.all().await?,
-        Some(Service::Classifier) => node.classifier().await?,
+        Some(Service::Classifier) => node.classifier()?,
         Some(Service::RulesNode) => node.rules_node(args.listen).await?,
         Some(Service::Merger) => node.merger(args.listen).await?,
         Some(Service::Dispatcher) => node.dispatcher(args.listen).await?,
@@ -85,7 +85,7 @@ impl Node {
         let deliveries = self.start_dispatcher(Some(pool.clone()))?;
         let alerts = self.start_merger(deliveries.clone()).await?;
         let records = self.start_rules_node(pool, alerts)?;
-        self.start_classifier(records.clone()).await?;
+        self.start_classifier(records.clone())?;
         let replayer = Replayer {
             taker: Mutex::new(assembly::takers(&self.project, self.clock.clone())?()),
             records,
@@ -96,11 +96,11 @@ impl Node {
         Ok(())
     }
 
-    async fn classifier(&mut self) -> Result<(), Failure> {
+    fn classifier(&mut self) -> Result<(), Failure> {
         let (client, task) = RulesNodeClient::new(self.client_options(Peer::RulesNode));
         let cut = self.links.clone();
         self.supervisor.spawn("rules-node client", TaskKind::Helper, async move { Ok::<_, Failure>(task.run(cut).await) });
-        self.start_classifier(Arc::new(client)).await
+        self.start_classifier(Arc::new(client))
     }
 
     async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
@@ -161,11 +161,11 @@ impl Node {
         Ok(Arc::new(node))
     }
 
-    async fn start_classifier(&mut self, records: Arc<dyn Records>) -> Result<(), Failure> {
+    fn start_classifier(&mut self, records: Arc<dyn Records>) -> Result<(), Failure> {
         if self.project.settings.sources.is_empty() {
             tracing::warn!("no sources are configured, nothing will be read; write [[sources]] in streamalert.toml");
         }
-        let sources = assembly::settings_sources(&self.project, &self.stores, self.clock.clone(), false).await?;
+        let sources = assembly::settings_sources(&self.project, &self.stores, &self.clock, false)?;
         let (classifier, task) =
             assembly::start_classifier(&self.project, sources, records, &self.stores, self.clock.clone())?;
         self.admin.classifier = Some(classifier);

@@ -58,7 +58,8 @@ struct Reading {
 }
 
 impl FileSource {
-    /// Reads `files`, each to its end; what an earlier run acknowledged is left out.
+    /// Reads `files`, each to its end; what an earlier run acknowledged is left out. The file `-` is standard
+    /// input, which is read anew by every run.
     #[must_use]
     pub fn list(source: Arc<Source>, files: Vec<PathBuf>, context: SourceContext) -> Self {
         let length = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
@@ -127,6 +128,14 @@ impl FileSource {
 
     async fn open(&mut self, path: PathBuf) -> Result<bool, SourceError> {
         let kind = self.kind();
+        if path.as_os_str() == medium::STDIN {
+            // Nothing tells one run's input from the next one's but the time: it cannot be resumed.
+            let partition: Arc<str> = format!("stdin@{}", self.intake.now()).into();
+            let generation = self.intake.open(&self.source, &partition, 0);
+            let job = Job { path: path.clone(), kind, from: 0, follow: false, limits: self.limits.clone() };
+            self.reading = Some(Reading { path, partition, generation, pumped: pump::start(job), length: 0 });
+            return Ok(true);
+        }
         let follow = matches!(self.files, Files::Folder { .. }) && kind == FileKind::Lines;
         let failed = |cause| SourceError::File { path: path.clone(), cause };
         let looked = path.clone();

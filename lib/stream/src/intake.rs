@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamalert_store::{Checkpoint, StoreError};
-use streamalert_types::{Sequence, Source};
+use streamalert_types::{Sequence, Source, Timestamp};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -87,6 +87,10 @@ impl Intake {
     /// The partition has no more payloads, for now or for good.
     pub(crate) fn end(&self, generation: Generation, after: u64) {
         self.state().tracker.end(generation, Sequence::Offset(after));
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.context.clock.now()
     }
 
     pub(crate) fn payloads_read(&self) -> u64 {

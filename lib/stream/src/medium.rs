@@ -1,7 +1,7 @@
 //! Files as media: what identifies one, and its bytes without compression.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,19 +68,30 @@ fn hash(bytes: &[u8], number: u64) -> String {
     hash.finalize().to_hex()[..16].to_owned()
 }
 
+/// The path that stands for standard input.
+pub(crate) const STDIN: &str = "-";
+
 /// The bytes of a file from `offset` on, unpacked when it is gzip (all members). The offset counts unpacked bytes.
 pub(crate) fn open(path: &Path, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
-    let mut file = File::open(path)?;
-    let mut magic = [0; 2];
-    let packed = file.read_exact(&mut magic).is_ok() && magic == GZIP_MAGIC;
-    if !packed {
-        file.seek(SeekFrom::Start(offset))?;
-        return Ok(Box::new(file));
+    if path.as_os_str() == STDIN {
+        return unpacked(BufReader::new(std::io::stdin()), offset);
     }
-    file.rewind()?;
-    let mut unpacked = MultiGzDecoder::new(BufReader::new(file));
-    std::io::copy(&mut (&mut unpacked).take(offset), &mut std::io::sink())?;
-    Ok(Box::new(unpacked))
+    let mut file = BufReader::new(File::open(path)?);
+    if file.fill_buf()?.starts_with(&GZIP_MAGIC) {
+        return unpacked(file, offset);
+    }
+    file.seek(SeekFrom::Start(offset))?;
+    Ok(Box::new(file.into_inner()))
+}
+
+fn unpacked(mut stream: impl BufRead + Send + 'static, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
+    let mut stream: Box<dyn Read + Send> = if stream.fill_buf()?.starts_with(&GZIP_MAGIC) {
+        Box::new(MultiGzDecoder::new(stream))
+    } else {
+        Box::new(stream)
+    };
+    std::io::copy(&mut (&mut stream).take(offset), &mut std::io::sink())?;
+    Ok(stream)
 }
 
 #[cfg(test)]
