@@ -6,6 +6,7 @@ mod access;
 mod admin;
 mod args;
 mod assembly;
+mod bench;
 mod commands;
 mod explain;
 mod failure;

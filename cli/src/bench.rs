@@ -1,0 +1,67 @@
+//! What `streamalert bench` measures: computing time, so that a busy machine disturbs little, and ratios between
+//! things measured in turn within one run, so that its speed matters little.
+
+mod alerts;
+mod classify;
+mod cloudtrail;
+mod cpu;
+mod inputs;
+mod machine;
+mod merge;
+mod passes;
+mod rules;
+mod store;
+
+pub(crate) use classify::classify;
+pub(crate) use inputs::Inputs;
+pub(crate) use merge::merge;
+pub(crate) use rules::rules;
+pub(crate) use store::store;
+
+use streamalert_value::Value;
+
+use crate::explain::{object, text};
+
+/// What one stage came to.
+pub(crate) struct Report {
+    /// One object with the key `stage`.
+    pub(crate) json: Value,
+    /// The same as lines of text.
+    pub(crate) lines: Vec<String>,
+}
+
+impl Report {
+    /// A stage that could not be measured here, and why.
+    pub(crate) fn skipped(stage: &str, reason: &str) -> Self {
+        Self {
+            json: object([("stage", text(stage)), ("skipped", text(reason))]),
+            lines: vec![format!("{stage}: skipped: {reason}")],
+        }
+    }
+}
+
+/// A whole number as people read it: `1,234,567`.
+pub(crate) fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped_from_the_right() {
+        assert_eq!(grouped(0.4), "0");
+        assert_eq!(grouped(999.0), "999");
+        assert_eq!(grouped(1_000.0), "1,000");
+        assert_eq!(grouped(12_345_678.2), "12,345,678");
+    }
+}
