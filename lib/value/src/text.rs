@@ -88,7 +88,7 @@ pub(crate) fn unescape_into(raw: &str, out: &mut String) {
         }
     }
     text.truncate(to);
-    *out = String::from_utf8(text).unwrap_or_default();
+    *out = String::from_utf8(text).expect("whole characters and escapes stand for whole characters");
 }
 
 const CHUNK: usize = 8;
