@@ -279,3 +279,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_repeated_key_is_found_among_more_keys_than_are_compared_in_turn() {
+    let mut members: Vec<String> = (0..80).map(|at| format!("\"{at}\":{at}")).collect();
+    members.push("\"70\":\"again\"".to_owned());
+    let value = Value::parse_json(format!("{{{}}}", members.join(",")).as_bytes()).unwrap();
+    assert_eq!(value.as_map().unwrap().len(), 80);
+    let mut doc = Doc::new();
+    let text = format!("{{{}}}", members.join(","));
+    let mut out = Vec::new();
+    doc.parse(&text).unwrap().root().write_json(&mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), value.to_json());
+}
