@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use streamalert_schema::{Body, Classified, Payload, SchemaSet, Scratch, Selection};
+use streamalert_schema::{Body, Classified, Payload, SchemaSet, Scratch, Selection, Severity};
 use streamalert_types::{Position, Sequence, Source};
 use streamalert_value::Value;
 
@@ -80,7 +80,11 @@ pub fn selections_of(conf: &str) -> BTreeMap<(String, String), Selection> {
     let Some(golden) = golden_dir() else {
         return BTreeMap::new();
     };
-    let (set, _) = SchemaSet::compile(&definitions_of(conf));
+    let (set, problems) = SchemaSet::compile(&definitions_of(conf));
+    for problem in &problems {
+        println!("{problem}");
+        assert_eq!(problem.severity, Severity::Warning, "StreamAlert's own schemas must load: {problem}");
+    }
     let cluster =
         Value::parse_json(&std::fs::read(golden.join(conf).join("clusters/prod.json")).unwrap()).unwrap();
     let mut selections = BTreeMap::new();
