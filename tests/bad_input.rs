@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use serde_json::Value;
 use crate::support::{TestProject, stdout};
+use serde_json::Value;
 
 const RULE: &str = "
 from streamalert.shared.rule import rule
@@ -16,7 +16,10 @@ def every(record):
 fn project() -> TestProject {
     let project = TestProject::new(RULE);
     project.write("conf/outputs.json", r#"{"file": ["sink"]}"#);
-    project.write("streamalert.toml", "[outputs.\"file:sink\"]\npath = \"alerts.jsonl\"\n");
+    project.write(
+        "streamalert.toml",
+        "[outputs.\"file:sink\"]\npath = \"alerts.jsonl\"\n",
+    );
     project.write(
         "conf/clusters/test.json",
         r#"{"id": "test", "data_sources": {"kinesis": {"stream": ["load"]}, "s3": {"bucket": ["load"]}}}"#,
@@ -56,7 +59,13 @@ fn every_broken_line_becomes_a_dead_letter_and_every_good_one_an_alert() {
     lines.push(good(1).into_bytes());
     // A key twice is legal: the last one counts, as in Python.
     lines.push(b"{\"n\": 7, \"n\": 2, \"group\": \"g\", \"kind\": \"k\"}\n".to_vec());
-    lines.push(format!("{{\"n\": {}, \"group\": \"g\", \"kind\": \"k\"}}\n", "9".repeat(400)).into_bytes());
+    lines.push(
+        format!(
+            "{{\"n\": {}, \"group\": \"g\", \"kind\": \"k\"}}\n",
+            "9".repeat(400)
+        )
+        .into_bytes(),
+    );
     std::fs::write(project.path("logs/broken.jsonl"), lines.concat()).unwrap();
     let summary = ingest(&project, "kinesis:stream", "logs/broken.jsonl", &[]);
     assert_eq!(summary["records"]["load:event"], 4, "{summary}");
@@ -92,7 +101,11 @@ fn one_endless_line_is_kept_by_its_beginning_and_the_rest_of_the_file_is_read() 
 fn a_truncated_gzip_object_loses_only_what_is_missing() {
     let project = project();
     let script = "import gzip,sys; sys.stdout.buffer.write(gzip.compress(b''.join(b'{\"n\": %d, \"group\": \"g\", \"kind\": \"k\"}\\n' % n for n in range(1000)))[:-50])";
-    let object = std::process::Command::new("python3").args(["-c", script]).output().unwrap().stdout;
+    let object = std::process::Command::new("python3")
+        .args(["-c", script])
+        .output()
+        .unwrap()
+        .stdout;
     std::fs::write(project.path("logs/cut.json.gz"), object).unwrap();
     let summary = ingest(&project, "s3:bucket", "logs/cut.json.gz", &[]);
     assert!(summary["dead_letters"].as_u64().unwrap() >= 1, "{summary}");
@@ -139,8 +152,14 @@ fn an_unreadable_store_is_refused_and_left_as_it_is() {
     std::fs::write(project.path(".streamalert/store.redb"), &junk).unwrap();
     let refused = project.run(&["alerts", "list"]);
     assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("not a readable store"), "{refused:?}");
-    assert_eq!(std::fs::read(project.path(".streamalert/store.redb")).unwrap(), junk);
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("not a readable store"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        std::fs::read(project.path(".streamalert/store.redb")).unwrap(),
+        junk
+    );
 }
 
 #[test]
@@ -148,7 +167,11 @@ fn a_typo_in_the_configuration_is_told_with_file_line_and_fix() {
     let project = project();
     project.write("streamalert.toml", "[merger]\nshard = 3\n");
     let refused = project.run(&["validate", "--no-rules"]);
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned() + &String::from_utf8_lossy(&refused.stdout);
+    let told =
+        String::from_utf8_lossy(&refused.stderr).into_owned() + &String::from_utf8_lossy(&refused.stdout);
     assert!(!refused.status.success());
-    assert!(told.contains("streamalert.toml:2") && told.contains("shards"), "{told}");
+    assert!(
+        told.contains("streamalert.toml:2") && told.contains("shards"),
+        "{told}"
+    );
 }

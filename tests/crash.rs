@@ -64,7 +64,14 @@ impl Scene {
             ),
         );
         println!("seed {seed}");
-        Self { project, receiver, rng: StdRng::seed_from_u64(seed), kills: Vec::new(), started, events: 0 }
+        Self {
+            project,
+            receiver,
+            rng: StdRng::seed_from_u64(seed),
+            kills: Vec::new(),
+            started,
+            events: 0,
+        }
     }
 
     fn spec(&self, name: &str, args: &[&str], sets: &[String]) -> ServiceSpec {
@@ -85,7 +92,8 @@ impl Scene {
 
     fn load(&mut self) {
         let file = format!("logs/{:03}.jsonl", self.events / 2_000);
-        self.project.append_events(&file, self.events, EVENTS_PER_KILL, kind);
+        self.project
+            .append_events(&file, self.events, EVENTS_PER_KILL, kind);
         self.events += EVENTS_PER_KILL;
     }
 
@@ -95,7 +103,10 @@ impl Scene {
     }
 
     fn expected(&self, wanted: &str) -> BTreeSet<i64> {
-        (0..self.events).filter(|n| kind(*n) == wanted).map(|n| n as i64).collect()
+        (0..self.events)
+            .filter(|n| kind(*n) == wanted)
+            .map(|n| n as i64)
+            .collect()
     }
 
     /// The numbers that reached the webhook: of single alerts, and within merged ones.
@@ -118,7 +129,10 @@ impl Scene {
             .requests()
             .into_iter()
             .map(|request| {
-                let key = request.header("idempotency-key").expect("every delivery has one").to_owned();
+                let key = request
+                    .header("idempotency-key")
+                    .expect("every delivery has one")
+                    .to_owned();
                 (key, serde_json::from_slice(&request.body).unwrap())
             })
             .collect()
@@ -129,8 +143,18 @@ impl Scene {
         let deadline = Instant::now() + PATIENCE * 2;
         while !complete(self) {
             let (singles, members) = self.received();
-            let missing: Vec<_> = self.expected("alert").difference(&singles).take(5).copied().collect();
-            let ungrouped: Vec<_> = self.expected("group").difference(&members).take(5).copied().collect();
+            let missing: Vec<_> = self
+                .expected("alert")
+                .difference(&singles)
+                .take(5)
+                .copied()
+                .collect();
+            let ungrouped: Vec<_> = self
+                .expected("group")
+                .difference(&members)
+                .take(5)
+                .copied()
+                .collect();
             assert!(
                 Instant::now() < deadline,
                 "{what} not complete: {} of {} singles (missing {missing:?} …), {} of {} grouped ({ungrouped:?} …)",
@@ -147,7 +171,10 @@ impl Scene {
     fn check_once(&self) {
         let mut arrivals: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
         for request in self.receiver.requests() {
-            arrivals.entry(request.header("idempotency-key").unwrap().to_owned()).or_default().push(request.at);
+            arrivals
+                .entry(request.header("idempotency-key").unwrap().to_owned())
+                .or_default()
+                .push(request.at);
         }
         let repeated: BTreeMap<_, _> = arrivals.iter().filter(|(_, at)| at.len() > 1).collect();
         println!(
@@ -156,16 +183,36 @@ impl Scene {
             arrivals.len(),
             repeated.len()
         );
+        let mut ages = Vec::new();
         for (key, at) in repeated {
             for pair in at.windows(2) {
+                let kill = self
+                    .kills
+                    .iter()
+                    .map(|kill| *kill - self.started)
+                    .find(|kill| *kill >= pair[0]);
+                ages.extend(kill.map(|kill| kill - pair[0]));
                 let excused = self.kills.iter().map(|kill| *kill - self.started).any(|kill| {
-                    pair[0] <= kill + Duration::from_millis(50) && kill <= pair[0] + IN_FLIGHT && kill <= pair[1]
+                    pair[0] <= kill + Duration::from_millis(50)
+                        && kill <= pair[0] + IN_FLIGHT
+                        && kill <= pair[1]
                 });
-                assert!(excused, "{key} was delivered at {pair:?} and no process was killed in between");
+                assert!(
+                    excused,
+                    "{key} was delivered at {pair:?} and no process was killed in between"
+                );
             }
         }
+        ages.sort();
+        if let (Some(median), Some(oldest)) = (ages.get(ages.len() / 2), ages.last()) {
+            println!("delivered before the kill and not noted: median {median:?}, oldest {oldest:?}");
+        }
         let mut seen = BTreeSet::new();
-        for body in self.bodies().values().filter(|body| body["rule_name"] == "grouped") {
+        for body in self
+            .bodies()
+            .values()
+            .filter(|body| body["rule_name"] == "grouped")
+        {
             for n in numbers(&body["record"]) {
                 assert!(seen.insert(n), "event {n} is in two merged alerts");
             }
@@ -184,7 +231,9 @@ fn numbers(record: &Value) -> Vec<i64> {
 
 async fn admin(project: &TestProject, data_dir: &str) -> AdminClient {
     let address = std::fs::read_to_string(project.path(data_dir).join("admin.addr")).unwrap();
-    AdminClient::connect(&ClientOptions::new(address.trim(), 0)).await.unwrap()
+    AdminClient::connect(&ClientOptions::new(address.trim(), 0))
+        .await
+        .unwrap()
 }
 
 async fn flush(project: &TestProject, data_dir: &str) {
@@ -213,20 +262,34 @@ async fn all_in_one_killed_at_any_moment_delivers_every_alert_once() {
     let mut scene = Scene::new(11).await;
     let spec = scene.spec("all", &["run"], &["listen.admin=127.0.0.1:0".to_owned()]);
     for _ in 0..KILLS {
-        let mut process = ServiceProcess::start(&spec, Some("ready"), PATIENCE).await.unwrap();
+        let mut process = ServiceProcess::start(&spec, Some("ready"), PATIENCE)
+            .await
+            .unwrap();
         scene.load();
         scene.pause(400).await;
         process.kill().await.unwrap();
         scene.kills.push(Instant::now());
     }
-    let mut process = ServiceProcess::start(&spec, Some("ready"), PATIENCE).await.unwrap();
-    scene.wait_complete("singles", |scene| scene.received().0 == scene.expected("alert")).await;
+    let mut process = ServiceProcess::start(&spec, Some("ready"), PATIENCE)
+        .await
+        .unwrap();
+    scene
+        .wait_complete("singles", |scene| scene.received().0 == scene.expected("alert"))
+        .await;
     wait_acknowledged(&scene.project, "all").await;
     flush(&scene.project, "all").await;
-    scene.wait_complete("groups", |scene| scene.received().1 == scene.expected("group")).await;
-    assert!(process.terminate(PATIENCE).await.unwrap().success(), "{}", process.output());
+    scene
+        .wait_complete("groups", |scene| scene.received().1 == scene.expected("group"))
+        .await;
+    assert!(
+        process.terminate(PATIENCE).await.unwrap().success(),
+        "{}",
+        process.output()
+    );
     scene.check_once();
-    let replay = ServiceProcess::start(&spec, Some("ready"), PATIENCE).await.unwrap();
+    let replay = ServiceProcess::start(&spec, Some("ready"), PATIENCE)
+        .await
+        .unwrap();
     wait_acknowledged(&scene.project, "all").await;
     drop(replay);
     scene.check_once();
@@ -235,16 +298,27 @@ async fn all_in_one_killed_at_any_moment_delivers_every_alert_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_processes_killed_one_by_one_deliver_every_alert_once() {
     let mut scene = Scene::new(12).await;
-    let ports: BTreeMap<&str, u16> =
-        ["rules_node", "merger", "dispatcher"].into_iter().map(|name| (name, free_port())).collect();
-    let mut sets: Vec<String> =
-        ports.iter().map(|(name, port)| format!("listen.{name}=127.0.0.1:{port}")).collect();
+    let ports: BTreeMap<&str, u16> = ["rules_node", "merger", "dispatcher"]
+        .into_iter()
+        .map(|name| (name, free_port()))
+        .collect();
+    let mut sets: Vec<String> = ports
+        .iter()
+        .map(|(name, port)| format!("listen.{name}=127.0.0.1:{port}"))
+        .collect();
     sets.push("listen.admin=127.0.0.1:0".to_owned());
     let names = ["dispatcher", "merger", "rules-node", "classifier"];
-    let specs: Vec<ServiceSpec> = names.iter().map(|name| scene.spec(name, &["run", name], &sets)).collect();
+    let specs: Vec<ServiceSpec> = names
+        .iter()
+        .map(|name| scene.spec(name, &["run", name], &sets))
+        .collect();
     let mut processes = Vec::new();
     for spec in &specs {
-        processes.push(ServiceProcess::start(spec, Some("ready"), PATIENCE).await.unwrap());
+        processes.push(
+            ServiceProcess::start(spec, Some("ready"), PATIENCE)
+                .await
+                .unwrap(),
+        );
     }
     let mut killed = [0; 4];
     for round in 0..KILLS {
@@ -261,12 +335,20 @@ async fn four_processes_killed_one_by_one_deliver_every_alert_once() {
             .await
             .unwrap_or_else(|error| panic!("round {round}: {} did not come back: {error}", names[victim]));
     }
-    scene.wait_complete("singles", |scene| scene.received().0 == scene.expected("alert")).await;
+    scene
+        .wait_complete("singles", |scene| scene.received().0 == scene.expected("alert"))
+        .await;
     wait_acknowledged(&scene.project, "classifier").await;
     flush(&scene.project, "merger").await;
-    scene.wait_complete("groups", |scene| scene.received().1 == scene.expected("group")).await;
+    scene
+        .wait_complete("groups", |scene| scene.received().1 == scene.expected("group"))
+        .await;
     for process in processes.iter_mut().rev() {
-        assert!(process.terminate(PATIENCE).await.unwrap().success(), "{}", process.output());
+        assert!(
+            process.terminate(PATIENCE).await.unwrap().success(),
+            "{}",
+            process.output()
+        );
     }
     scene.check_once();
 }

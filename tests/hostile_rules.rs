@@ -1,7 +1,7 @@
 //! Rules that loop, eat memory, end their process or raise, beside good ones: the good ones' alerts are complete.
 
-use serde_json::Value;
 use crate::support::{TestProject, stdout};
+use serde_json::Value;
 
 const EVENTS: usize = 3_000;
 
@@ -67,11 +67,20 @@ def good_last(record):
 fn good_rules_beside_hostile_ones_raise_every_alert() {
     let project = TestProject::new(HOSTILE);
     project.write("conf/outputs.json", r#"{"file": ["sink"]}"#);
-    project.write("streamalert.toml", "[outputs.\"file:sink\"]\npath = \"alerts.jsonl\"\n");
+    project.write(
+        "streamalert.toml",
+        "[outputs.\"file:sink\"]\npath = \"alerts.jsonl\"\n",
+    );
     project.append_events("logs/events.jsonl", 0, EVENTS, |_| "noise");
     // A file that does not parse costs only itself.
     project.write("rules/broken.py", "def broken(:\n");
-    let output = project.run(&["ingest", "--json", "--source", "kinesis:stream", "logs/events.jsonl"]);
+    let output = project.run(&[
+        "ingest",
+        "--json",
+        "--source",
+        "kinesis:stream",
+        "logs/events.jsonl",
+    ]);
     let summary: Value = serde_json::from_str(&stdout(&output)).unwrap();
     let rules = &summary["rules"];
     for good in ["good_first", "good_last"] {
@@ -79,12 +88,21 @@ fn good_rules_beside_hostile_ones_raise_every_alert() {
         assert_eq!(rules[good]["kills"], 0, "{summary}");
     }
     for hostile in ["loops", "eats_memory", "exits"] {
-        assert!(rules[hostile]["kills"].as_u64().unwrap() >= 3, "{hostile}: {summary}");
-        assert!(rules[hostile]["suspended"].as_u64().unwrap() > 0, "{hostile} is not suspended: {summary}");
+        assert!(
+            rules[hostile]["kills"].as_u64().unwrap() >= 3,
+            "{hostile}: {summary}"
+        );
+        assert!(
+            rules[hostile]["suspended"].as_u64().unwrap() > 0,
+            "{hostile} is not suspended: {summary}"
+        );
     }
     assert_eq!(rules["raises"]["exceptions"], EVENTS as u64, "{summary}");
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(log.contains("rules/broken.py"), "the broken file is not named:\n{log}");
+    assert!(
+        log.contains("rules/broken.py"),
+        "the broken file is not named:\n{log}"
+    );
     let delivered = std::fs::read_to_string(project.path("alerts.jsonl")).unwrap();
     assert_eq!(delivered.lines().count(), EVENTS / 5);
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole: the binary as users run it. One program, because each would be linked anew.
 
 mod bad_input;
+mod corpus;
 mod crash;
 mod explain;
 mod hostile_rules;

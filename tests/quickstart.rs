@@ -25,13 +25,19 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn ingest(dir: &Path) -> Value {
-    let output = Command::new(crate::support::binary()).current_dir(dir).args(["ingest", "--json"]).output().unwrap();
+    let output = Command::new(crate::support::binary())
+        .current_dir(dir)
+        .args(["ingest", "--json"])
+        .output()
+        .unwrap();
     serde_json::from_str(&crate::support::stdout(&output)).unwrap()
 }
 
 fn lines(path: PathBuf) -> Vec<Value> {
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
@@ -46,11 +52,19 @@ fn the_example_gives_exactly_what_its_story_says_and_nothing_a_second_time() {
     for (rule, alerts) in expected["alerts"].as_object().unwrap() {
         assert_eq!(&first["rules"][rule]["alerts"], alerts, "alerts of {rule}");
     }
-    let groups: u64 = expected["merged_alerts"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    let groups: u64 = expected["merged_alerts"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
     assert_eq!(first["merged"], groups);
     for name in ["alerts", "urgent"] {
         let delivered = lines(dir.path().join(format!(".streamalert/{name}.jsonl")));
-        assert_eq!(delivered.len() as u64, expected["deliveries"][format!("file:{name}")].as_u64().unwrap());
+        assert_eq!(
+            delivered.len() as u64,
+            expected["deliveries"][format!("file:{name}")].as_u64().unwrap()
+        );
     }
     let again = ingest(dir.path());
     assert_eq!(again["alerts"], 0, "{again}");
@@ -59,7 +73,11 @@ fn the_example_gives_exactly_what_its_story_says_and_nothing_a_second_time() {
 
 #[test]
 fn every_test_event_of_the_example_passes() {
-    let output = Command::new(crate::support::binary()).current_dir(example()).arg("test").output().unwrap();
+    let output = Command::new(crate::support::binary())
+        .current_dir(example())
+        .arg("test")
+        .output()
+        .unwrap();
     let told = crate::support::stdout(&output);
     let last = told.lines().last().unwrap_or_default();
     assert!(last.ends_with(" passed, 0 failed"), "{told}");
@@ -67,6 +85,13 @@ fn every_test_event_of_the_example_passes() {
 
 #[test]
 fn the_example_is_valid() {
-    let output = Command::new(crate::support::binary()).current_dir(example()).arg("validate").output().unwrap();
-    assert!(crate::support::stdout(&output).contains("0 errors, 0 warnings"), "{output:?}");
+    let output = Command::new(crate::support::binary())
+        .current_dir(example())
+        .arg("validate")
+        .output()
+        .unwrap();
+    assert!(
+        crate::support::stdout(&output).contains("0 errors, 0 warnings"),
+        "{output:?}"
+    );
 }

@@ -18,9 +18,17 @@ pub(crate) struct TestProject {
 impl TestProject {
     /// A project with one Kinesis stream, `stream`, that reads the log type `load:event` (`n`, `group`, `kind`).
     pub(crate) fn new(rules: &str) -> Self {
-        let project = Self { dir: tempfile::tempdir().unwrap() };
-        project.write("conf/clusters/test.json", r#"{"id": "test", "data_sources": {"kinesis": {"stream": ["load"]}}}"#);
-        project.write("conf/global.json", r#"{"general": {"rule_locations": ["rules"]}}"#);
+        let project = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        project.write(
+            "conf/clusters/test.json",
+            r#"{"id": "test", "data_sources": {"kinesis": {"stream": ["load"]}}}"#,
+        );
+        project.write(
+            "conf/global.json",
+            r#"{"general": {"rule_locations": ["rules"]}}"#,
+        );
         project.write("conf/outputs.json", "{}");
         project.write(
             "conf/schemas/load.json",
@@ -46,20 +54,39 @@ impl TestProject {
     }
 
     /// Appends events numbered from `first` to a file of the stream.
-    pub(crate) fn append_events(&self, file: &str, first: usize, count: usize, kind: impl Fn(usize) -> &'static str) {
+    pub(crate) fn append_events(
+        &self,
+        file: &str,
+        first: usize,
+        count: usize,
+        kind: impl Fn(usize) -> &'static str,
+    ) {
         use std::io::Write as _;
         let mut lines = String::new();
         for n in first..first + count {
-            let _ = writeln!(lines, r#"{{"n": {n}, "group": "g{}", "kind": "{}"}}"#, n % 7, kind(n));
+            let _ = writeln!(
+                lines,
+                r#"{{"n": {n}, "group": "g{}", "kind": "{}"}}"#,
+                n % 7,
+                kind(n)
+            );
         }
         let path = self.path(file);
-        let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
+        let mut file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap();
         file.write_all(lines.as_bytes()).unwrap();
     }
 
     /// Runs the binary in the project to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        Command::new(binary()).args(args).current_dir(self.root()).output().unwrap()
+        Command::new(binary())
+            .args(args)
+            .current_dir(self.root())
+            .output()
+            .unwrap()
     }
 }
 
@@ -72,6 +99,10 @@ pub(crate) fn binary() -> PathBuf {
 pub(crate) fn stdout(output: &Output) -> String {
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\nstdout:\n{out}\nstderr:\n{err}", output.status);
+    assert!(
+        output.status.success(),
+        "{}\nstdout:\n{out}\nstderr:\n{err}",
+        output.status
+    );
     out
 }

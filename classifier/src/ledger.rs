@@ -23,7 +23,10 @@ pub struct BatchLimits {
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self { records_max: 256, bytes_max: 1 << 20 }
+        Self {
+            records_max: 256,
+            bytes_max: 1 << 20,
+        }
     }
 }
 
@@ -87,8 +90,13 @@ struct Filling {
 
 #[derive(Debug)]
 enum InFlight {
-    Records { batch: RecordBatch, owners: Vec<PayloadKey> },
-    Letters { owners: Vec<PayloadKey> },
+    Records {
+        batch: RecordBatch,
+        owners: Vec<PayloadKey>,
+    },
+    Letters {
+        owners: Vec<PayloadKey>,
+    },
 }
 
 impl Ledger {
@@ -119,7 +127,11 @@ impl Ledger {
     /// Takes note of what happened and says what to do.
     pub fn apply(&mut self, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Classified { payload, records, letters } => {
+            Event::Classified {
+                payload,
+                records,
+                letters,
+            } => {
                 self.classified(payload, records, letters, effects);
             }
             Event::Linger => self.close_batch(effects),
@@ -140,10 +152,18 @@ impl Ledger {
             effects.push(Effect::Ack(payload));
             return;
         }
-        self.owed.insert(payload, u32::try_from(parts).expect("a payload is bounded far below 2^32 records"));
+        self.owed.insert(
+            payload,
+            u32::try_from(parts).expect("a payload is bounded far below 2^32 records"),
+        );
         if !letters.is_empty() {
             let id = self.new_batch();
-            self.in_flight.insert(id, InFlight::Letters { owners: vec![payload] });
+            self.in_flight.insert(
+                id,
+                InFlight::Letters {
+                    owners: vec![payload],
+                },
+            );
             effects.push(Effect::Store(id, letters));
         }
         for record in records {
@@ -166,8 +186,17 @@ impl Ledger {
         }
         let Filling { records, owners, .. } = std::mem::take(&mut self.filling);
         let id = self.new_batch();
-        let batch = RecordBatch { records, traceparent: String::new() };
-        self.in_flight.insert(id, InFlight::Records { batch: batch.clone(), owners });
+        let batch = RecordBatch {
+            records,
+            traceparent: String::new(),
+        };
+        self.in_flight.insert(
+            id,
+            InFlight::Records {
+                batch: batch.clone(),
+                owners,
+            },
+        );
         effects.push(Effect::Send(id, batch));
     }
 
@@ -183,17 +212,27 @@ impl Ledger {
     }
 
     fn refused(&mut self, batch: BatchId, reason: &str, now: Timestamp, effects: &mut Vec<Effect>) {
-        let Some(InFlight::Records { batch: refused, owners }) = self.in_flight.remove(&batch) else {
+        let Some(InFlight::Records {
+            batch: refused,
+            owners,
+        }) = self.in_flight.remove(&batch)
+        else {
             return;
         };
-        let letters = refused.records.iter().map(|record| refusal(record, reason, now)).collect();
+        let letters = refused
+            .records
+            .iter()
+            .map(|record| refusal(record, reason, now))
+            .collect();
         let id = self.new_batch();
         self.in_flight.insert(id, InFlight::Letters { owners });
         effects.push(Effect::Store(id, letters));
     }
 
     fn pay(&mut self, payload: PayloadKey, effects: &mut Vec<Effect>) {
-        let Some(owed) = self.owed.get_mut(&payload) else { return };
+        let Some(owed) = self.owed.get_mut(&payload) else {
+            return;
+        };
         *owed -= 1;
         if *owed == 0 {
             self.owed.remove(&payload);

@@ -118,7 +118,13 @@ impl Classifier {
             linger: options.linger,
         };
         let ledger = tokio::spawn(shell.run(done_out));
-        (Self { stop: Arc::new(stop), stats }, ClassifierTask { readers, ledger })
+        (
+            Self {
+                stop: Arc::new(stop),
+                stats,
+            },
+            ClassifierTask { readers, ledger },
+        )
     }
 
     /// Stops reading. What was read is finished; [`ClassifierTask::ended`] answers then.
@@ -166,8 +172,20 @@ fn spawn_threads(
         let run = move || {
             loop {
                 // Held only while waiting: whoever waits next gets the next payload.
-                let next = work.lock().unwrap_or_else(std::sync::PoisonError::into_inner).blocking_recv();
-                let Some(Payload { source, position, body, form, token }) = next else { return };
+                let next = work
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .blocking_recv();
+                let Some(Payload {
+                    source,
+                    position,
+                    body,
+                    form,
+                    token,
+                }) = next
+                else {
+                    return;
+                };
                 let bytes = body.len();
                 let taken = taker.take(&source, &position, body, &form);
                 if done.blocking_send(Done { token, bytes, taken }).is_err() {
@@ -285,7 +303,14 @@ impl Shell {
         self.next_key += 1;
         self.tokens.insert(payload, done.token);
         let Taken { records, letters } = done.taken;
-        self.ledger.apply(Event::Classified { payload, records, letters }, effects);
+        self.ledger.apply(
+            Event::Classified {
+                payload,
+                records,
+                letters,
+            },
+            effects,
+        );
     }
 
     fn perform(&mut self, effects: &mut Vec<Effect>) {
@@ -327,7 +352,11 @@ impl Client {
                 Ok(()) => return Event::Accepted(id),
                 Err(NeighbourError::Refused { reason, .. }) => {
                     tracing::error!(%reason, records = batch.records.len(), "records refused, kept as dead letters");
-                    return Event::Refused { batch: id, reason, now: self.clock.now() };
+                    return Event::Refused {
+                        batch: id,
+                        reason,
+                        now: self.clock.now(),
+                    };
                 }
                 Err(error @ NeighbourError::Unavailable { .. }) => {
                     tracing::debug!(%error, ?pause, "records not taken, trying again");

@@ -47,7 +47,11 @@ impl StatsHandle {
         let mut rest = &taken.records[..];
         // Records of one unit share a log type, so count them in runs: one look-up a run.
         while let Some(first) = rest.first() {
-            let run = rest.iter().take_while(|record| Arc::ptr_eq(&record.log_type, &first.log_type)).count().max(1);
+            let run = rest
+                .iter()
+                .take_while(|record| Arc::ptr_eq(&record.log_type, &first.log_type))
+                .count()
+                .max(1);
             match stats.records.get_mut(&first.log_type) {
                 Some(count) => *count += run as u64,
                 None => {

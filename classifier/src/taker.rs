@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use streamalert_schema::{Body, Classified, Limits, Payload, Scratch, Selection};
 use streamalert_stream::PayloadForm;
-use streamalert_types::{Clock, DeadLetter, DeadLetterId, DeadLetterKind, NearestSchema, Position, Record, Source};
+use streamalert_types::{
+    Clock, DeadLetter, DeadLetterId, DeadLetterKind, NearestSchema, Position, Record, Source,
+};
 use streamalert_value::Value;
 
 /// What a payload held.
@@ -38,15 +40,27 @@ impl Taker {
         letter_bytes_max: usize,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { selections, letter_bytes_max, clock, scratch: Scratch::with_limits(limits) }
+        Self {
+            selections,
+            letter_bytes_max,
+            clock,
+            scratch: Scratch::with_limits(limits),
+        }
     }
 
     /// Classifies one payload. Everything in it ends up as a record or as a dead letter.
-    pub fn take(&mut self, source: &Arc<Source>, position: &Position, body: Bytes, form: &PayloadForm) -> Taken {
+    pub fn take(
+        &mut self,
+        source: &Arc<Source>,
+        position: &Position,
+        body: Bytes,
+        form: &PayloadForm,
+    ) -> Taken {
         match form {
             PayloadForm::Oversize { total_bytes } => {
                 let kept = body.len();
-                let reason = format!("over the limit for one record: {total_bytes} bytes, the first {kept} are kept");
+                let reason =
+                    format!("over the limit for one record: {total_bytes} bytes, the first {kept} are kept");
                 return self.whole(source, position, body, &reason, true);
             }
             PayloadForm::Unreadable { reason } => {
@@ -59,12 +73,24 @@ impl Taker {
             return self.whole(source, position, body, "the source is in no cluster file", false);
         };
         let classified = match unpacked(&source.service, form, &body) {
-            Unpacked::Body(body) => {
-                selection.classify(&Payload { source, position, body }, &mut self.scratch)
-            }
+            Unpacked::Body(body) => selection.classify(
+                &Payload {
+                    source,
+                    position,
+                    body,
+                },
+                &mut self.scratch,
+            ),
             Unpacked::Logs(logs) => {
                 let body = Body::Logs(&logs);
-                selection.classify(&Payload { source, position, body }, &mut self.scratch)
+                selection.classify(
+                    &Payload {
+                        source,
+                        position,
+                        body,
+                    },
+                    &mut self.scratch,
+                )
             }
             Unpacked::Bad(reason) => return self.whole(source, position, body, reason, false),
         };
@@ -75,16 +101,36 @@ impl Taker {
         let mut letters = Vec::new();
         for unit in &mut classified.units {
             for failure in unit.failures.drain(..) {
-                letters.push(self.letter(source, position, failure.sub, failure.original, &failure.reason, failure.nearest));
+                letters.push(self.letter(
+                    source,
+                    position,
+                    failure.sub,
+                    failure.original,
+                    &failure.reason,
+                    failure.nearest,
+                ));
             }
         }
-        Taken { records: classified.into_records(source, position), letters }
+        Taken {
+            records: classified.into_records(source, position),
+            letters,
+        }
     }
 
-    fn whole(&self, source: &Arc<Source>, position: &Position, body: Bytes, reason: &str, cut: bool) -> Taken {
+    fn whole(
+        &self,
+        source: &Arc<Source>,
+        position: &Position,
+        body: Bytes,
+        reason: &str,
+        cut: bool,
+    ) -> Taken {
         let mut letter = self.letter(source, position, None, body, reason, None);
         letter.truncated |= cut;
-        Taken { records: Vec::new(), letters: vec![letter] }
+        Taken {
+            records: Vec::new(),
+            letters: vec![letter],
+        }
     }
 
     fn letter(
@@ -102,7 +148,12 @@ impl Taker {
         DeadLetter {
             id: DeadLetterId::new(source, position, sub, reason),
             created: self.clock.now(),
-            kind: DeadLetterKind::Unclassified { source: source.clone(), position: position.clone(), sub, nearest },
+            kind: DeadLetterKind::Unclassified {
+                source: source.clone(),
+                position: position.clone(),
+                sub,
+                nearest,
+            },
             reason: reason.to_owned(),
             body,
             truncated,

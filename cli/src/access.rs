@@ -23,8 +23,13 @@ pub(crate) fn publish_address(data_dir: &Path, address: std::net::SocketAddr) ->
 /// Whoever can answer about the data directory of these settings.
 pub(crate) async fn admin(settings: &Settings) -> Result<Arc<dyn Admin>, Failure> {
     match assembly::try_open_stores(settings)? {
-        OpenStores::Open(stores) => Ok(Arc::new(ProcessAdmin { stores: Some(stores), ..ProcessAdmin::default() })),
-        OpenStores::Locked(reason) => running(settings).await.map_err(|error| Failure::while_doing(&reason, error)),
+        OpenStores::Open(stores) => Ok(Arc::new(ProcessAdmin {
+            stores: Some(stores),
+            ..ProcessAdmin::default()
+        })),
+        OpenStores::Locked(reason) => running(settings)
+            .await
+            .map_err(|error| Failure::while_doing(&reason, error)),
     }
 }
 
@@ -55,7 +60,10 @@ pub(crate) fn tls(settings: &Settings) -> Option<TlsFiles> {
 
 /// Asks, and reads the answer.
 pub(crate) async fn ask(admin: &dyn Admin, request: AdminRequest) -> Result<Value, Failure> {
-    let answer = admin.ask(request).await.map_err(|error| Failure::Other(error.to_string()))?;
+    let answer = admin
+        .ask(request)
+        .await
+        .map_err(|error| Failure::Other(error.to_string()))?;
     Value::parse_json(answer.as_bytes()).map_err(|error| Failure::while_doing("answer is not json", error))
 }
 

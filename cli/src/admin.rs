@@ -68,21 +68,38 @@ impl ProcessAdmin {
             since: request.since_micros.map(Timestamp::from_micros),
             open_only: request.open_only,
         };
-        let alerts = self.stores()?.alerts.list(&filter, items(request.items_max)).await.map_err(of_store)?;
-        Ok(Value::List(alerts.iter().map(|view| alert(view, false)).collect()))
+        let alerts = self
+            .stores()?
+            .alerts
+            .list(&filter, items(request.items_max))
+            .await
+            .map_err(of_store)?;
+        Ok(Value::List(
+            alerts.iter().map(|view| alert(view, false)).collect(),
+        ))
     }
 
     async fn show_alert(&self, id: &str) -> Result<Value, AdminError> {
-        let parsed = id.parse().map_err(|_| invalid(format!("not an alert id: {id}")))?;
+        let parsed = id
+            .parse()
+            .map_err(|_| invalid(format!("not an alert id: {id}")))?;
         let view = self.stores()?.alerts.view(parsed).await.map_err(of_store)?;
-        view.map(|view| alert(&view, true)).ok_or_else(|| AdminError::NotFound { what: format!("alert {id}") })
+        view.map(|view| alert(&view, true))
+            .ok_or_else(|| AdminError::NotFound {
+                what: format!("alert {id}"),
+            })
     }
 
     async fn list_dead_letters(&self, request: v1::ListDeadLettersRequest) -> Result<Value, AdminError> {
         let filter = filter(request.kind, request.since_micros);
         let store = &self.stores()?.dead_letters;
-        let letters = store.list(&filter, None, items(request.items_max)).await.map_err(of_store)?;
-        Ok(Value::List(letters.iter().map(|letter| dead_letter(letter, false)).collect()))
+        let letters = store
+            .list(&filter, None, items(request.items_max))
+            .await
+            .map_err(of_store)?;
+        Ok(Value::List(
+            letters.iter().map(|letter| dead_letter(letter, false)).collect(),
+        ))
     }
 
     async fn show_dead_letter(&self, id: &str) -> Result<Value, AdminError> {
@@ -90,13 +107,20 @@ impl ProcessAdmin {
     }
 
     async fn letter(&self, id: &str) -> Result<DeadLetter, AdminError> {
-        let parsed: DeadLetterId = id.parse().map_err(|_| invalid(format!("not a dead-letter id: {id}")))?;
+        let parsed: DeadLetterId = id
+            .parse()
+            .map_err(|_| invalid(format!("not a dead-letter id: {id}")))?;
         let letter = self.stores()?.dead_letters.get(parsed).await.map_err(of_store)?;
-        letter.ok_or_else(|| AdminError::NotFound { what: format!("dead letter {id}") })
+        letter.ok_or_else(|| AdminError::NotFound {
+            what: format!("dead letter {id}"),
+        })
     }
 
     async fn replay(&self, request: v1::ReplayDeadLettersRequest) -> Result<Value, AdminError> {
-        let replayer = self.replayer.as_ref().ok_or_else(|| absent("pipeline to replay through"))?;
+        let replayer = self
+            .replayer
+            .as_ref()
+            .ok_or_else(|| absent("pipeline to replay through"))?;
         let store = &self.stores()?.dead_letters;
         let mut rows = Vec::new();
         if !request.ids.is_empty() {
@@ -109,8 +133,13 @@ impl ProcessAdmin {
         let filter = filter(request.kind, request.since_micros);
         let mut after = None;
         loop {
-            let page = store.list(&filter, after, ITEMS_DEFAULT).await.map_err(of_store)?;
-            let Some(last) = page.last() else { return Ok(Value::List(rows)) };
+            let page = store
+                .list(&filter, after, ITEMS_DEFAULT)
+                .await
+                .map_err(of_store)?;
+            let Some(last) = page.last() else {
+                return Ok(Value::List(rows));
+            };
             after = Some((last.created, last.id));
             for letter in &page {
                 rows.push(replayer.replay(letter).await.map_err(of_store)?);
@@ -120,7 +149,11 @@ impl ProcessAdmin {
 
     fn rule_stats(&self, only: Option<&str>) -> Result<Value, AdminError> {
         let rules = self.rules.as_ref().ok_or_else(|| absent("rules-node"))?;
-        let rows = rules.stats().snapshot().into_iter().filter(|(name, _)| only.is_none_or(|only| only == &**name));
+        let rows = rules
+            .stats()
+            .snapshot()
+            .into_iter()
+            .filter(|(name, _)| only.is_none_or(|only| only == &**name));
         let rows = rows.map(|(name, stats)| {
             let sample = stats.sample.map_or(Value::Null, |sample| {
                 object([
@@ -157,7 +190,10 @@ impl ProcessAdmin {
         }
         if let Some(merger) = &self.merger {
             let stats = merger.stats().await;
-            let outstanding = stats.outputs.iter().map(|(name, output)| (name.to_string(), integer(output.outstanding)));
+            let outstanding = stats
+                .outputs
+                .iter()
+                .map(|(name, output)| (name.to_string(), integer(output.outstanding)));
             let entry = object([
                 ("accepted", integer(stats.accepted)),
                 ("duplicates", integer(stats.duplicates)),
@@ -176,7 +212,10 @@ impl ProcessAdmin {
                     ("dead", integer(stats.dead)),
                     ("waiting", integer(stats.waiting)),
                     ("down", Value::Bool(stats.down)),
-                    ("last_error", stats.last_error.as_deref().map_or(Value::Null, text)),
+                    (
+                        "last_error",
+                        stats.last_error.as_deref().map_or(Value::Null, text),
+                    ),
                 ]);
                 (name.to_string(), entry)
             });
@@ -192,17 +231,27 @@ impl ProcessAdmin {
             ("merger", self.merger.is_some()),
             ("dispatcher", self.dispatcher.is_some()),
         ];
-        let running = services.iter().filter(|(_, running)| *running).map(|(name, _)| text(name));
+        let running = services
+            .iter()
+            .filter(|(_, running)| *running)
+            .map(|(name, _)| text(name));
         object([("services", Value::List(running.collect()))])
     }
 }
 
 fn items(asked: u32) -> usize {
-    if asked == 0 { ITEMS_DEFAULT } else { (asked as usize).min(ITEMS_MAX) }
+    if asked == 0 {
+        ITEMS_DEFAULT
+    } else {
+        (asked as usize).min(ITEMS_MAX)
+    }
 }
 
 fn filter(kind: Option<String>, since_micros: Option<i64>) -> DeadLetterFilter {
-    DeadLetterFilter { kind, since: since_micros.map(Timestamp::from_micros) }
+    DeadLetterFilter {
+        kind,
+        since: since_micros.map(Timestamp::from_micros),
+    }
 }
 
 fn absent(what: &str) -> AdminError {
@@ -214,7 +263,9 @@ fn invalid(reason: String) -> AdminError {
 }
 
 fn of_store(error: StoreError) -> AdminError {
-    AdminError::Unavailable { reason: error.to_string() }
+    AdminError::Unavailable {
+        reason: error.to_string(),
+    }
 }
 
 fn alert(view: &AlertView, whole: bool) -> Value {
@@ -242,9 +293,15 @@ fn alert(view: &AlertView, whole: bool) -> Value {
         ("created", text(&alert.created.to_string())),
         ("rule", text(&alert.rule_name)),
         ("log_type", text(&alert.log_source)),
-        ("source", text(&format!("{}:{}", alert.source_service, alert.source_entity))),
+        (
+            "source",
+            text(&format!("{}:{}", alert.source_service, alert.source_entity)),
+        ),
         ("state", text(state)),
-        ("pending", Value::List(view.pending.iter().map(|output| text(output.as_str())).collect())),
+        (
+            "pending",
+            Value::List(view.pending.iter().map(|output| text(output.as_str())).collect()),
+        ),
         ("settled", Value::Map(settled.into_iter().collect())),
     ]);
     if let (true, Value::Map(row)) = (whole, &mut row) {
@@ -252,7 +309,10 @@ fn alert(view: &AlertView, whole: bool) -> Value {
         row.insert("context".to_owned(), alert.context.clone());
         row.insert("rules_version".to_owned(), text(&alert.rules_version));
         row.insert("trace".to_owned(), text(&alert.traceparent));
-        row.insert("group".to_owned(), view.group.map_or(Value::Null, |group| text(&group.to_string())));
+        row.insert(
+            "group".to_owned(),
+            view.group.map_or(Value::Null, |group| text(&group.to_string())),
+        );
         row.insert("record".to_owned(), json(&alert.record));
     }
     row
@@ -260,7 +320,12 @@ fn alert(view: &AlertView, whole: bool) -> Value {
 
 fn dead_letter(letter: &DeadLetter, whole: bool) -> Value {
     let (kind, about) = match &letter.kind {
-        DeadLetterKind::Unclassified { source, position, sub, nearest } => {
+        DeadLetterKind::Unclassified {
+            source,
+            position,
+            sub,
+            nearest,
+        } => {
             let sub = sub.map_or(String::new(), |sub| format!("#{sub}"));
             let mut about = format!("{source} {position}{sub}");
             if let Some(nearest) = nearest {
@@ -277,14 +342,28 @@ fn dead_letter(letter: &DeadLetter, whole: bool) -> Value {
             }
             ("unclassified", about)
         }
-        DeadLetterKind::RuleFailure { source, position, sub, rule, .. } => {
-            ("rule", format!("rule {rule} on {source} {position}#{sub}"))
-        }
-        DeadLetterKind::Undelivered { alert, rule, output, attempts } => {
-            ("undelivered", format!("alert {alert} of {rule} to {output}, {attempts} attempts"))
-        }
+        DeadLetterKind::RuleFailure {
+            source,
+            position,
+            sub,
+            rule,
+            ..
+        } => ("rule", format!("rule {rule} on {source} {position}#{sub}")),
+        DeadLetterKind::Undelivered {
+            alert,
+            rule,
+            output,
+            attempts,
+        } => (
+            "undelivered",
+            format!("alert {alert} of {rule} to {output}, {attempts} attempts"),
+        ),
     };
-    let shown = if whole { letter.body.len() } else { letter.body.len().min(SHOWN_BYTES_MAX) };
+    let shown = if whole {
+        letter.body.len()
+    } else {
+        letter.body.len().min(SHOWN_BYTES_MAX)
+    };
     object([
         ("id", text(&letter.id.to_string())),
         ("created", text(&letter.created.to_string())),

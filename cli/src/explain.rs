@@ -47,14 +47,28 @@ pub(crate) struct ExplainedAlert {
 }
 
 impl Explainer {
-    pub(crate) fn new(project: &Project, pool: Option<PythonPool>, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
-        Ok(Self { selections: project.selections()?, pool, clock, scratch: Scratch::new() })
+    pub(crate) fn new(
+        project: &Project,
+        pool: Option<PythonPool>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            selections: project.selections()?,
+            pool,
+            clock,
+            scratch: Scratch::new(),
+        })
     }
 
     /// Classifies with what the cluster files say of the source; a source they do not have reads nothing.
     pub(crate) fn selection(&self, source: &Source) -> Option<&Selection> {
-        let anywhere = Source { cluster: None, ..source.clone() };
-        self.selections.get(source).or_else(|| self.selections.get(&anywhere))
+        let anywhere = Source {
+            cluster: None,
+            ..source.clone()
+        };
+        self.selections
+            .get(source)
+            .or_else(|| self.selections.get(&anywhere))
     }
 
     /// The source with the cluster that its file names, unless it has one.
@@ -63,7 +77,11 @@ impl Explainer {
             return source.clone();
         }
         let same = |known: &&Source| known.service == source.service && known.resource == source.resource;
-        let known = self.selections.keys().filter(same).find(|known| known.cluster.is_some());
+        let known = self
+            .selections
+            .keys()
+            .filter(same)
+            .find(|known| known.cluster.is_some());
         known.unwrap_or(source).clone()
     }
 
@@ -76,15 +94,33 @@ impl Explainer {
     ) -> Result<Explanation, Failure> {
         let source = self.located(&input.source);
         let selection = selection.or_else(|| self.selection(&source)).cloned();
-        let position = Position { partition: "explain".into(), sequence: Sequence::Token(input.id.as_str().into()) };
-        let payload = Payload { source: &source, position: &position, body: input.body() };
+        let position = Position {
+            partition: "explain".into(),
+            sequence: Sequence::Token(input.id.as_str().into()),
+        };
+        let payload = Payload {
+            source: &source,
+            position: &position,
+            body: input.body(),
+        };
         let classified = match &selection {
             Some(selection) => selection.classify(&payload, &mut self.scratch),
-            None => Classified { failed_record_count: 1, units: vec![Unit::default()], processed_size: 0 },
+            None => Classified {
+                failed_record_count: 1,
+                units: vec![Unit::default()],
+                processed_size: 0,
+            },
         };
-        let records = classified.clone().into_records(&Arc::new(source.clone()), &position);
+        let records = classified
+            .clone()
+            .into_records(&Arc::new(source.clone()), &position);
         let records = self.evaluate(records, fixtures).await?;
-        Ok(Explanation { source, selection, classified, records })
+        Ok(Explanation {
+            source,
+            selection,
+            classified,
+            records,
+        })
     }
 
     /// Evaluates every rule on records.
@@ -94,10 +130,17 @@ impl Explainer {
         fixtures: Option<Arc<Fixtures>>,
     ) -> Result<Vec<ExplainedRecord>, Failure> {
         let Some(pool) = &self.pool else {
-            let bare = |record| ExplainedRecord { record, rules: Vec::new(), alerts: Vec::new() };
+            let bare = |record| ExplainedRecord {
+                record,
+                rules: Vec::new(),
+                alerts: Vec::new(),
+            };
             return Ok(records.into_iter().map(bare).collect());
         };
-        let options = EvaluateOptions { trace: true, fixtures };
+        let options = EvaluateOptions {
+            trace: true,
+            fixtures,
+        };
         let outcomes = pool
             .evaluate(records, options)
             .await
@@ -117,11 +160,19 @@ impl Explainer {
             traceparent: "".into(),
             rules_version: rules.version().clone(),
         };
-        let mut explained = ExplainedRecord { record: outcome.record, rules: Vec::new(), alerts: Vec::new() };
+        let mut explained = ExplainedRecord {
+            record: outcome.record,
+            rules: Vec::new(),
+            alerts: Vec::new(),
+        };
         for result in outcome.results {
-            let Some(rule) = rules.get(result.rule) else { continue };
+            let Some(rule) = rules.get(result.rule) else {
+                continue;
+            };
             explained.rules.push((rule.name.clone(), result.outcome.clone()));
-            let RuleOutcome::Fired(fired) = result.outcome else { continue };
+            let RuleOutcome::Fired(fired) = result.outcome else {
+                continue;
+            };
             let alert = build_alert(&explained.record, rule, fired, &stamp);
             let mut publications = BTreeMap::new();
             for output in &alert.outputs {
@@ -142,14 +193,24 @@ impl Explanation {
     pub(crate) fn to_value(&self, id: &str) -> Value {
         let units = self.classified.units.iter().map(|unit| {
             let parsed = unit.records.iter().map(|record| json(&record.json));
-            let invalid = if unit.is_valid() { unit.failures.iter().map(|f| json(&f.original)).collect() } else { Vec::new() };
+            let invalid = if unit.is_valid() {
+                unit.failures.iter().map(|f| json(&f.original)).collect()
+            } else {
+                Vec::new()
+            };
             object([
                 ("valid", Value::Bool(unit.is_valid())),
                 ("log_schema_type", optional(unit.log_type.as_deref())),
-                ("data_type", optional(unit.data_type.map(streamalert_types::DataType::as_str))),
+                (
+                    "data_type",
+                    optional(unit.data_type.map(streamalert_types::DataType::as_str)),
+                ),
                 ("parsed", Value::List(parsed.collect())),
                 ("invalid", Value::List(invalid)),
-                ("failures", Value::List(unit.failures.iter().map(failure).collect())),
+                (
+                    "failures",
+                    Value::List(unit.failures.iter().map(failure).collect()),
+                ),
             ])
         });
         object([
@@ -158,11 +219,23 @@ impl Explanation {
             ("service", text(&self.source.service)),
             ("resource", text(&self.source.resource)),
             ("cluster", optional(self.source.cluster.as_deref())),
-            ("failed_record_count", integer(self.classified.failed_record_count)),
+            (
+                "failed_record_count",
+                integer(self.classified.failed_record_count),
+            ),
             ("processed_size", integer(self.classified.processed_size)),
             ("payload_records", Value::List(units.collect())),
             ("rules", Value::List(self.records.iter().map(rules).collect())),
-            ("alerts", Value::List(self.records.iter().flat_map(|record| &record.alerts).map(alert).collect())),
+            (
+                "alerts",
+                Value::List(
+                    self.records
+                        .iter()
+                        .flat_map(|record| &record.alerts)
+                        .map(alert)
+                        .collect(),
+                ),
+            ),
         ])
     }
 }
@@ -181,8 +254,14 @@ fn failure(failure: &streamalert_schema::Failure) -> Value {
 }
 
 fn rules(record: &ExplainedRecord) -> Value {
-    let fired = record.rules.iter().filter(|(_, outcome)| matches!(outcome, RuleOutcome::Fired(_)));
-    let trace = record.rules.iter().map(|(name, outcome)| (name.to_string(), text(&outcome.trace_word())));
+    let fired = record
+        .rules
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, RuleOutcome::Fired(_)));
+    let trace = record
+        .rules
+        .iter()
+        .map(|(name, outcome)| (name.to_string(), text(&outcome.trace_word())));
     object([
         ("fired", Value::List(fired.map(|(name, _)| text(name)).collect())),
         ("trace", Value::Map(trace.collect())),
@@ -196,7 +275,10 @@ fn alert(explained: &ExplainedAlert) -> Value {
         item.insert("Record".to_owned(), json(&alert.record));
     }
     let history = OutputName::history();
-    let remaining = alert.outputs.iter().filter(|output| !alert.merge_enabled() || **output == history);
+    let remaining = alert
+        .outputs
+        .iter()
+        .filter(|output| !alert.merge_enabled() || **output == history);
     let publications = explained.publications.iter().map(|(output, publication)| {
         let value = match publication {
             Ok(value) => value.clone(),
@@ -207,7 +289,10 @@ fn alert(explained: &ExplainedAlert) -> Value {
     object([
         ("dynamo", item),
         ("output_dict", output_dict(alert).unwrap_or_default()),
-        ("remaining_outputs", Value::List(remaining.map(|output| text(output.as_str())).collect())),
+        (
+            "remaining_outputs",
+            Value::List(remaining.map(|output| text(output.as_str())).collect()),
+        ),
         ("merge_enabled", Value::Bool(alert.merge_enabled())),
         ("publications", Value::Map(publications.collect())),
     ])
@@ -219,7 +304,12 @@ pub(crate) fn json(bytes: &[u8]) -> Value {
 }
 
 pub(crate) fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    Value::Map(
+        entries
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    )
 }
 
 pub(crate) fn text(text: &str) -> Value {

@@ -1,6 +1,10 @@
 //! `streamalert`: all services and all tools in one binary.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what a command line is for"
+)]
 
 mod access;
 mod admin;
@@ -32,9 +36,16 @@ const EXIT_PIPE: i32 = 141;
 fn end_quietly_on_closed_output() {
     let loud = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let text = panic.payload().downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+        let text = panic
+            .payload()
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .unwrap_or_default();
         if text.starts_with("failed printing to std") && text.contains("Broken pipe") {
-            #[expect(clippy::disallowed_methods, reason = "in a panic there is no way back to main")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "in a panic there is no way back to main"
+            )]
             std::process::exit(EXIT_PIPE);
         }
         loud(panic);
@@ -52,7 +63,10 @@ fn main() -> ExitCode {
     if let Some(dir) = &cli.global.project
         && let Err(error) = std::env::set_current_dir(dir)
     {
-        return tell(&Failure::while_doing(&format!("cannot work in {}", dir.display()), error));
+        return tell(&Failure::while_doing(
+            &format!("cannot work in {}", dir.display()),
+            error,
+        ));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -77,7 +91,11 @@ fn tell(failure: &Failure) -> ExitCode {
             ExitCode::from(EXIT_USAGE)
         }
         Failure::Other(message) => {
-            anstream::eprintln!("{}error:{} {message}", paint::BAD.render(), paint::BAD.render_reset());
+            anstream::eprintln!(
+                "{}error:{} {message}",
+                paint::BAD.render(),
+                paint::BAD.render_reset()
+            );
             ExitCode::FAILURE
         }
     }

@@ -26,7 +26,11 @@ pub(crate) fn in_style(style: Style, text: impl std::fmt::Display) -> String {
 
 /// Prints a problem of the configuration.
 pub(crate) fn problem(problem: &Problem) {
-    let word = if problem.is_error() { in_style(BAD, "error:") } else { in_style(ODD, "warning:") };
+    let word = if problem.is_error() {
+        in_style(BAD, "error:")
+    } else {
+        in_style(ODD, "warning:")
+    };
     let text = problem.to_string().replacen("warning: ", "", 1);
     anstream::eprintln!("{word} {text}");
 }

@@ -40,7 +40,10 @@ pub(crate) fn load_settings(global: &Global) -> Result<Settings, Failure> {
     if let Some(dir) = &global.conf {
         path("conf.dir", dir);
     }
-    for (key, dirs) in [("conf.rules", &global.rules), ("conf.publishers", &global.publishers)] {
+    for (key, dirs) in [
+        ("conf.rules", &global.rules),
+        ("conf.publishers", &global.publishers),
+    ] {
         if !dirs.is_empty() {
             let list: Vec<String> = dirs.iter().map(|dir| toml_text(dir)).collect();
             overrides.push(format!("{key}=[{}]", list.join(",")));
@@ -55,7 +58,11 @@ pub(crate) fn load_settings(global: &Global) -> Result<Settings, Failure> {
 
 /// A path as a TOML string.
 fn toml_text(path: &Path) -> String {
-    let escaped = path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    let escaped = path
+        .display()
+        .to_string()
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"");
     format!("\"{escaped}\"")
 }
 
@@ -69,7 +76,8 @@ impl Project {
         let mut errors = Vec::new();
         let mut schema_warnings = Vec::new();
         for problem in problems {
-            let told = |severity| conf.schema_problem(severity, &problem.log_type, &problem.path, &problem.message);
+            let told =
+                |severity| conf.schema_problem(severity, &problem.log_type, &problem.path, &problem.message);
             match problem.severity {
                 Severity::Error => errors.push(told(streamalert_config::Severity::Error)),
                 // Warnings about built-in schemas are ours to mend, not the user's.
@@ -82,7 +90,13 @@ impl Project {
         if !errors.is_empty() {
             return Err(errors.into());
         }
-        Ok(Self { settings, conf, schemas, definitions, schema_warnings })
+        Ok(Self {
+            settings,
+            conf,
+            schemas,
+            definitions,
+            schema_warnings,
+        })
     }
 
     /// What each source of the cluster files reads. A source without a cluster is found, too.
@@ -92,34 +106,61 @@ impl Project {
         for entry in self.conf.data_sources() {
             match self.schemas.select(&entry.logs) {
                 Ok(selection) => {
-                    let anywhere = Source { cluster: None, ..entry.source.clone() };
+                    let anywhere = Source {
+                        cluster: None,
+                        ..entry.source.clone()
+                    };
                     selections.insert(entry.source.clone(), selection.clone());
                     selections.entry(anywhere).or_insert(selection);
                 }
                 Err(unknown) => {
                     for name in unknown {
-                        let at = entry.logs.iter().position(|log| *log == name.name).unwrap_or_default();
+                        let at = entry
+                            .logs
+                            .iter()
+                            .position(|log| *log == name.name)
+                            .unwrap_or_default();
                         let place = entry.places.get(at).cloned().unwrap_or_default();
                         problems.push(place.error(entry.key.clone(), name.to_string(), ""));
                     }
                 }
             }
         }
-        if problems.is_empty() { Ok(selections) } else { Err(problems.into()) }
+        if problems.is_empty() {
+            Ok(selections)
+        } else {
+            Err(problems.into())
+        }
     }
 
     /// The source `SERVICE:RESOURCE`, with the cluster whose file names it.
     pub(crate) fn source(&self, name: &str) -> Result<Source, Failure> {
         let Some((service, resource)) = name.split_once(':') else {
-            return Err(Failure::Other(format!("not a source of the form SERVICE:RESOURCE: {name:?}")));
+            return Err(Failure::Other(format!(
+                "not a source of the form SERVICE:RESOURCE: {name:?}"
+            )));
         };
-        let source = Source { service: service.into(), resource: resource.into(), cluster: None };
+        let source = Source {
+            service: service.into(),
+            resource: resource.into(),
+            cluster: None,
+        };
         match self.conf.data_source(&source) {
             Some(entry) => Ok(entry.source.clone()),
             None => {
-                let known: Vec<String> = self.conf.data_sources().map(|entry| entry.source.to_string()).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                Err(Failure::Other(format!("no cluster file has the source {name}; known are: {known}")))
+                let known: Vec<String> = self
+                    .conf
+                    .data_sources()
+                    .map(|entry| entry.source.to_string())
+                    .collect();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                Err(Failure::Other(format!(
+                    "no cluster file has the source {name}; known are: {known}"
+                )))
             }
         }
     }
@@ -140,12 +181,21 @@ fn definitions(conf: &Conf) -> Result<Definitions, Failure> {
     let users: HashSet<String> = conf.schemas.keys().map(|log_type| family(log_type)).collect();
     let mut files: BTreeMap<String, Vec<(String, Value, bool)>> = BTreeMap::new();
     for (log_type, entry) in &conf.schemas {
-        let file = Path::new(entry.document.file()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        files.entry(file).or_default().push((log_type.clone(), entry.definition.clone(), false));
+        let file = Path::new(entry.document.file())
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        files
+            .entry(file)
+            .or_default()
+            .push((log_type.clone(), entry.definition.clone(), false));
     }
     for (file, text) in builtin_schemas() {
         let document = Located::parse(*file, text).map_err(|problem| vec![problem])?;
-        let Value::Map(entries) = document.value() else { continue };
+        let Value::Map(entries) = document.value() else {
+            continue;
+        };
         for (log_type, definition) in entries {
             if !users.contains(&family(log_type)) {
                 let entry = (log_type.clone(), definition.clone(), true);

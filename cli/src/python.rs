@@ -31,13 +31,18 @@ fn options(project: &Project, workers: Option<usize>, clock: Arc<dyn Clock>) -> 
     let repo_root = repo_root(&dirs.rules)?;
     let mut options = PoolOptions::for_repo(repo_root);
     let existing = |dirs: Vec<PathBuf>| -> Result<Vec<PathBuf>, Failure> {
-        dirs.into_iter().filter(|dir| dir.exists()).map(|dir| Ok(dir.canonicalize()?)).collect()
+        dirs.into_iter()
+            .filter(|dir| dir.exists())
+            .map(|dir| Ok(dir.canonicalize()?))
+            .collect()
     };
     options.rule_dirs = existing(dirs.rules)?;
     options.matcher_dirs = existing(dirs.matchers)?;
     options.publisher_dirs = existing(dirs.publishers)?;
     options.conf_dir = Some(project.conf.dir.canonicalize()?);
-    options.interpreter = Some(&settings.python.interpreter).filter(|name| !name.is_empty()).map(PathBuf::from);
+    options.interpreter = Some(&settings.python.interpreter)
+        .filter(|name| !name.is_empty())
+        .map(PathBuf::from);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     options.workers = match (workers, settings.python.workers) {
         (Some(workers), _) => workers,
@@ -68,7 +73,9 @@ fn options(project: &Project, workers: Option<usize>, clock: Arc<dyn Clock>) -> 
 fn repo_root(rule_dirs: &[PathBuf]) -> Result<PathBuf, Failure> {
     for dir in rule_dirs.iter().filter(|dir| dir.exists()) {
         let dir = dir.canonicalize()?;
-        let named_rules = dir.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "rules"));
+        let named_rules = dir
+            .ancestors()
+            .find(|folder| folder.file_name().is_some_and(|name| name == "rules"));
         if let Some(root) = named_rules.and_then(Path::parent).or_else(|| dir.parent()) {
             return Ok(root.to_owned());
         }
@@ -82,7 +89,11 @@ pub(crate) struct PoolPublisher(pub(crate) PythonPool);
 #[async_trait]
 impl Publisher for PoolPublisher {
     async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Value, String> {
-        let publication = self.0.publish(alert, output).await.map_err(|error| error.to_string())?;
+        let publication = self
+            .0
+            .publish(alert, output)
+            .await
+            .map_err(|error| error.to_string())?;
         match publication.fallback {
             // The dispatcher falls back in the same way, and says so in the publication and the log.
             Some(reason) => Err(reason),

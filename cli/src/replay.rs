@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use streamalert_classifier::Taker;
-use streamalert_proto::{Deliveries, Records};
+use streamalert_proto::Deliveries;
+use streamalert_rules_node::RulesNode;
 use streamalert_store::StoreError;
 use streamalert_stream::PayloadForm;
 use streamalert_types::{
-    DeadLetter, DeadLetterKind, Delivery, DeliveryOutcome, Position, RecordBatch, Sequence, Source,
+    DeadLetter, DeadLetterKind, Delivery, DeliveryOutcome, Position, Record, Sequence, Source,
 };
 use streamalert_value::Value;
 
@@ -17,7 +18,7 @@ use crate::explain::{object, text};
 /// Classifies, evaluates or delivers a dead letter again, and forgets it when that succeeds.
 pub(crate) struct Replayer {
     pub(crate) taker: Mutex<Taker>,
-    pub(crate) records: Arc<dyn Records>,
+    pub(crate) rules: RulesNode,
     pub(crate) deliveries: Arc<dyn Deliveries>,
     pub(crate) stores: Stores,
 }
@@ -33,7 +34,11 @@ impl Replayer {
             }
             Err(reason) => ("kept", reason),
         };
-        Ok(object([("id", text(&letter.id.to_string())), ("outcome", text(word)), ("detail", text(&detail))]))
+        Ok(object([
+            ("id", text(&letter.id.to_string())),
+            ("outcome", text(word)),
+            ("detail", text(&detail)),
+        ]))
     }
 
     async fn again(&self, letter: &DeadLetter) -> Result<String, String> {
@@ -42,12 +47,43 @@ impl Replayer {
         }
         match &letter.kind {
             DeadLetterKind::Unclassified { source, sub, .. } => self.classify(letter, source, *sub).await,
-            DeadLetterKind::RuleFailure { .. } => Err("a rule failure is evaluated again by reading its source again".to_owned()),
+            DeadLetterKind::RuleFailure {
+                log_type,
+                data_type,
+                source,
+                position,
+                sub,
+                ..
+            } => {
+                // Under its old position: what the other rules raised on it is known, and not raised again.
+                self.evaluate(vec![Record {
+                    source: source.clone(),
+                    position: position.clone(),
+                    sub: *sub,
+                    log_type: log_type.clone(),
+                    data_type: *data_type,
+                    json: letter.body.clone(),
+                }])
+                .await
+            }
             DeadLetterKind::Undelivered { alert, output, .. } => {
-                let view = self.stores.alerts.view(*alert).await.map_err(|error| error.to_string())?;
+                let view = self
+                    .stores
+                    .alerts
+                    .view(*alert)
+                    .await
+                    .map_err(|error| error.to_string())?;
                 let view = view.ok_or("its alert is no longer in the store")?;
-                let delivery = Delivery { alert: view.alert, output: output.clone() };
-                match self.deliveries.deliver(delivery).await.map_err(|error| error.to_string())? {
+                let delivery = Delivery {
+                    alert: view.alert,
+                    output: output.clone(),
+                };
+                match self
+                    .deliveries
+                    .deliver(delivery)
+                    .await
+                    .map_err(|error| error.to_string())?
+                {
                     DeliveryOutcome::Delivered { .. } => Ok(format!("delivered to {output}")),
                     DeliveryOutcome::DeadLettered { reason, .. } => Err(reason),
                 }
@@ -55,11 +91,18 @@ impl Replayer {
         }
     }
 
-    async fn classify(&self, letter: &DeadLetter, source: &Arc<Source>, sub: Option<u32>) -> Result<String, String> {
+    async fn classify(
+        &self,
+        letter: &DeadLetter,
+        source: &Arc<Source>,
+        sub: Option<u32>,
+    ) -> Result<String, String> {
         // A position of its own: under the old one the alerts of its neighbours have been raised, and what comes
         // out now would be taken for them.
-        let position =
-            Position { partition: "dead-letter".into(), sequence: Sequence::Token(letter.id.to_string().into()) };
+        let position = Position {
+            partition: "dead-letter".into(),
+            sequence: Sequence::Token(letter.id.to_string().into()),
+        };
         let form = match (&*source.service, sub) {
             ("s3", None) => PayloadForm::Object,
             ("s3", Some(_)) => PayloadForm::ObjectLine,
@@ -72,10 +115,23 @@ impl Replayer {
         if let Some(refused) = taken.letters.first() {
             return Err(refused.reason.clone());
         }
-        let count = taken.records.len();
-        let log_type = taken.records.first().map(|record| record.log_type.to_string()).unwrap_or_default();
-        let batch = RecordBatch { records: taken.records, traceparent: String::new() };
-        self.records.evaluate(batch).await.map_err(|error| error.to_string())?;
-        Ok(format!("{count} records of {log_type}"))
+        self.evaluate(taken.records).await
+    }
+
+    async fn evaluate(&self, records: Vec<Record>) -> Result<String, String> {
+        let count = records.len();
+        let log_type = records
+            .first()
+            .map(|record| record.log_type.to_string())
+            .unwrap_or_default();
+        let failures = self
+            .rules
+            .replay(records)
+            .await
+            .map_err(|error| error.to_string())?;
+        match failures.into_iter().next() {
+            Some(failure) => Err(failure),
+            None => Ok(format!("{count} records of {log_type}")),
+        }
     }
 }

@@ -12,7 +12,7 @@ use streamalert_store::DeadLetterStore;
 use streamalert_types::{Alert, AlertBatch, Clock, DeadLetter, Record, RecordBatch};
 use tokio::sync::Semaphore;
 
-use crate::outcomes::FindingsMaker;
+use crate::outcomes::{Findings, FindingsMaker};
 use crate::stats::StatsBook;
 
 const SERVICE: &str = "rules-node";
@@ -76,7 +76,15 @@ impl RulesNode {
     pub fn new(options: RulesNodeOptions, parts: RulesNodeParts) -> Self {
         let in_flight = Semaphore::new(options.in_flight_bytes_max.min(Semaphore::MAX_PERMITS));
         let stats = StatsBook::new(parts.runtime.rules());
-        Self { inner: Arc::new(Inner { options, parts, in_flight, stats, draining: AtomicBool::new(false) }) }
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                parts,
+                in_flight,
+                stats,
+                draining: AtomicBool::new(false),
+            }),
+        }
     }
 
     /// What each rule did since the start.
@@ -88,7 +96,10 @@ impl RulesNode {
     /// Refuses new batches and waits for those in flight.
     pub async fn drain(&self) {
         self.inner.draining.store(true, Ordering::SeqCst);
-        let all = permits(self.inner.options.in_flight_bytes_max, self.inner.options.in_flight_bytes_max);
+        let all = permits(
+            self.inner.options.in_flight_bytes_max,
+            self.inner.options.in_flight_bytes_max,
+        );
         let _ = self.inner.in_flight.acquire_many(all).await;
     }
 }
@@ -111,19 +122,60 @@ impl Records for RulesNode {
     }
 }
 
+impl RulesNode {
+    /// Evaluates records that are dead letters already: like [`Records::evaluate`], but what gives no answer again
+    /// is told instead of being kept once more. Answers one line per failure.
+    ///
+    /// # Errors
+    /// As [`Records::evaluate`].
+    pub async fn replay(&self, records: Vec<Record>) -> Result<Vec<String>, NeighbourError> {
+        let inner = &self.inner;
+        let rules = inner.parts.runtime.rules();
+        let findings = inner.find(records, "").await?;
+        inner.hand_on(&findings.alerts).await?;
+        let failures = findings
+            .failures
+            .iter()
+            .filter(|failure| failure.outcome.is_unknown())
+            .map(|failure| {
+                let name = rules.get(failure.rule).map_or("?", |rule| &rule.name);
+                format!(
+                    "rule {name} gave no answer again: {}",
+                    failure.outcome.trace_word()
+                )
+            });
+        Ok(failures.collect())
+    }
+}
+
 impl Inner {
     async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError> {
-        let RecordBatch { mut records, traceparent } = batch;
+        let RecordBatch { records, traceparent } = batch;
+        let mut log_types: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        for record in &records {
+            *log_types.entry(record.log_type.clone()).or_default() += 1;
+        }
+        let log_types: Vec<(&str, u64)> = log_types.iter().map(|(name, count)| (&**name, *count)).collect();
+        let findings = self.find(records, &traceparent).await?;
+        self.store(findings.letters).await?;
+        self.hand_on(&findings.alerts).await?;
+        // Counted last, so that a batch that comes again because it was not answered is not counted twice.
+        self.stats.count(
+            &log_types,
+            &findings.alerts,
+            findings.failures,
+            self.parts.clock.now(),
+        );
+        Ok(())
+    }
+
+    async fn find(&self, mut records: Vec<Record>, traceparent: &str) -> Result<Findings, NeighbourError> {
         if let Some(threat_intel) = &self.parts.threat_intel {
             for record in &mut records {
                 if let Some(annotated) = threat_intel.annotate(record) {
                     *record = annotated;
                 }
             }
-        }
-        let mut log_types: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-        for record in &records {
-            *log_types.entry(record.log_type.clone()).or_default() += 1;
         }
         let rules = self.parts.runtime.rules();
         let outcomes = self
@@ -133,14 +185,12 @@ impl Inner {
             .await
             .map_err(|error| unavailable(error.to_string()))?;
         let now = self.parts.clock.now();
-        let findings = FindingsMaker { rules: &rules, now, traceparent: &traceparent }.make(outcomes);
-        let log_types: Vec<(&str, u64)> = log_types.iter().map(|(name, count)| (&**name, *count)).collect();
-        let alerts = findings.alerts;
-        self.store(findings.letters).await?;
-        self.hand_on(&alerts).await?;
-        // Counted last, so that a batch that comes again because it was not answered is not counted twice.
-        self.stats.count(&log_types, &alerts, findings.failures, now);
-        Ok(())
+        Ok(FindingsMaker {
+            rules: &rules,
+            now,
+            traceparent,
+        }
+        .make(outcomes))
     }
 
     async fn hand_on(&self, alerts: &[Arc<Alert>]) -> Result<(), NeighbourError> {
@@ -191,5 +241,8 @@ fn permits(weight: usize, limit: usize) -> u32 {
 }
 
 fn unavailable(reason: String) -> NeighbourError {
-    NeighbourError::Unavailable { service: SERVICE, reason }
+    NeighbourError::Unavailable {
+        service: SERVICE,
+        reason,
+    }
 }

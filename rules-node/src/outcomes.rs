@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use streamalert_detect::{AlertStamp, RecordOutcome, RuleException, RuleIndex, RuleOutcome, RuleSet, build_alert};
+use streamalert_detect::{
+    AlertStamp, RecordOutcome, RuleException, RuleIndex, RuleOutcome, RuleSet, build_alert,
+};
 use streamalert_types::{Alert, DeadLetter, DeadLetterId, DeadLetterKind, Record, Timestamp};
 
 /// What came of a batch of records.
@@ -51,17 +53,25 @@ impl FindingsMaker<'_> {
         let mut findings = Findings::default();
         for RecordOutcome { record, results } in outcomes {
             for result in results {
-                let Some(rule) = self.rules.get(result.rule) else { continue };
+                let Some(rule) = self.rules.get(result.rule) else {
+                    continue;
+                };
                 match result.outcome {
                     RuleOutcome::Fired(fired) => {
-                        findings.alerts.push(Arc::new(build_alert(&record, rule, fired, &stamp)));
+                        findings
+                            .alerts
+                            .push(Arc::new(build_alert(&record, rule, fired, &stamp)));
                     }
                     RuleOutcome::False | RuleOutcome::NotRun => {}
                     outcome => {
                         if let Some(reason) = killed_reason(&outcome) {
                             findings.letters.push(self.letter(&record, &rule.name, &reason));
                         }
-                        findings.failures.push(Failure { rule: result.rule, outcome, record: record.clone() });
+                        findings.failures.push(Failure {
+                            rule: result.rule,
+                            outcome,
+                            record: record.clone(),
+                        });
                     }
                 }
             }
@@ -75,7 +85,8 @@ impl FindingsMaker<'_> {
             id: DeadLetterId::new(&record.source, &record.position, Some(record.sub), &reason),
             created: self.now,
             kind: DeadLetterKind::RuleFailure {
-                record: record.id(),
+                log_type: record.log_type.clone(),
+                data_type: record.data_type,
                 source: record.source.clone(),
                 position: record.position.clone(),
                 sub: record.sub,
@@ -114,8 +125,15 @@ mod tests {
 
     fn record() -> Record {
         Record {
-            source: Arc::new(Source { service: "kinesis".into(), resource: "s".into(), cluster: None }),
-            position: Position { partition: "p".into(), sequence: Sequence::Offset(3) },
+            source: Arc::new(Source {
+                service: "kinesis".into(),
+                resource: "s".into(),
+                cluster: None,
+            }),
+            position: Position {
+                partition: "p".into(),
+                sequence: Sequence::Offset(3),
+            },
             sub: 0,
             log_type: "a:b".into(),
             data_type: DataType::Json,
@@ -124,25 +142,40 @@ mod tests {
     }
 
     fn find(outcomes: Vec<RuleOutcome>) -> Findings {
-        let rules = (0..outcomes.len()).map(|at| RuleInfo::named(&format!("r{at}"), &["a:b"])).collect();
+        let rules = (0..outcomes.len())
+            .map(|at| RuleInfo::named(&format!("r{at}"), &["a:b"]))
+            .collect();
         let rules = RuleSet::new(rules).unwrap();
         let results = (0..)
             .map(RuleIndex)
             .zip(outcomes)
             .map(|(rule, outcome)| RuleResult { rule, outcome })
             .collect();
-        FindingsMaker { rules: &rules, now: Timestamp::EPOCH, traceparent: "" }
-            .make(vec![RecordOutcome { record: record(), results }])
+        FindingsMaker {
+            rules: &rules,
+            now: Timestamp::EPOCH,
+            traceparent: "",
+        }
+        .make(vec![RecordOutcome {
+            record: record(),
+            results,
+        }])
     }
 
     fn fired() -> RuleOutcome {
-        RuleOutcome::Fired(Fired { outputs: Vec::new(), context: Value::Null, record: None })
+        RuleOutcome::Fired(Fired {
+            outputs: Vec::new(),
+            context: Value::Null,
+            record: None,
+        })
     }
 
     #[test]
     fn a_rule_that_fires_beside_one_that_is_killed_still_raises_its_alert() {
         let findings = find(vec![
-            RuleOutcome::TimedOut { limit: Duration::from_millis(100) },
+            RuleOutcome::TimedOut {
+                limit: Duration::from_millis(100),
+            },
             fired(),
             RuleOutcome::Killed(KillReason::Exit(0)),
         ]);
@@ -168,7 +201,13 @@ mod tests {
 
     #[test]
     fn the_same_batch_evaluated_again_gives_the_same_alert_ids() {
-        let ids = || find(vec![fired(), fired()]).alerts.iter().map(|alert| alert.id).collect::<Vec<_>>();
+        let ids = || {
+            find(vec![fired(), fired()])
+                .alerts
+                .iter()
+                .map(|alert| alert.id)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(ids(), ids());
         assert_ne!(ids()[0], ids()[1]);
     }

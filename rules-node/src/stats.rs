@@ -47,11 +47,20 @@ impl StatsBook {
     #[must_use]
     pub fn new(rules: Arc<RuleSet>) -> Self {
         let stats = vec![RuleStats::default(); rules.rules().len()];
-        Self { rules, stats: Mutex::new(stats) }
+        Self {
+            rules,
+            stats: Mutex::new(stats),
+        }
     }
 
     /// Counts one batch. Once per batch, so that the lock costs nothing that shows.
-    pub fn count(&self, log_types: &[(&str, u64)], alerts: &[Arc<Alert>], failures: Vec<Failure>, now: Timestamp) {
+    pub fn count(
+        &self,
+        log_types: &[(&str, u64)],
+        alerts: &[Arc<Alert>],
+        failures: Vec<Failure>,
+        now: Timestamp,
+    ) {
         let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
         for (log_type, records) in log_types {
             for rule in self.rules.for_log_type(log_type) {
@@ -63,12 +72,20 @@ impl StatsBook {
                 stats[rule.as_usize()].matches += 1;
             }
         }
-        for Failure { rule, outcome, record } in failures {
+        for Failure {
+            rule,
+            outcome,
+            record,
+        } in failures
+        {
             let entry = &mut stats[rule.as_usize()];
             let what = match outcome {
                 RuleOutcome::Exception(exception) => {
                     entry.exceptions += 1;
-                    format!("{}: {}\n{}", exception.kind, exception.message, exception.traceback)
+                    format!(
+                        "{}: {}\n{}",
+                        exception.kind, exception.message, exception.traceback
+                    )
                 }
                 RuleOutcome::TimedOut { limit } => {
                     entry.kills += 1;
@@ -84,7 +101,11 @@ impl StatsBook {
                 }
                 RuleOutcome::Fired(_) | RuleOutcome::False | RuleOutcome::NotRun => continue,
             };
-            entry.sample = Some(SampleFailure { at: now, what, record });
+            entry.sample = Some(SampleFailure {
+                at: now,
+                what,
+                record,
+            });
         }
     }
 
@@ -92,6 +113,11 @@ impl StatsBook {
     #[must_use]
     pub fn snapshot(&self) -> Vec<(Arc<str>, RuleStats)> {
         let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
-        self.rules.rules().iter().zip(stats.iter()).map(|(rule, stats)| (rule.name.clone(), stats.clone())).collect()
+        self.rules
+            .rules()
+            .iter()
+            .zip(stats.iter())
+            .map(|(rule, stats)| (rule.name.clone(), stats.clone()))
+            .collect()
     }
 }

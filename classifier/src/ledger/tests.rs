@@ -7,13 +7,20 @@ use streamalert_types::{DataType, Position, Sequence, Source};
 use super::*;
 
 fn source() -> Arc<Source> {
-    Arc::new(Source { service: "kinesis".into(), resource: "stream".into(), cluster: None })
+    Arc::new(Source {
+        service: "kinesis".into(),
+        resource: "stream".into(),
+        cluster: None,
+    })
 }
 
 fn record(payload: u64, sub: u32) -> Record {
     Record {
         source: source(),
-        position: Position { partition: "p".into(), sequence: Sequence::Offset(payload) },
+        position: Position {
+            partition: "p".into(),
+            sequence: Sequence::Offset(payload),
+        },
         sub,
         log_type: "t:x".into(),
         data_type: DataType::Json,
@@ -34,7 +41,10 @@ fn classified(payload: u64, records: u32, letters: usize) -> Event {
 }
 
 fn ledger(records_max: usize) -> Ledger {
-    Ledger::new(BatchLimits { records_max, bytes_max: 1 << 20 })
+    Ledger::new(BatchLimits {
+        records_max,
+        bytes_max: 1 << 20,
+    })
 }
 
 #[test]
@@ -42,7 +52,9 @@ fn a_payload_is_acknowledged_only_after_its_records_and_its_dead_letters() {
     let mut ledger = ledger(2);
     let mut effects = Vec::new();
     ledger.apply(classified(1, 2, 1), &mut effects);
-    let [Effect::Store(letters, _), Effect::Send(batch, _)] = &effects[..] else { panic!("{effects:?}") };
+    let [Effect::Store(letters, _), Effect::Send(batch, _)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
     let (letters, batch) = (*letters, *batch);
     effects.clear();
     ledger.apply(Event::Accepted(batch), &mut effects);
@@ -63,9 +75,20 @@ fn a_refused_batch_becomes_dead_letters_before_the_ack() {
     let mut ledger = ledger(1);
     let mut effects = Vec::new();
     ledger.apply(classified(1, 1, 0), &mut effects);
-    let Some(Effect::Send(batch, _)) = effects.pop() else { panic!("nothing sent") };
-    ledger.apply(Event::Refused { batch, reason: "too big".into(), now: Timestamp::EPOCH }, &mut effects);
-    let Some(Effect::Store(id, letters)) = effects.pop() else { panic!("nothing stored") };
+    let Some(Effect::Send(batch, _)) = effects.pop() else {
+        panic!("nothing sent")
+    };
+    ledger.apply(
+        Event::Refused {
+            batch,
+            reason: "too big".into(),
+            now: Timestamp::EPOCH,
+        },
+        &mut effects,
+    );
+    let Some(Effect::Store(id, letters)) = effects.pop() else {
+        panic!("nothing stored")
+    };
     assert_eq!(letters[0].reason, "refused by the rules-node: too big");
     ledger.apply(Event::Stored(id), &mut effects);
     assert_eq!(effects, [Effect::Ack(PayloadKey(1))]);
@@ -73,7 +96,10 @@ fn a_refused_batch_becomes_dead_letters_before_the_ack() {
 
 #[test]
 fn a_batch_leaves_before_it_outgrows_its_bytes() {
-    let mut ledger = Ledger::new(BatchLimits { records_max: 100, bytes_max: 300 });
+    let mut ledger = Ledger::new(BatchLimits {
+        records_max: 100,
+        bytes_max: 300,
+    });
     let mut effects = Vec::new();
     ledger.apply(classified(1, 5, 0), &mut effects);
     let sent: Vec<usize> = effects

@@ -21,8 +21,17 @@ use crate::python::PoolPublisher;
 pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<OutputRegistry, Failure> {
     let mut specs = Vec::new();
     for name in project.conf.outputs.names() {
-        let origin = project.conf.outputs.document.as_ref().map_or_else(String::new, |file| file.file().to_owned());
-        specs.push(OutputSpec { name, settings: serde_json::Value::Null, origin });
+        let origin = project
+            .conf
+            .outputs
+            .document
+            .as_ref()
+            .map_or_else(String::new, |file| file.file().to_owned());
+        specs.push(OutputSpec {
+            name,
+            settings: serde_json::Value::Null,
+            origin,
+        });
     }
     let mut history_dir = project.settings.data.dir.join("history");
     for (name, target) in &project.settings.outputs {
@@ -32,9 +41,15 @@ pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<Outpu
         }
         let origin = project.settings.place_of(&["outputs", name.as_str()]).file;
         let settings = settings(target).map_err(|variable| {
-            Failure::Other(format!("{origin}: outputs.{name}: environment variable {variable} is not set"))
+            Failure::Other(format!(
+                "{origin}: outputs.{name}: environment variable {variable} is not set"
+            ))
         })?;
-        specs.push(OutputSpec { name: name.clone(), settings, origin });
+        specs.push(OutputSpec {
+            name: name.clone(),
+            settings,
+            origin,
+        });
     }
     let context = LoadContext {
         base_dir: std::env::current_dir()?,
@@ -51,7 +66,11 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 /// The settings table that an output is made from; the name of the environment variable that is missing otherwise.
 fn settings(target: &OutputTarget) -> Result<serde_json::Value, String> {
-    let text = |secret: &Secret| secret.reveal().map(|text| serde_json::Value::String(text.to_owned()));
+    let text = |secret: &Secret| {
+        secret
+            .reveal()
+            .map(|text| serde_json::Value::String(text.to_owned()))
+    };
     let mut table = serde_json::Map::new();
     match target {
         OutputTarget::File { path } => {
@@ -60,7 +79,11 @@ fn settings(target: &OutputTarget) -> Result<serde_json::Value, String> {
         OutputTarget::Slack { url } => {
             table.insert("url".to_owned(), text(url)?);
         }
-        OutputTarget::Webhook { url, headers, hmac_secret } => {
+        OutputTarget::Webhook {
+            url,
+            headers,
+            hmac_secret,
+        } => {
             table.insert("url".to_owned(), text(url)?);
             let headers = headers
                 .iter()
@@ -81,17 +104,26 @@ fn delivery_options(settings: &Settings, name: &OutputName, mut options: Deliver
     let all = &settings.dispatcher;
     let own = all.output.get(name.as_str()).cloned().unwrap_or_default();
     let set = |key: &str| settings.place_of(&["dispatcher", key]) != Place::default();
-    if let Some(concurrency) = own.concurrency.or(set("concurrency_per_output").then_some(all.concurrency_per_output)) {
+    if let Some(concurrency) = own
+        .concurrency
+        .or(set("concurrency_per_output").then_some(all.concurrency_per_output))
+    {
         options.concurrency = concurrency;
     }
     if let Some(millis) = own.timeout_ms.or(set("timeout_ms").then_some(all.timeout_ms)) {
         options.timeout = Duration::from_millis(millis);
     }
-    if let Some(secs) = own.dead_letter_after_secs.or(set("dead_letter_after_secs").then_some(all.dead_letter_after_secs)) {
+    if let Some(secs) = own
+        .dead_letter_after_secs
+        .or(set("dead_letter_after_secs").then_some(all.dead_letter_after_secs))
+    {
         options.dead_letter_after = Duration::from_secs(secs);
     }
     if let Some(per_sec) = own.rate_per_sec {
-        options.rate = Some(Rate { per_sec, burst: options.rate.map_or(1, |rate| rate.burst) });
+        options.rate = Some(Rate {
+            per_sec,
+            burst: options.rate.map_or(1, |rate| rate.burst),
+        });
     }
     if set("retry_initial_ms") {
         options.backoff.first = Duration::from_millis(all.retry_initial_ms);
@@ -115,13 +147,29 @@ pub(crate) fn start_dispatcher(
     }
     let options = outputs
         .names()
-        .filter_map(|name| Some((name.clone(), delivery_options(&project.settings, name, outputs.delivery_options(name)?.clone()))))
+        .filter_map(|name| {
+            Some((
+                name.clone(),
+                delivery_options(&project.settings, name, outputs.delivery_options(name)?.clone()),
+            ))
+        })
         .collect::<BTreeMap<_, _>>();
     let publisher: Arc<dyn Publisher> = match pool {
         Some(pool) => Arc::new(PoolPublisher(pool)),
         None => Arc::new(DefaultPublisher),
     };
     let seed = super::jitter_seed(&*clock);
-    let options = DispatcherOptions { outputs: options, ..DispatcherOptions::default() };
-    Dispatcher { options, outputs, publisher, dead_letters, clock, seed }.start()
+    let options = DispatcherOptions {
+        outputs: options,
+        ..DispatcherOptions::default()
+    };
+    Dispatcher {
+        options,
+        outputs,
+        publisher,
+        dead_letters,
+        clock,
+        seed,
+    }
+    .start()
 }

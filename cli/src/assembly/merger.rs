@@ -30,7 +30,13 @@ pub(crate) async fn start_merger(
     deliveries: Arc<dyn Deliveries>,
     clock: Arc<dyn Clock>,
 ) -> Result<(MergerHandle, MergerTask), Failure> {
-    Merger::start(options, stores.alerts.clone(), stores.leases.clone(), deliveries, clock)
-        .await
-        .map_err(|error| Failure::while_doing("cannot start the merger", error))
+    Merger::start(
+        options,
+        stores.alerts.clone(),
+        stores.leases.clone(),
+        deliveries,
+        clock,
+    )
+    .await
+    .map_err(|error| Failure::while_doing("cannot start the merger", error))
 }

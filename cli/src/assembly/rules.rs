@@ -51,7 +51,10 @@ pub(crate) fn cross_check(project: &Project, report: &LoadReport) -> Vec<streama
             outputs: rule.outputs.iter().map(ToString::to_string).collect(),
         })
         .collect();
-    let known = Known { log_types: &log_types, rules: &rules };
+    let known = Known {
+        log_types: &log_types,
+        rules: &rules,
+    };
     streamalert_config::validate(&project.conf, &project.settings, &known).problems
 }
 
@@ -65,15 +68,29 @@ pub(crate) fn rules_node(
 ) -> Result<RulesNode, Failure> {
     let threat_intel = threat_intel(project)?.map(Arc::new);
     let in_flight = usize::try_from(project.settings.classifier.in_flight_bytes_max).unwrap_or(usize::MAX);
-    let options = RulesNodeOptions { in_flight_bytes_max: in_flight, ..RulesNodeOptions::default() };
+    let options = RulesNodeOptions {
+        in_flight_bytes_max: in_flight,
+        ..RulesNodeOptions::default()
+    };
     let runtime = Arc::new(pool);
-    Ok(RulesNode::new(options, RulesNodeParts { runtime, alerts, dead_letters, threat_intel, clock }))
+    Ok(RulesNode::new(
+        options,
+        RulesNodeParts {
+            runtime,
+            alerts,
+            dead_letters,
+            threat_intel,
+            clock,
+        },
+    ))
 }
 
 /// Indicators from the local file of the settings, looked up as `threat_intel.json` says.
 pub(crate) fn threat_intel(project: &Project) -> Result<Option<ThreatIntel>, Failure> {
     let path = &project.settings.threat_intel.path;
-    let Some(conf) = project.conf.threat_intel.as_ref().filter(|conf| conf.enabled) else { return Ok(None) };
+    let Some(conf) = project.conf.threat_intel.as_ref().filter(|conf| conf.enabled) else {
+        return Ok(None);
+    };
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
@@ -84,21 +101,30 @@ pub(crate) fn threat_intel(project: &Project) -> Result<Option<ThreatIntel>, Fai
             .excluded_iocs
             .iter()
             .map(|(kind, excluded)| {
-                let names = excluded.as_map().into_iter().flatten().map(|(name, _)| name.clone());
+                let names = excluded
+                    .as_map()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.clone());
                 (kind.clone(), names.collect())
             })
             .collect(),
         iocs,
     };
-    let intel = ThreatIntel::new(options).map_err(|error| Failure::while_doing("threat_intel.json", error))?;
+    let intel =
+        ThreatIntel::new(options).map_err(|error| Failure::while_doing("threat_intel.json", error))?;
     Ok(Some(intel))
 }
 
-fn read_iocs(path: &Path) -> Result<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>, Failure> {
+fn read_iocs(
+    path: &Path,
+) -> Result<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let text = std::fs::read(path).map_err(|error| Failure::while_doing(&doing(), error))?;
     let value = Value::parse_json(&text).map_err(|error| Failure::while_doing(&doing(), error))?;
-    let kinds = value.as_map().ok_or_else(|| Failure::while_doing(&doing(), "expected an object per indicator type"))?;
+    let kinds = value
+        .as_map()
+        .ok_or_else(|| Failure::while_doing(&doing(), "expected an object per indicator type"))?;
     Ok(kinds
         .iter()
         .map(|(kind, indicators)| {

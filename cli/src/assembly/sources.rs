@@ -77,7 +77,9 @@ pub(crate) fn settings_sources(
             SourceInput::Directory { dir } => FileSource::folder(source, dir.clone(), POLL_INTERVAL, context),
             SourceInput::Stdin => FileSource::list(source, vec![STDIN.into()], context),
             SourceInput::Http { address } => {
-                return Err(Failure::Other(format!("http sources are not available yet ({source} on {address})")));
+                return Err(Failure::Other(format!(
+                    "http sources are not available yet ({source} on {address})"
+                )));
             }
         };
         readers.push(Box::new(reader));
@@ -110,7 +112,9 @@ pub(crate) fn takers(project: &Project, clock: Arc<dyn Clock>) -> Result<TakerFa
         ..Limits::default()
     };
     let letter_bytes_max = bytes(project.settings.data.dead_letter_body_bytes_max);
-    Ok(Arc::new(move || Taker::new(selections.clone(), limits, letter_bytes_max, clock.clone())))
+    Ok(Arc::new(move || {
+        Taker::new(selections.clone(), limits, letter_bytes_max, clock.clone())
+    }))
 }
 
 /// Starts a classifier on `sources`.
@@ -128,10 +132,22 @@ pub(crate) fn start_classifier(
     };
     let options = ClassifierOptions {
         threads,
-        batch: BatchLimits { records_max: classifier.batch_records_max, bytes_max: bytes(classifier.batch_bytes_max) },
+        batch: BatchLimits {
+            records_max: classifier.batch_records_max,
+            bytes_max: bytes(classifier.batch_bytes_max),
+        },
         ..ClassifierOptions::default()
     };
     let takers = takers(project, clock.clone())?;
     let dead_letters = stores.dead_letters.clone();
-    Ok(Classifier::start(options, ClassifierParts { sources, takers, records, dead_letters, clock }))
+    Ok(Classifier::start(
+        options,
+        ClassifierParts {
+            sources,
+            takers,
+            records,
+            dead_letters,
+            clock,
+        },
+    ))
 }

@@ -12,7 +12,12 @@ use crate::project::load_settings;
 pub(crate) async fn run(global: &Global, args: &args::Alerts) -> Result<(), Failure> {
     let admin = access::admin(&load_settings(global)?).await?;
     match args {
-        args::Alerts::List { rule, open, limit, json } => {
+        args::Alerts::List {
+            rule,
+            open,
+            limit,
+            json,
+        } => {
             let request = v1::ListAlertsRequest {
                 rule: rule.clone(),
                 since_micros: None,
@@ -43,5 +48,9 @@ fn line(row: &Value) {
         other => paint::in_style(paint::ODD, other),
     };
     let (id, created) = (member(row, "id"), member(row, "created"));
-    anstream::println!("{id}  {created}  {}  {}  {state}", member(row, "rule"), member(row, "log_type"));
+    anstream::println!(
+        "{id}  {created}  {}  {}  {state}",
+        member(row, "rule"),
+        member(row, "log_type")
+    );
 }

@@ -25,7 +25,11 @@ pub(crate) async fn run(global: &Global, args: &args::DeadLetter) -> Result<(), 
 async fn list(global: &Global, kind: Option<String>, limit: usize, json: bool) -> Result<(), Failure> {
     let admin = access::admin(&load_settings(global)?).await?;
     let items_max = u32::try_from(limit).unwrap_or(u32::MAX);
-    let request = v1::ListDeadLettersRequest { kind, since_micros: None, items_max };
+    let request = v1::ListDeadLettersRequest {
+        kind,
+        since_micros: None,
+        items_max,
+    };
     let answer = access::ask(&*admin, AdminRequest::ListDeadLetters(request)).await?;
     for row in answer.as_list().unwrap_or_default() {
         if json {
@@ -36,7 +40,10 @@ async fn list(global: &Global, kind: Option<String>, limit: usize, json: bool) -
         anstream::println!("{}  {created}  {kind}", paint::in_style(paint::HEAD, id));
         anstream::println!("  {}", paint::in_style(paint::ODD, member(row, "reason")));
         anstream::println!("  {}", member(row, "about"));
-        anstream::println!("  {}", paint::in_style(paint::DIM, member(row, "body").trim_end()));
+        anstream::println!(
+            "  {}",
+            paint::in_style(paint::DIM, member(row, "body").trim_end())
+        );
     }
     Ok(())
 }
@@ -51,7 +58,11 @@ async fn show(global: &Global, id: &str, json: bool) -> Result<(), Failure> {
 
 async fn replay(global: &Global, ids: &[String]) -> Result<(), Failure> {
     let settings = load_settings(global)?;
-    let request = v1::ReplayDeadLettersRequest { ids: ids.to_vec(), kind: None, since_micros: None };
+    let request = v1::ReplayDeadLettersRequest {
+        ids: ids.to_vec(),
+        kind: None,
+        since_micros: None,
+    };
     let request = AdminRequest::ReplayDeadLetters(request);
     let answer = match assembly::try_open_stores(&settings)? {
         OpenStores::Locked(_) => access::ask(&*access::running(&settings).await?, request).await?,
@@ -79,20 +90,34 @@ async fn here(project: &Project, stores: assembly::Stores, request: AdminRequest
     let pool = assembly::load_rules(project, None, clock.clone()).await?;
     let registry = assembly::registry(project, clock.clone())?;
     let letters = stores.dead_letters.clone();
-    let (dispatcher, dispatcher_task) =
-        assembly::start_dispatcher(project, registry, Some(pool.clone()), letters.clone(), clock.clone());
+    let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
+        project,
+        registry,
+        Some(pool.clone()),
+        letters.clone(),
+        clock.clone(),
+    );
     let options = assembly::merger_options(&project.settings);
     let (merger, merger_task) =
         assembly::start_merger(options, &stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
-    let rules = assembly::rules_node(project, pool.clone(), Arc::new(merger.clone()), letters, clock.clone())?;
+    let rules = assembly::rules_node(
+        project,
+        pool.clone(),
+        Arc::new(merger.clone()),
+        letters,
+        clock.clone(),
+    )?;
     let replayer = Replayer {
         taker: Mutex::new(assembly::takers(project, clock)?()),
-        records: Arc::new(rules.clone()),
+        rules: rules.clone(),
         deliveries: Arc::new(dispatcher.clone()),
         stores: stores.clone(),
     };
-    let admin =
-        ProcessAdmin { stores: Some(stores), replayer: Some(Arc::new(replayer)), ..ProcessAdmin::default() };
+    let admin = ProcessAdmin {
+        stores: Some(stores),
+        replayer: Some(Arc::new(replayer)),
+        ..ProcessAdmin::default()
+    };
     let answer = admin.ask(request).await;
     merger.wait_idle().await;
     rules.drain().await;

@@ -30,7 +30,11 @@ pub(crate) async fn run(global: &Global, args: &Explain) -> Result<(), Failure> 
     };
     let everything = project.schemas.select_all();
     let explainer = Explainer::new(&project, pool.clone(), clock)?;
-    let mut command = Command { explainer, everything, args };
+    let mut command = Command {
+        explainer,
+        everything,
+        args,
+    };
     let answer = match (&args.line, &args.input) {
         (Some(line), _) => command.line(line).await,
         (None, input) => command.inputs(input.as_deref()).await,
@@ -52,13 +56,24 @@ impl Command<'_> {
     async fn line(&mut self, line: &str) -> Result<(), Failure> {
         let (source, selection) = match &self.args.source {
             Some(name) => {
-                let (service, resource) = name
-                    .split_once(':')
-                    .ok_or_else(|| Failure::Other(format!("not a source of the form SERVICE:RESOURCE: {name:?}")))?;
-                (Source { service: service.into(), resource: resource.into(), cluster: None }, None)
+                let (service, resource) = name.split_once(':').ok_or_else(|| {
+                    Failure::Other(format!("not a source of the form SERVICE:RESOURCE: {name:?}"))
+                })?;
+                (
+                    Source {
+                        service: service.into(),
+                        resource: resource.into(),
+                        cluster: None,
+                    },
+                    None,
+                )
             }
             None => {
-                let any = Source { service: "kinesis".into(), resource: "any".into(), cluster: None };
+                let any = Source {
+                    service: "kinesis".into(),
+                    resource: "any".into(),
+                    cluster: None,
+                };
                 (any, Some(self.everything.clone()))
             }
         };
@@ -81,8 +96,9 @@ impl Command<'_> {
     async fn inputs(&mut self, path: Option<&Path>) -> Result<(), Failure> {
         let reader: Box<dyn Read + Send> = match path {
             Some(path) if path != Path::new("-") => {
-                let file = std::fs::File::open(path)
-                    .map_err(|error| Failure::while_doing(&format!("cannot read {}", path.display()), error))?;
+                let file = std::fs::File::open(path).map_err(|error| {
+                    Failure::while_doing(&format!("cannot read {}", path.display()), error)
+                })?;
                 if path.extension().is_some_and(|extension| extension == "gz") {
                     Box::new(flate2::read::MultiGzDecoder::new(file))
                 } else {
@@ -96,7 +112,8 @@ impl Command<'_> {
             if line.trim().is_empty() {
                 continue;
             }
-            let at = |error: &dyn std::fmt::Display| Failure::Other(format!("input line {}: {error}", number + 1));
+            let at =
+                |error: &dyn std::fmt::Display| Failure::Other(format!("input line {}: {error}", number + 1));
             let value = Value::parse_json(line.as_bytes()).map_err(|error| at(&error))?;
             let input = RawInput::from_value(&value).map_err(|error| at(&error))?;
             let explanation = self.explainer.explain(&input, None, None).await?;
@@ -120,11 +137,21 @@ impl Command<'_> {
 fn canonical(value: &Value) -> Value {
     match value {
         Value::Float(float) if !float.is_finite() => {
-            let name = if float.is_nan() { "nan" } else if *float > 0.0 { "inf" } else { "-inf" };
+            let name = if float.is_nan() {
+                "nan"
+            } else if *float > 0.0 {
+                "inf"
+            } else {
+                "-inf"
+            };
             object([("__float__", text(name))])
         }
         Value::List(items) => Value::List(items.iter().map(canonical).collect()),
-        Value::Map(map) => Value::Map(map.iter().map(|(key, value)| (key.clone(), canonical(value))).collect()),
+        Value::Map(map) => Value::Map(
+            map.iter()
+                .map(|(key, value)| (key.clone(), canonical(value)))
+                .collect(),
+        ),
         other => other.clone(),
     }
 }
@@ -136,14 +163,21 @@ fn show(explanation: &Explanation) {
         let names: Vec<&str> = selection.log_types().map(|name| &**name).collect();
         anstream::println!("  reads {} log types: {}", names.len(), shortened(&names));
     } else {
-        anstream::println!("  {}", paint::in_style(paint::BAD, "no cluster file has this source, so nothing is read"));
+        anstream::println!(
+            "  {}",
+            paint::in_style(paint::BAD, "no cluster file has this source, so nothing is read")
+        );
     }
     for (number, unit) in explanation.classified.units.iter().enumerate() {
         let name = match &unit.log_type {
             Some(log_type) => paint::in_style(paint::GOOD, log_type),
             None => paint::in_style(paint::BAD, "no schema matches"),
         };
-        anstream::println!("{} {}: {name}", paint::in_style(paint::HEAD, "payload record"), number + 1);
+        anstream::println!(
+            "{} {}: {name}",
+            paint::in_style(paint::HEAD, "payload record"),
+            number + 1
+        );
         for failure in &unit.failures {
             anstream::println!("  {} {}", paint::in_style(paint::ODD, "refused:"), failure.reason);
             if let Some(nearest) = &failure.nearest {
@@ -167,7 +201,12 @@ fn show(explanation: &Explanation) {
 
 fn show_record(explained: &ExplainedRecord) {
     let record = &explained.record;
-    anstream::println!("{} {} ({})", paint::in_style(paint::HEAD, "record"), record.log_type, record.id());
+    anstream::println!(
+        "{} {} ({})",
+        paint::in_style(paint::HEAD, "record"),
+        record.log_type,
+        record.id()
+    );
     for line in pretty(&json(&record.json)).lines() {
         anstream::println!("  {line}");
     }
@@ -175,7 +214,9 @@ fn show_record(explained: &ExplainedRecord) {
         let word = match outcome {
             RuleOutcome::Fired(_) => paint::in_style(paint::GOOD, "fired"),
             RuleOutcome::False => paint::in_style(paint::DIM, "did not fire"),
-            RuleOutcome::NotRun => paint::in_style(paint::DIM, "did not run (required sub-keys or a matcher)"),
+            RuleOutcome::NotRun => {
+                paint::in_style(paint::DIM, "did not run (required sub-keys or a matcher)")
+            }
             RuleOutcome::Exception(raised) => {
                 paint::in_style(paint::ODD, format!("raised {}: {}", raised.kind, raised.message))
             }
@@ -185,7 +226,12 @@ fn show_record(explained: &ExplainedRecord) {
     }
     for explained in &explained.alerts {
         let alert = &explained.alert;
-        anstream::println!("{} {} ({})", paint::in_style(paint::HEAD, "alert"), alert.rule_name, alert.id);
+        anstream::println!(
+            "{} {} ({})",
+            paint::in_style(paint::HEAD, "alert"),
+            alert.rule_name,
+            alert.id
+        );
         if alert.merge_enabled() {
             anstream::println!(
                 "  merged by {} for {} minutes",
@@ -215,5 +261,9 @@ fn shortened(names: &[&str]) -> String {
     if names.len() <= SHOWN {
         return names.join(", ");
     }
-    format!("{}, … and {} more", names[..SHOWN].join(", "), names.len() - SHOWN)
+    format!(
+        "{}, … and {} more",
+        names[..SHOWN].join(", "),
+        names.len() - SHOWN
+    )
 }

@@ -27,7 +27,11 @@ pub(crate) async fn run(global: &Global, args: &Ingest) -> Result<(), Failure> {
     let project = Project::load(global)?;
     // The summary is what people look at: the log only speaks up when something is wrong, unless asked.
     let quiet = project.settings.telemetry.log_level == "info";
-    let filter = if quiet { "warn".to_owned() } else { project.settings.telemetry.log_level.clone() };
+    let filter = if quiet {
+        "warn".to_owned()
+    } else {
+        project.settings.telemetry.log_level.clone()
+    };
     let format = match project.settings.telemetry.log_format {
         streamalert_config::LogFormat::Text => LogFormat::Text,
         streamalert_config::LogFormat::Json => LogFormat::Json,
@@ -38,9 +42,16 @@ pub(crate) async fn run(global: &Global, args: &Ingest) -> Result<(), Failure> {
     let stores = assembly::open_stores(&project.settings)?;
     let sources = if let Some(source) = &args.source {
         let source = Arc::new(project.source(source)?);
-        vec![assembly::files_source(&project, &stores, source, &args.files, clock.clone())?]
+        vec![assembly::files_source(
+            &project,
+            &stores,
+            source,
+            &args.files,
+            clock.clone(),
+        )?]
     } else if project.settings.sources.is_empty() {
-        let hint = "name a source and files (--source s3:BUCKET FILE…), or write [[sources]] in streamalert.toml";
+        let hint =
+            "name a source and files (--source s3:BUCKET FILE…), or write [[sources]] in streamalert.toml";
         return Err(Failure::Other(format!("nothing to read: {hint}")));
     } else {
         assembly::settings_sources(&project, &stores, &clock, true)?
@@ -51,7 +62,11 @@ pub(crate) async fn run(global: &Global, args: &Ingest) -> Result<(), Failure> {
     } else {
         summary.print();
     }
-    if summary.failed() { Err(Failure::Told) } else { Ok(()) }
+    if summary.failed() {
+        Err(Failure::Told)
+    } else {
+        Ok(())
+    }
 }
 
 /// Everything between sources and outputs, until all of it is delivered.
@@ -64,12 +79,23 @@ pub(crate) async fn pipeline(
     let pool = assembly::load_rules(project, None, clock.clone()).await?;
     let registry = assembly::registry(project, clock.clone())?;
     let dead_letters = stores.dead_letters.clone();
-    let (dispatcher, dispatcher_task) =
-        assembly::start_dispatcher(project, registry, Some(pool.clone()), dead_letters.clone(), clock.clone());
+    let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
+        project,
+        registry,
+        Some(pool.clone()),
+        dead_letters.clone(),
+        clock.clone(),
+    );
     let options = assembly::merger_options(&project.settings);
     let (merger, merger_task) =
         assembly::start_merger(options, &stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
-    let rules = assembly::rules_node(project, pool.clone(), Arc::new(merger.clone()), dead_letters, clock.clone())?;
+    let rules = assembly::rules_node(
+        project,
+        pool.clone(),
+        Arc::new(merger.clone()),
+        dead_letters,
+        clock.clone(),
+    )?;
     let (classifier, task) =
         assembly::start_classifier(project, sources, Arc::new(rules.clone()), &stores, clock.clone())?;
 
@@ -87,8 +113,13 @@ pub(crate) async fn pipeline(
     merger.drain().await;
     dispatcher.drain().await;
     pool.shutdown().await;
-    merger_task.join().await.map_err(|error| Failure::while_doing("the merger failed", error))?;
-    dispatcher_task.await.map_err(|error| Failure::while_doing("the dispatcher failed", error))?;
+    merger_task
+        .join()
+        .await
+        .map_err(|error| Failure::while_doing("the merger failed", error))?;
+    dispatcher_task
+        .await
+        .map_err(|error| Failure::while_doing("the dispatcher failed", error))?;
     Ok(summary)
 }
 
@@ -175,13 +206,18 @@ impl Summary {
             bytes: read.bytes,
             records: read.records,
             dead_letters: read.dead_letters,
-            dead_letters_kept: kept.map_err(|error| Failure::while_doing("cannot count dead letters", error))?,
+            dead_letters_kept: kept
+                .map_err(|error| Failure::while_doing("cannot count dead letters", error))?,
             rules: rules.collect(),
             alerts_new: merged.accepted,
             alerts_known: merged.duplicates,
             merged: merged.merged,
             outputs,
-            errors: ends.into_iter().flat_map(|end| end.errors).map(|error| error.to_string()).collect(),
+            errors: ends
+                .into_iter()
+                .flat_map(|end| end.errors)
+                .map(|error| error.to_string())
+                .collect(),
         })
     }
 
@@ -194,7 +230,13 @@ impl Summary {
     fn print(&self) {
         let head = |word: &str| paint::in_style(paint::HEAD, word);
         let records: u64 = self.records.values().sum();
-        anstream::println!("{}", head(&format!("{records} records from {} payloads ({} bytes)", self.payloads, self.bytes)));
+        anstream::println!(
+            "{}",
+            head(&format!(
+                "{records} records from {} payloads ({} bytes)",
+                self.payloads, self.bytes
+            ))
+        );
         for (log_type, count) in &self.records {
             anstream::println!("  {count:>8}  {log_type}");
         }
@@ -203,7 +245,10 @@ impl Summary {
         }
         if self.dead_letters > 0 {
             let word = paint::in_style(paint::ODD, format!("{} dead letters", self.dead_letters));
-            anstream::println!("{word} (`streamalert dead-letter list` shows all {})", self.dead_letters_kept);
+            anstream::println!(
+                "{word} (`streamalert dead-letter list` shows all {})",
+                self.dead_letters_kept
+            );
         }
         let known = match self.alerts_known {
             0 => String::new(),
@@ -221,8 +266,17 @@ impl Summary {
                     notes.push(format!("{count} {word}"));
                 }
             }
-            let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
-            anstream::println!("  {:>8}  {}{}", line.alerts, line.name, paint::in_style(paint::ODD, notes));
+            let notes = if notes.is_empty() {
+                String::new()
+            } else {
+                format!("  ({})", notes.join(", "))
+            };
+            anstream::println!(
+                "  {:>8}  {}{}",
+                line.alerts,
+                line.name,
+                paint::in_style(paint::ODD, notes)
+            );
         }
         if self.merged > 0 {
             anstream::println!("  {:>8}  merged alerts of the groups among them", self.merged);
@@ -231,7 +285,10 @@ impl Summary {
         for (output, (delivered, dead)) in &self.outputs {
             let dead = match dead {
                 0 => String::new(),
-                dead => paint::in_style(paint::BAD, format!("  {dead} not delivered, kept as dead letters")),
+                dead => paint::in_style(
+                    paint::BAD,
+                    format!("  {dead} not delivered, kept as dead letters"),
+                ),
             };
             anstream::println!("  {delivered:>8}  {output}{dead}");
         }
@@ -245,7 +302,15 @@ impl Summary {
         object([
             ("payloads", integer(self.payloads)),
             ("bytes", integer(self.bytes)),
-            ("records", counts(self.records.iter().map(|(name, n)| (name.to_string(), integer(*n))).collect())),
+            (
+                "records",
+                counts(
+                    self.records
+                        .iter()
+                        .map(|(name, n)| (name.to_string(), integer(*n)))
+                        .collect(),
+                ),
+            ),
             ("dead_letters", integer(self.dead_letters)),
             ("alerts", integer(self.alerts_new)),
             ("alerts_known", integer(self.alerts_known)),
@@ -273,13 +338,17 @@ impl Summary {
                     self.outputs
                         .iter()
                         .map(|(name, (delivered, dead))| {
-                            let entry = object([("delivered", integer(*delivered)), ("dead", integer(*dead))]);
+                            let entry =
+                                object([("delivered", integer(*delivered)), ("dead", integer(*dead))]);
                             (name.to_string(), entry)
                         })
                         .collect(),
                 ),
             ),
-            ("errors", Value::List(self.errors.iter().map(|error| text(error)).collect())),
+            (
+                "errors",
+                Value::List(self.errors.iter().map(|error| text(error)).collect()),
+            ),
         ])
     }
 }

@@ -23,44 +23,82 @@ async fn list(global: &Global, json: bool) -> Result<(), Failure> {
     for rule in report.rules.rules() {
         let logs: Vec<&str> = rule.logs.iter().flatten().map(|log| &**log).collect();
         let outputs: Vec<&str> = rule.outputs.iter().map(|output| output.as_str()).collect();
-        let state = if rule.disabled { "disabled" } else if rule.staged { "staged" } else { "enabled" };
+        let state = if rule.disabled {
+            "disabled"
+        } else if rule.staged {
+            "staged"
+        } else {
+            "enabled"
+        };
         if json {
             let list = |items: &[&str]| Value::List(items.iter().map(|item| text(item)).collect());
             let row = object([
                 ("rule", text(&rule.name)),
                 ("state", text(state)),
-                ("logs", if rule.logs.is_some() { list(&logs) } else { Value::Null }),
-                ("datatypes", list(&rule.datatypes.iter().map(String::as_str).collect::<Vec<_>>())),
+                (
+                    "logs",
+                    if rule.logs.is_some() {
+                        list(&logs)
+                    } else {
+                        Value::Null
+                    },
+                ),
+                (
+                    "datatypes",
+                    list(&rule.datatypes.iter().map(String::as_str).collect::<Vec<_>>()),
+                ),
                 ("outputs", list(&outputs)),
-                ("merge_by_keys", list(&rule.merge_by_keys.iter().map(String::as_str).collect::<Vec<_>>())),
+                (
+                    "merge_by_keys",
+                    list(&rule.merge_by_keys.iter().map(String::as_str).collect::<Vec<_>>()),
+                ),
                 ("merge_window_mins", integer(u64::from(rule.merge_window_mins))),
                 ("file", text(&rule.file.display().to_string())),
                 ("line", integer(u64::from(rule.line))),
             ]);
             println!("{}", row.to_json());
         } else {
-            let logs = if rule.logs.is_some() { logs.join(" ") } else { "(every log type)".to_owned() };
+            let logs = if rule.logs.is_some() {
+                logs.join(" ")
+            } else {
+                "(every log type)".to_owned()
+            };
             let place = format!("{}:{}", rule.file.display(), rule.line);
             let name = paint::in_style(paint::HEAD, &rule.name);
-            anstream::println!("{name} {state}\n  {logs} -> {}\n  {}", outputs.join(" "), paint::in_style(paint::DIM, place));
+            anstream::println!(
+                "{name} {state}\n  {logs} -> {}\n  {}",
+                outputs.join(" "),
+                paint::in_style(paint::DIM, place)
+            );
         }
     }
     for error in &report.errors {
         anstream::eprintln!("{} {error}", paint::in_style(paint::BAD, "not loaded:"));
     }
-    if report.errors.is_empty() { Ok(()) } else { Err(Failure::Told) }
+    if report.errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Told)
+    }
 }
 
 async fn stats(global: &Global, json: bool) -> Result<(), Failure> {
     let admin = access::running(&load_settings(global)?).await?;
-    let answer = access::ask(&*admin, AdminRequest::RuleStats(v1::RuleStatsRequest { rule: None })).await?;
+    let answer = access::ask(
+        &*admin,
+        AdminRequest::RuleStats(v1::RuleStatsRequest { rule: None }),
+    )
+    .await?;
     if json {
         println!("{}", answer.to_json());
         return Ok(());
     }
     anstream::println!(
         "{}",
-        paint::in_style(paint::HEAD, "   records   matches exceptions    killed suspended  rule")
+        paint::in_style(
+            paint::HEAD,
+            "   records   matches exceptions    killed suspended  rule"
+        )
     );
     for row in answer.as_list().unwrap_or_default() {
         let count = |key: &str| row.get(key).and_then(Value::as_i64).unwrap_or_default();

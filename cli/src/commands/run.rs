@@ -6,8 +6,8 @@ use streamalert_classifier::ClassifierTask;
 use streamalert_config::{Service as Peer, Settings};
 use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_service::{
-    ClientOptions, DispatcherClient, GrpcServer, LogFormat, MergerClient, RulesNodeClient, ServerOptions, Shutdown,
-    Supervisor, TaskKind, Telemetry, TelemetryOptions,
+    ClientOptions, DispatcherClient, GrpcServer, LogFormat, MergerClient, RulesNodeClient, ServerOptions,
+    Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,8 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
         Some(Service::Merger) => node.merger(args.listen).await?,
         Some(Service::Dispatcher) => node.dispatcher(args.listen).await?,
     }
-    node.serve(args.service.is_none().then_some(args.listen).flatten()).await
+    node.serve(args.service.is_none().then_some(args.listen).flatten())
+        .await
 }
 
 fn start_telemetry(settings: &Settings) -> Result<Telemetry, Failure> {
@@ -49,8 +50,11 @@ fn start_telemetry(settings: &Settings) -> Result<Telemetry, Failure> {
         streamalert_config::LogFormat::Text => LogFormat::Text,
         streamalert_config::LogFormat::Json => LogFormat::Json,
     };
-    Telemetry::start(&TelemetryOptions { format, filter: settings.telemetry.log_level.clone() })
-        .map_err(|error| Failure::Other(error.to_string()))
+    Telemetry::start(&TelemetryOptions {
+        format,
+        filter: settings.telemetry.log_level.clone(),
+    })
+    .map_err(|error| Failure::Other(error.to_string()))
 }
 
 /// One process: whatever services it runs, and the order in which they drain.
@@ -73,9 +77,23 @@ impl Node {
         let stores = assembly::open_stores(&project.settings)?;
         let clock = assembly::clock();
         let supervisor = Supervisor::new(shutdown.clone());
-        let admin = ProcessAdmin { stores: Some(stores.clone()), ..ProcessAdmin::default() };
+        let admin = ProcessAdmin {
+            stores: Some(stores.clone()),
+            ..ProcessAdmin::default()
+        };
         let seed = assembly::jitter_seed(&*clock);
-        Ok(Self { project, shutdown, supervisor, stores, clock, admin, classifier_task: None, pool: None, seed, links: CancellationToken::new() })
+        Ok(Self {
+            project,
+            shutdown,
+            supervisor,
+            stores,
+            clock,
+            admin,
+            classifier_task: None,
+            pool: None,
+            seed,
+            links: CancellationToken::new(),
+        })
     }
 
     /// All four, neighbours by their handles.
@@ -85,10 +103,13 @@ impl Node {
         let deliveries = self.start_dispatcher(Some(pool.clone()))?;
         let alerts = self.start_merger(deliveries.clone()).await?;
         let records = self.start_rules_node(pool, alerts)?;
-        self.start_classifier(records.clone())?;
+        self.start_classifier(records)?;
+        let Some(rules) = self.admin.rules.clone() else {
+            return Ok(());
+        };
         let replayer = Replayer {
             taker: Mutex::new(assembly::takers(&self.project, self.clock.clone())?()),
-            records,
+            rules,
             deliveries,
             stores: self.stores.clone(),
         };
@@ -99,7 +120,10 @@ impl Node {
     fn classifier(&mut self) -> Result<(), Failure> {
         let (client, task) = RulesNodeClient::new(self.client_options(Peer::RulesNode));
         let cut = self.links.clone();
-        self.supervisor.spawn("rules-node client", TaskKind::Helper, async move { Ok::<_, Failure>(task.run(cut).await) });
+        self.supervisor
+            .spawn("rules-node client", TaskKind::Helper, async move {
+                Ok::<_, Failure>(task.run(cut).await)
+            });
         self.start_classifier(Arc::new(client))
     }
 
@@ -108,19 +132,35 @@ impl Node {
         self.pool = Some(pool.clone());
         let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
         let cut = self.links.clone();
-        self.supervisor.spawn("merger client", TaskKind::Helper, async move { Ok::<_, Failure>(task.run(cut).await) });
+        self.supervisor
+            .spawn("merger client", TaskKind::Helper, async move {
+                Ok::<_, Failure>(task.run(cut).await)
+            });
         let records = self.start_rules_node(pool, Arc::new(client))?;
         let server = self.server().records(records);
-        self.listen("rules-node", listen.unwrap_or(self.project.settings.listen.rules_node), server).await
+        self.listen(
+            "rules-node",
+            listen.unwrap_or(self.project.settings.listen.rules_node),
+            server,
+        )
+        .await
     }
 
     async fn merger(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
         let (client, task) = DispatcherClient::new(self.client_options(Peer::Dispatcher));
         let cut = self.links.clone();
-        self.supervisor.spawn("dispatcher client", TaskKind::Helper, async move { Ok::<_, Failure>(task.run(cut).await) });
+        self.supervisor
+            .spawn("dispatcher client", TaskKind::Helper, async move {
+                Ok::<_, Failure>(task.run(cut).await)
+            });
         let alerts = self.start_merger(Arc::new(client)).await?;
         let server = self.server().alerts(alerts);
-        self.listen("merger", listen.unwrap_or(self.project.settings.listen.merger), server).await
+        self.listen(
+            "merger",
+            listen.unwrap_or(self.project.settings.listen.merger),
+            server,
+        )
+        .await
     }
 
     async fn dispatcher(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
@@ -129,10 +169,18 @@ impl Node {
         self.pool = Some(pool.clone());
         let deliveries = self.start_dispatcher(Some(pool))?;
         let server = self.server().deliveries(deliveries);
-        self.listen("dispatcher", listen.unwrap_or(self.project.settings.listen.dispatcher), server).await
+        self.listen(
+            "dispatcher",
+            listen.unwrap_or(self.project.settings.listen.dispatcher),
+            server,
+        )
+        .await
     }
 
-    fn start_dispatcher(&mut self, pool: Option<streamalert_python::PythonPool>) -> Result<Arc<dyn Deliveries>, Failure> {
+    fn start_dispatcher(
+        &mut self,
+        pool: Option<streamalert_python::PythonPool>,
+    ) -> Result<Arc<dyn Deliveries>, Failure> {
         let registry = assembly::registry(&self.project, self.clock.clone())?;
         let letters = self.stores.dead_letters.clone();
         let (handle, task) =
@@ -144,7 +192,8 @@ impl Node {
 
     async fn start_merger(&mut self, deliveries: Arc<dyn Deliveries>) -> Result<Arc<dyn Alerts>, Failure> {
         let options = assembly::merger_options(&self.project.settings);
-        let (handle, task) = assembly::start_merger(options, &self.stores, deliveries, self.clock.clone()).await?;
+        let (handle, task) =
+            assembly::start_merger(options, &self.stores, deliveries, self.clock.clone()).await?;
         self.supervisor.spawn("merger", TaskKind::Service, task.join());
         self.admin.merger = Some(handle.clone());
         Ok(Arc::new(handle))
@@ -163,7 +212,9 @@ impl Node {
 
     fn start_classifier(&mut self, records: Arc<dyn Records>) -> Result<(), Failure> {
         if self.project.settings.sources.is_empty() {
-            tracing::warn!("no sources are configured, nothing will be read; write [[sources]] in streamalert.toml");
+            tracing::warn!(
+                "no sources are configured, nothing will be read; write [[sources]] in streamalert.toml"
+            );
         }
         let sources = assembly::settings_sources(&self.project, &self.stores, &self.clock, false)?;
         let (classifier, task) =
@@ -176,34 +227,64 @@ impl Node {
     fn client_options(&self, peer: Peer) -> ClientOptions {
         let uri = self.project.settings.peer_uri(peer);
         // Whether TLS is spoken is for [tls] to say; the scheme is there because people expect one.
-        let address = uri.split_once("://").map_or(&*uri, |(_, address)| address).trim_end_matches('/');
+        let address = uri
+            .split_once("://")
+            .map_or(&*uri, |(_, address)| address)
+            .trim_end_matches('/');
         let mut options = ClientOptions::new(address, self.seed);
         options.tls = access::tls(&self.project.settings);
         options
     }
 
     fn server(&self) -> GrpcServer {
-        let options = ServerOptions { tls: access::tls(&self.project.settings), ..ServerOptions::default() };
+        let options = ServerOptions {
+            tls: access::tls(&self.project.settings),
+            ..ServerOptions::default()
+        };
         GrpcServer::new(options, self.shutdown.clone())
     }
 
-    async fn listen(&mut self, name: &'static str, address: SocketAddr, server: GrpcServer) -> Result<(), Failure> {
+    async fn listen(
+        &mut self,
+        name: &'static str,
+        address: SocketAddr,
+        server: GrpcServer,
+    ) -> Result<(), Failure> {
         if !address.ip().is_loopback() && !self.project.settings.tls.is_on() {
             let hint = "set [tls], or listen on 127.0.0.1";
-            return Err(Failure::Other(format!("{name} would serve {address} without tls: {hint}")));
+            return Err(Failure::Other(format!(
+                "{name} would serve {address} without tls: {hint}"
+            )));
         }
         let doing = format!("cannot listen on {address}");
-        let listener = TcpListener::bind(address).await.map_err(|error| Failure::while_doing(&doing, error))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Failure::while_doing(&doing, error))?;
         tracing::info!(address = %listener.local_addr()?, "{name} listening");
-        self.supervisor.spawn(format!("{name} server"), TaskKind::Service, server.serve(listener));
+        self.supervisor.spawn(
+            format!("{name} server"),
+            TaskKind::Service,
+            server.serve(listener),
+        );
         Ok(())
     }
 
     /// Answers the command line, waits for the end, and drains in the order of the stream.
     async fn serve(mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
         let admin_address = listen.unwrap_or(self.project.settings.listen.admin);
-        let ProcessAdmin { classifier, rules, merger, dispatcher, .. } = &self.admin;
-        let draining = (classifier.clone(), rules.clone(), merger.clone(), dispatcher.clone());
+        let ProcessAdmin {
+            classifier,
+            rules,
+            merger,
+            dispatcher,
+            ..
+        } = &self.admin;
+        let draining = (
+            classifier.clone(),
+            rules.clone(),
+            merger.clone(),
+            dispatcher.clone(),
+        );
         let address = self.start_admin(admin_address).await?;
         tracing::info!(%address, "ready");
         let (shutdown, links) = (self.shutdown.clone(), self.links.clone());
@@ -232,16 +313,22 @@ impl Node {
             Ok::<_, Failure>(())
         };
         self.supervisor.spawn("drain", TaskKind::Service, drain);
-        self.supervisor.run().await.map_err(|failure| Failure::Other(failure.to_string()))
+        self.supervisor
+            .run()
+            .await
+            .map_err(|failure| Failure::Other(failure.to_string()))
     }
 
     async fn start_admin(&mut self, address: SocketAddr) -> Result<SocketAddr, Failure> {
         let doing = format!("cannot listen on {address} for the command line (listen.admin)");
-        let listener = TcpListener::bind(address).await.map_err(|error| Failure::while_doing(&doing, error))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Failure::while_doing(&doing, error))?;
         let bound = listener.local_addr()?;
         access::publish_address(&self.project.settings.data.dir, bound)?;
         let server = self.server().admin(Arc::new(std::mem::take(&mut self.admin)));
-        self.supervisor.spawn("admin server", TaskKind::Service, server.serve(listener));
+        self.supervisor
+            .spawn("admin server", TaskKind::Service, server.serve(listener));
         Ok(bound)
     }
 }

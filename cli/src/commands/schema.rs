@@ -17,11 +17,21 @@ pub(crate) fn run(global: &Global, args: &args::Schema) -> Result<(), Failure> {
 
 fn list(project: &Project, json: bool) {
     for log_type in project.schemas.log_types() {
-        let builtin = project.definitions.get(&**log_type).is_some_and(|(_, builtin)| *builtin);
+        let builtin = project
+            .definitions
+            .get(&**log_type)
+            .is_some_and(|(_, builtin)| *builtin);
         let origin = if builtin { "built-in" } else { "conf" };
-        let parser = project.schemas.data_type(log_type).map_or("?", streamalert_types::DataType::as_str);
+        let parser = project
+            .schemas
+            .data_type(log_type)
+            .map_or("?", streamalert_types::DataType::as_str);
         if json {
-            let row = object([("log_type", text(log_type)), ("parser", text(parser)), ("origin", text(origin))]);
+            let row = object([
+                ("log_type", text(log_type)),
+                ("parser", text(parser)),
+                ("origin", text(origin)),
+            ]);
             println!("{}", row.to_json());
         } else {
             println!("{log_type:<50} {parser:<7} {origin}");
@@ -31,7 +41,9 @@ fn list(project: &Project, json: bool) {
 
 fn show(project: &Project, log_type: &str) -> Result<(), Failure> {
     let Some((definition, _)) = project.definitions.get(log_type) else {
-        return Err(Failure::Other(format!("no schema is named {log_type:?}; `schema list` shows all")));
+        return Err(Failure::Other(format!(
+            "no schema is named {log_type:?}; `schema list` shows all"
+        )));
     };
     let entry = Value::Map([(log_type.to_owned(), definition.clone())].into_iter().collect());
     println!("{}", pretty(&entry));

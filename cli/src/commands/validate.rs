@@ -41,7 +41,10 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
     let mut summary = format!("{} log types", project.schemas.log_types().count());
     if args.no_rules {
         let log_types: Vec<String> = project.schemas.log_types().map(ToString::to_string).collect();
-        let known = Known { log_types: &log_types, rules: &[] };
+        let known = Known {
+            log_types: &log_types,
+            rules: &[],
+        };
         problems.extend(streamalert_config::validate(&project.conf, &project.settings, &known).problems);
     } else {
         let (pool, report) = python::start(&project, Some(1), clock.clone()).await?;
@@ -78,7 +81,10 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
 
 fn row(problem: &Problem) -> streamalert_value::Value {
     object([
-        ("severity", text(if problem.is_error() { "error" } else { "warning" })),
+        (
+            "severity",
+            text(if problem.is_error() { "error" } else { "warning" }),
+        ),
         ("file", text(&problem.file)),
         ("line", integer(problem.line as u64)),
         ("column", integer(problem.column as u64)),

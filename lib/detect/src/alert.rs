@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use streamalert_types::{Alert, AlertId, OutputName, Record, Timestamp};
 use streamalert_value::{Map, Value};
 
@@ -49,7 +50,8 @@ pub fn build_alert(record: &Record, rule: &RuleInfo, fired: Fired, stamp: &Alert
         merge_by_keys: rule.merge_by_keys.clone(),
         merge_window_mins: rule.merge_window_mins,
         staged,
-        record: fired.record.unwrap_or_else(|| record.json.clone()),
+        // A copy: the record is a slice of its batch, and an alert may wait for hours.
+        record: fired.record.unwrap_or_else(|| Bytes::copy_from_slice(&record.json)),
         traceparent: stamp.traceparent.clone(),
         rules_version: stamp.rules_version.clone(),
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{AlertId, DeadLetterId, OutputName, Position, RecordId, Source, Timestamp};
+use crate::{AlertId, DataType, DeadLetterId, OutputName, Position, Source, Timestamp};
 
 /// What could not be processed, kept with its reason so that it can be looked at and replayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,10 @@ pub enum DeadLetterKind {
     },
     /// A record on which a rule could not be evaluated (killed worker, suspended rule).
     RuleFailure {
-        /// The record.
-        record: RecordId,
+        /// Log type of the record.
+        log_type: Arc<str>,
+        /// How it was written.
+        data_type: DataType,
         /// Where it came from.
         source: Arc<Source>,
         /// Its place.

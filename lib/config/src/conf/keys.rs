@@ -172,7 +172,6 @@ pub(super) static SCHEMAS: Keys = Each(&Of(&[
             ("priority", Used),
             ("quotechar", Used),
             ("separator", Used),
-            ("unknown_keys", Used),
         ]),
     ),
 ]));

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use streamalert_types::{
-    AlertId, DeadLetter, DeadLetterId, DeadLetterKind, NearestSchema, Position, RecordId, Sequence, Source,
+    AlertId, DataType, DeadLetter, DeadLetterId, DeadLetterKind, NearestSchema, Position, Sequence, Source,
     Timestamp,
 };
 
@@ -32,7 +32,8 @@ fn letter(number: u64, body: &'static [u8]) -> DeadLetter {
             }),
         },
         1 => DeadLetterKind::RuleFailure {
-            record: RecordId::from_u128(9),
+            log_type: "a:b".into(),
+            data_type: DataType::Json,
             source,
             position,
             sub: 0,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use streamalert_types::{
-    AlertId, DeadLetter, DeadLetterId, DeadLetterKind, NearestSchema, Position, RecordId, Sequence, Source,
+    AlertId, DeadLetter, DeadLetterId, DeadLetterKind, NearestSchema, Position, Sequence, Source,
 };
 
 use super::RowError;
@@ -54,14 +54,16 @@ fn write_kind(row: &mut Writer, kind: &DeadLetterKind) {
             row.option(nearest.as_ref(), write_nearest);
         }
         DeadLetterKind::RuleFailure {
-            record,
+            log_type,
+            data_type,
             source,
             position,
             sub,
             rule,
         } => {
             row.byte(RULE_FAILURE);
-            row.id(record.as_u128());
+            row.text(log_type);
+            row.text(data_type.as_str());
             write_place(row, source, position);
             row.number(u64::from(*sub));
             row.text(rule);
@@ -94,11 +96,13 @@ fn read_kind(row: &mut Reader<'_>) -> Result<DeadLetterKind, RowError> {
             })
         }
         RULE_FAILURE => {
-            let record = RecordId::from_u128(row.id()?);
+            let log_type = row.shared()?;
+            let data_type = row.text()?.parse().map_err(|problem: String| row.error(problem))?;
             let (source, position) = read_place(row)?;
             let sub = row.small()?;
             Ok(DeadLetterKind::RuleFailure {
-                record,
+                log_type,
+                data_type,
                 source,
                 position,
                 sub,

@@ -6,8 +6,8 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use streamalert_types::{
-    Alert, AlertId, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, GroupId, NearestSchema,
-    OutputName, Position, RecordId, Sequence, Source, Timestamp,
+    Alert, AlertId, DataType, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, GroupId, NearestSchema,
+    OutputName, Position, Sequence, Source, Timestamp,
 };
 use streamalert_value::Value;
 
@@ -152,9 +152,10 @@ fn letter() -> impl Strategy<Value = DeadLetter> {
                 nearest,
             }
         }),
-        (any::<u128>(), place(), any::<u32>(), shared()).prop_map(
-            |(record, (source, position), sub, rule)| DeadLetterKind::RuleFailure {
-                record: RecordId::from_u128(record),
+        (shared(), place(), any::<u32>(), shared()).prop_map(
+            |(log_type, (source, position), sub, rule)| DeadLetterKind::RuleFailure {
+                log_type,
+                data_type: DataType::Syslog,
                 source,
                 position,
                 sub,

@@ -1,0 +1,24 @@
+//! StreamAlert's test events: found, read, run through the same code as `explain`, judged, told.
+//!
+//! The format is that of StreamAlert 3 (`manage.py test`): JSON files beside the rules, each a list of events.
+//! What is read and what is judged is pure; [`Runner`] is the one part that runs rules.
+
+mod event;
+mod files;
+mod fixtures;
+mod helper;
+mod junit;
+mod mismatch;
+mod override_record;
+mod publisher_test;
+mod row;
+mod runner;
+mod tell;
+mod verdict;
+
+pub(crate) use event::TestEvent;
+pub(crate) use files::{EventFile, Targets};
+pub(crate) use junit::Junit;
+pub(crate) use runner::{RuleBook, Runner};
+pub(crate) use tell::{Heading, tell};
+pub(crate) use verdict::Verdict;

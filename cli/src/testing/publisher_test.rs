@@ -1,0 +1,267 @@
+use std::collections::BTreeMap;
+
+use jmespath::{Rcvar, Variable};
+use streamalert_value::{Map, Value};
+
+/// What an output must get: the value at a path of the publication, compared with a condition.
+#[derive(Debug)]
+pub(crate) struct PublisherTest {
+    /// The output, such as `slack:alerts`.
+    pub(crate) output: String,
+    /// Line in the test event file.
+    pub(crate) line: usize,
+    /// The expression as it was written; empty when the test is malformed.
+    pub(crate) expression: String,
+    check: Result<Check, String>,
+}
+
+#[derive(Debug)]
+struct Check {
+    compiled: jmespath::Expression<'static>,
+    condition: Condition,
+    value: Value,
+}
+
+/// How found and expected value are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Is,
+    In,
+    Contains,
+}
+
+/// Why a publisher test does not hold.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Unmet {
+    /// The test itself is malformed, or its expression cannot be evaluated on the publication.
+    Invalid(String),
+    /// The publication says something else.
+    Differs {
+        /// `is`, `in`, `contains`.
+        condition: &'static str,
+        expected: Value,
+        found: Value,
+    },
+}
+
+impl Condition {
+    const ALL: [Self; 3] = [Self::Is, Self::In, Self::Contains];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Is => "is",
+            Self::In => "in",
+            Self::Contains => "contains",
+        }
+    }
+}
+
+impl PublisherTest {
+    /// Reads `[expression, condition, value]` or `{jmespath_expression, condition, value}`.
+    pub(crate) fn read(output: &str, line: usize, written: &Value) -> Self {
+        let parts = match written {
+            Value::List(items) if items.len() == 3 => Ok((&items[0], &items[1], &items[2])),
+            Value::List(_) => Err("a list must be [jmespath expression, condition, value]".to_owned()),
+            Value::Map(map) => match ["jmespath_expression", "condition", "value"].map(|key| map.get(key)) {
+                [Some(expression), Some(condition), Some(value)] => Ok((expression, condition, value)),
+                _ => Err("an object must have jmespath_expression, condition and value".to_owned()),
+            },
+            other => Err(format!("must be a list or an object, not {}", other.type_name())),
+        };
+        let expression = parts.as_ref().ok().and_then(|(expression, ..)| expression.as_str()).unwrap_or_default();
+        Self {
+            output: output.to_owned(),
+            line,
+            expression: expression.to_owned(),
+            check: parts.and_then(|(expression, condition, value)| Check::read(expression, condition, value)),
+        }
+    }
+
+    /// Why the test can never hold, if so.
+    pub(crate) fn malformed(&self) -> Option<&str> {
+        self.check.as_ref().err().map(String::as_str)
+    }
+
+    /// Compares with what an output would get.
+    pub(crate) fn hold_against(&self, publication: &Value) -> Result<(), Unmet> {
+        let check = self.check.as_ref().map_err(|reason| Unmet::Invalid(reason.clone()))?;
+        let found = check
+            .compiled
+            .search(Rcvar::new(variable(publication)))
+            .map_err(|error| Unmet::Invalid(one_line(&error)))?;
+        let found = value(&found);
+        if check.holds(&self.expression, &found) {
+            return Ok(());
+        }
+        Err(Unmet::Differs { condition: check.condition.word(), expected: check.value.clone(), found })
+    }
+}
+
+impl Check {
+    fn read(expression: &Value, condition: &Value, value: &Value) -> Result<Self, String> {
+        let expression =
+            expression.as_str().ok_or_else(|| format!("the expression must be a text, not {}", expression.to_json()))?;
+        let compiled =
+            jmespath::compile(expression).map_err(|error| format!("not a jmespath expression: {}", one_line(&error)))?;
+        let named = |one: &Condition| condition.as_str() == Some(one.word());
+        let condition = Condition::ALL.into_iter().find(named).ok_or_else(|| {
+            let words = Condition::ALL.map(Condition::word).join(", ");
+            format!("no such condition: {}; there are {words}", condition.to_json())
+        })?;
+        Ok(Self { compiled, condition, value: value.clone() })
+    }
+
+    fn holds(&self, expression: &str, found: &Value) -> bool {
+        match self.condition {
+            Condition::Is if enumerates_objects(expression) => equal_in_any_order(found, &self.value),
+            Condition::Is => found.python_eq(&self.value),
+            Condition::In => contains(&self.value, found),
+            Condition::Contains => contains(found, &self.value),
+        }
+    }
+}
+
+/// Whether the order of a found list means nothing: objects are unordered in JMESPath, and its crate sorts keys
+/// where Python's library leaves them as they were inserted.
+fn enumerates_objects(expression: &str) -> bool {
+    ["keys(", "values("].iter().any(|function| expression.contains(function))
+        || expression.replace("[*]", "").contains('*')
+}
+
+fn equal_in_any_order(one: &Value, two: &Value) -> bool {
+    let (Value::List(one), Value::List(two)) = (one, two) else { return one.python_eq(two) };
+    let mut rest: Vec<&Value> = two.iter().collect();
+    one.len() == two.len()
+        && one.iter().all(|item| {
+            let at = rest.iter().position(|other| item.python_eq(other));
+            at.is_some_and(|at| {
+                rest.swap_remove(at);
+                true
+            })
+        })
+}
+
+/// Python's `item in whole`.
+fn contains(whole: &Value, item: &Value) -> bool {
+    match (whole, item) {
+        (Value::Str(whole), Value::Str(part)) => whole.contains(part.as_str()),
+        (Value::List(items), item) => items.iter().any(|other| other.python_eq(item)),
+        (Value::Map(map), Value::Str(key)) => map.contains_key(key),
+        _ => false,
+    }
+}
+
+/// The crate's messages draw the expression with an arrow below it, on further lines.
+fn one_line(error: &jmespath::JmespathError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// Numbers beyond 64 bits become floats, NaN and infinities null: the crate has no others.
+fn variable(value: &Value) -> Variable {
+    let float = |float: f64| serde_json::Number::from_f64(float).map_or(Variable::Null, Variable::Number);
+    match value {
+        Value::Null => Variable::Null,
+        Value::Bool(flag) => Variable::Bool(*flag),
+        Value::Int(number) => Variable::Number((*number).into()),
+        Value::BigInt(digits) => digits.parse().map_or(Variable::Null, float),
+        Value::Float(number) => float(*number),
+        Value::Str(text) => Variable::String(text.clone()),
+        Value::List(items) => Variable::Array(items.iter().map(|item| Rcvar::new(variable(item))).collect()),
+        Value::Map(map) => {
+            let members = map.iter().map(|(key, value)| (key.clone(), Rcvar::new(variable(value))));
+            Variable::Object(members.collect::<BTreeMap<_, _>>())
+        }
+    }
+}
+
+fn value(variable: &Variable) -> Value {
+    match variable {
+        Variable::Null | Variable::Expref(_) => Value::Null,
+        Variable::Bool(flag) => Value::Bool(*flag),
+        Variable::Number(number) => match number.as_i64() {
+            Some(integer) => Value::Int(integer),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Variable::String(text) => Value::Str(text.clone()),
+        Variable::Array(items) => Value::List(items.iter().map(|item| value(item)).collect()),
+        Variable::Object(members) => {
+            Value::Map(members.iter().map(|(key, member)| (key.clone(), value(member))).collect::<Map>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Value {
+        Value::parse_json(text.as_bytes()).unwrap()
+    }
+
+    fn hold(test: &str, publication: &str) -> Result<(), Unmet> {
+        PublisherTest::read("slack:alerts", 1, &json(test)).hold_against(&json(publication))
+    }
+
+    const PUBLICATION: &str =
+        r#"{"@slack.text": "Rule fired", "b": [{"n": 1}, {"n": 2.0}], "a": {"k": null}, "tags": ["x", "y"]}"#;
+
+    #[test]
+    fn both_written_forms_and_all_conditions_compare_as_python_does() {
+        for test in [
+            r#"["\"@slack.text\"", "is", "Rule fired"]"#,
+            r#"{"jmespath_expression": "b[0].n", "condition": "is", "value": 1.0}"#,
+            r#"["b[1].n", "is", 2]"#,
+            r#"["a.missing", "is", null]"#,
+            r#"["a", "is", {"k": null}]"#,
+            r#"["b[0].n", "in", [3, 1]]"#,
+            r#"["\"@slack.text\"", "in", "The Rule fired"]"#,
+            r#"["\"@slack.text\"", "contains", "fired"]"#,
+            r#"["tags", "contains", "y"]"#,
+            r#"["a", "contains", "k"]"#,
+            r#"["length(tags)", "is", 2]"#,
+            r#"["b[*].n", "is", [1, 2]]"#,
+        ] {
+            assert_eq!(hold(test, PUBLICATION), Ok(()), "{test}");
+        }
+        for test in [
+            r#"["\"@slack.text\"", "is", "rule fired"]"#,
+            r#"["\"@slack.text\"", "in", ["Rule"]]"#,
+            r#"["\"@slack.text\"", "contains", 1]"#,
+            r#"["a.missing", "contains", "x"]"#,
+            r#"["b[*].n", "is", [2, 1]]"#,
+        ] {
+            assert!(matches!(hold(test, PUBLICATION), Err(Unmet::Differs { .. })), "{test}");
+        }
+    }
+
+    #[test]
+    fn keys_of_an_object_have_no_order_but_must_all_be_there() {
+        assert_eq!(hold(r#"["keys(@)", "is", ["tags", "a", "b", "@slack.text"]]"#, PUBLICATION), Ok(()));
+        assert!(hold(r#"["keys(@)", "is", ["tags", "a", "b", "b"]]"#, PUBLICATION).is_err());
+        assert!(hold(r#"["keys(@)", "is", ["tags", "a", "b"]]"#, PUBLICATION).is_err());
+    }
+
+    #[test]
+    fn a_test_that_does_not_hold_tells_what_was_found() {
+        let Err(Unmet::Differs { condition, expected, found }) = hold(r#"["tags", "is", ["x"]]"#, PUBLICATION) else {
+            panic!("it holds");
+        };
+        assert_eq!((condition, expected, found), ("is", json(r#"["x"]"#), json(r#"["x", "y"]"#)));
+    }
+
+    #[test]
+    fn a_malformed_test_tells_what_is_wrong_with_it() {
+        for (test, reason) in [
+            (r#"["a", "is"]"#, "[jmespath expression, condition, value]"),
+            (r#"{"condition": "is", "value": 1}"#, "jmespath_expression, condition and value"),
+            ("7", "must be a list or an object"),
+            (r#"["a", "equals", 1]"#, "no such condition: \"equals\"; there are is, in, contains"),
+            (r#"["a[", "is", 1]"#, "not a jmespath expression"),
+            (r#"[1, "is", 1]"#, "the expression must be a text"),
+        ] {
+            let read = PublisherTest::read("slack:alerts", 1, &json(test));
+            assert!(read.malformed().unwrap().contains(reason), "{test}: {read:?}");
+        }
+        assert!(matches!(hold(r#"["keys(tags)", "is", 1]"#, PUBLICATION), Err(Unmet::Invalid(_))));
+    }
+}
