@@ -83,7 +83,11 @@ pub fn selections_of(conf: &str) -> BTreeMap<(String, String), Selection> {
     let (set, problems) = SchemaSet::compile(&definitions_of(conf));
     for problem in &problems {
         println!("{problem}");
-        assert_eq!(problem.severity, Severity::Warning, "StreamAlert's own schemas must load: {problem}");
+        assert_eq!(
+            problem.severity,
+            Severity::Warning,
+            "StreamAlert's own schemas must load: {problem}"
+        );
     }
     let cluster =
         Value::parse_json(&std::fs::read(golden.join(conf).join("clusters/prod.json")).unwrap()).unwrap();
