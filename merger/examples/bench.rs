@@ -1,21 +1,25 @@
-//! How many alerts a second one core merges: `cargo run --release -p streamalert-merger --example bench [ALERTS]`.
+//! How many alerts a second one core merges:
+//! `cargo run --release -p streamalert-merger --example bench [ALERTS [KEYS…]]`.
 //!
 //! Every alert has a CloudTrail-like record of about 1.3 KB and is to be merged by two keys within five minutes.
 //! Figures are CPU time of the one thread that everything runs on, so other load on the machine does not matter.
 //! - `route`: reading the record and finding shard and group.
 //! - `machine`: all decisions from arrival to the closed group, the store and the dispatcher answering at once.
+//! - `merge`: making one alert of each group.
 //! - `handle`: the whole merger on the memory store: accept, group, deliver each alert to the history, settle,
 //!   then fetch, merge, close and deliver every group.
 
 #![allow(clippy::print_stdout, reason = "prints its figures")]
 #![allow(missing_docs, reason = "a program")]
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use streamalert_merger::pure::{CloseOutcome, Effect, Event, Machine, Router};
+use streamalert_detect::merge::merge;
+use streamalert_merger::pure::{CloseOutcome, Closing, Effect, Event, Machine, Member, Router};
 use streamalert_merger::{Merger, MergerOptions};
 use streamalert_proto::{Alerts, Deliveries, NeighbourError};
 use streamalert_store::{Accepted, Fence, MemoryStore, ShardId};
@@ -30,27 +34,31 @@ const SHARDS: u16 = 256;
 const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
 fn main() {
-    let count = std::env::args()
-        .nth(1)
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(300_000);
+    let mut numbers = std::env::args().skip(1).filter_map(|number| number.parse().ok());
+    let count = numbers.next().unwrap_or(300_000);
+    let mut key_counts: Vec<usize> = numbers.collect();
+    if key_counts.is_empty() {
+        key_counts = vec![1, 1_000, 100_000, 1_000_000];
+    }
     println!("{count} alerts, one core, thousands of alerts a second (ns per alert)");
     println!(
-        "{:>10} {:>18} {:>18} {:>18} {:>12}",
-        "keys", "route", "machine", "handle", "groups"
+        "{:>9} {:>14} {:>14} {:>14} {:>14} {:>14} {:>9}",
+        "keys", "route", "machine", "merge", "these three", "handle", "groups"
     );
-    for keys in [1, 1_000, 100_000, 1_000_000] {
+    for keys in key_counts {
         let alerts = alerts(count.max(keys), keys);
-        let (route, machine) = pure(&alerts);
+        let (route, machine, merging) = pure(&alerts);
         let (handle, groups) = through_handle(&alerts);
         let show = |ns: u64| {
             let each = ns / alerts.len() as u64;
             format!("{} ({each})", 1_000_000 / each.max(1))
         };
         println!(
-            "{keys:>10} {:>18} {:>18} {:>18} {groups:>12}",
+            "{keys:>9} {:>14} {:>14} {:>14} {:>14} {:>14} {groups:>9}",
             show(route),
             show(machine),
+            show(merging),
+            show(route + machine + merging),
             show(handle)
         );
     }
@@ -125,10 +133,11 @@ fn cpu_nanos() -> u64 {
         .unwrap_or_default()
 }
 
-/// CPU time of routing, and of the machine from arrival to the last closed group.
-fn pure(alerts: &[Arc<Alert>]) -> (u64, u64) {
+/// CPU time of routing, of the machine from arrival to the last closed group, and of merging the groups.
+fn pure(alerts: &[Arc<Alert>]) -> (u64, u64, u64) {
     let mut machine = Machine::new(options());
     let mut queue = Vec::new();
+    let mut groups = Vec::new();
     for shard in 0..SHARDS {
         drive(
             &mut machine,
@@ -138,6 +147,7 @@ fn pure(alerts: &[Arc<Alert>]) -> (u64, u64) {
                 epoch: 1,
             }),
             &mut queue,
+            &mut groups,
         );
     }
     let mut router = Router::new(SHARDS);
@@ -153,7 +163,7 @@ fn pure(alerts: &[Arc<Alert>]) -> (u64, u64) {
             batch: batch as u64,
             alerts: routed,
         };
-        drive(&mut machine, START, event, &mut queue);
+        drive(&mut machine, START, event, &mut queue, &mut groups);
         route += arrived - begun;
         decide += cpu_nanos() - arrived;
     }
@@ -161,22 +171,39 @@ fn pure(alerts: &[Arc<Alert>]) -> (u64, u64) {
     let mut now = START;
     while machine.stats().open_groups > 0 || machine.is_closing() {
         now = now.plus(Duration::from_mins(6));
-        drive(&mut machine, now, Event::Tick, &mut queue);
+        drive(&mut machine, now, Event::Tick, &mut queue, &mut groups);
     }
-    (route, decide + cpu_nanos() - begun)
+    decide += cpu_nanos() - begun;
+    let by_id: HashMap<AlertId, &Arc<Alert>> = alerts.iter().map(|alert| (alert.id, alert)).collect();
+    let member = |member: &Member| Arc::clone(by_id[&member.id]);
+    let groups: Vec<Vec<Arc<Alert>>> = groups
+        .iter()
+        .map(|group| group.members.iter().map(member).collect())
+        .collect();
+    let begun = cpu_nanos();
+    for members in &groups {
+        std::hint::black_box(merge(AlertId::from_u128(0), START, members));
+    }
+    (route, decide, cpu_nanos() - begun)
 }
 
 /// Applies an event and what follows from it, everything succeeding at once.
-fn drive(machine: &mut Machine, now: Timestamp, event: Event, queue: &mut Vec<Event>) {
+fn drive(
+    machine: &mut Machine,
+    now: Timestamp,
+    event: Event,
+    queue: &mut Vec<Event>,
+    groups: &mut Vec<Arc<Closing>>,
+) {
     queue.push(event);
     loop {
         while let Some(event) = queue.pop() {
             for effect in machine.apply(now, event) {
-                queue.extend(answer(effect));
+                queue.extend(answer(effect, groups));
             }
         }
         for effect in machine.apply(now, Event::Flush) {
-            queue.extend(answer(effect));
+            queue.extend(answer(effect, groups));
         }
         if queue.is_empty() {
             return;
@@ -184,7 +211,7 @@ fn drive(machine: &mut Machine, now: Timestamp, event: Event, queue: &mut Vec<Ev
     }
 }
 
-fn answer(effect: Effect) -> Option<Event> {
+fn answer(effect: Effect, groups: &mut Vec<Arc<Closing>>) -> Option<Event> {
     Some(match effect {
         Effect::Accept { call, alerts, .. } => Event::Accepted {
             call,
@@ -201,8 +228,10 @@ fn answer(effect: Effect) -> Option<Event> {
             counts: Ok(Default::default()),
         },
         Effect::Close { call, group, .. } => {
+            let id = AlertId::merged(group.id);
+            groups.push(group);
             let merged = Arc::new(Alert {
-                id: AlertId::merged(group.id),
+                id,
                 ..Alert::clone(&DUMMY.with(Arc::clone))
             });
             Event::Closed {

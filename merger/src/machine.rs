@@ -169,7 +169,8 @@ impl Machine {
     /// Whether complete groups, or those asked for by [`Event::CloseAll`], are not closed yet.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.closing_all || self.groups_to_close() > 0
+        let due = self.groups.next_due().is_some_and(|due| due <= self.clock.now());
+        self.closing_all || due || self.groups_to_close() > 0
     }
 
     /// Whether every shard given to it is loaded and served.
@@ -219,9 +220,6 @@ impl Machine {
 
     fn tick(&mut self) {
         let now = self.clock.now();
-        while let Some(closing) = self.groups.pop_due(now) {
-            self.complete(closing);
-        }
         while let Some(entry) = self.retries.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
                 Retry::Load(shard) => self.load(shard),

@@ -11,6 +11,7 @@ mod record;
 
 pub use key::{KeyReader, UnreadableRecord, first_key};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,6 +25,15 @@ const NOT_AVAILABLE: &str = "(n/a)";
 
 /// Under what name the text of a record is kept that cannot be read as a JSON object.
 const UNREADABLE_KEY: &str = "unreadable_record";
+
+/// Parser buffers that a thread keeps from one group to the next: as many as a group has members, each of this size
+/// at most.
+const BUFFERS_KEPT: usize = 50;
+const BUFFER_KEPT_BYTES: usize = 64 << 10;
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<Doc>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Whether two alerts may share a group: same rule and merge-key values, and the newer was created no later
 /// than the window of the older allows (the very end included).
@@ -80,9 +90,15 @@ fn merged_record(members: &[&Arc<Alert>]) -> Vec<u8> {
     let ignored = Ignored::new(keys);
     let common = common_of(&records, &ignored);
 
+    let times: Vec<String> = creation_times(members);
     let bytes: usize = read.iter().map(|(_, source)| source.len()).sum();
-    let mut out = Vec::with_capacity(256 + bytes / 2);
-    let (first, last) = (members[0].created, members[members.len() - 1].created);
+    let mut out = Vec::with_capacity(512 + bytes);
+    let (first, last) = (&times[0], members[members.len() - 1].created);
+    let last = if last == members[0].created {
+        Cow::Borrowed(first)
+    } else {
+        Cow::Owned(last.to_string())
+    };
     let head = format!(
         r#"{{"AlertCount":{},"AlertTimeFirst":"{first}","AlertTimeLast":"{last}","MergedBy":"#,
         members.len()
@@ -92,17 +108,26 @@ fn merged_record(members: &[&Arc<Alert>]) -> Vec<u8> {
     out.extend_from_slice(b",\"OtherCommonKeys\":");
     common.write(&ignored, &mut out);
     out.extend_from_slice(b",\"ValueDiffs\":{");
-    let mut taken: Option<i64> = None;
-    for (alert, record) in members.iter().zip(&records) {
-        let created = alert.created.as_micros();
-        let moment = taken.map_or(created, |taken| created.max(taken.saturating_add(1)));
-        let separator = if taken.is_some() { "," } else { "" };
-        taken = Some(moment);
-        out.extend_from_slice(format!(r#"{separator}"{}":"#, Timestamp::from_micros(moment)).as_bytes());
+    for (at, (time, record)) in times.iter().zip(&records).enumerate() {
+        out.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+        out.extend_from_slice(time.as_bytes());
+        out.extend_from_slice(b"\":");
         common.write_difference(*record, &ignored, &mut out);
     }
     out.extend_from_slice(b"}}");
+    drop((records, common));
+    give_back(read);
     out
+}
+
+/// When each member was created; of several in one microsecond each takes the next that is free.
+fn creation_times(members: &[&Arc<Alert>]) -> Vec<String> {
+    let mut taken = i64::MIN;
+    let mut time = |alert: &&Arc<Alert>| {
+        taken = alert.created.as_micros().max(taken.saturating_add(1));
+        Timestamp::from_micros(taken).to_string()
+    };
+    members.iter().map(&mut time).collect()
 }
 
 /// Writes the merge keys and their values in the oldest record.
@@ -128,7 +153,7 @@ fn write_merged_by(record: NodeRef<'_>, keys: &[String], out: &mut Vec<u8>) {
 /// A record and its text. One that is no object cannot have joined a group, but if it did its text is kept within
 /// an object rather than the group lost.
 fn read_record(json: &[u8]) -> (Doc, Cow<'_, str>) {
-    let mut doc = Doc::new();
+    let mut doc = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
     if let Ok(text) = decode_json_bytes(json)
         && doc.parse(&text).is_ok_and(|tree| tree.root().kind() == Kind::Map)
     {
@@ -138,6 +163,17 @@ fn read_record(json: &[u8]) -> (Doc, Cow<'_, str>) {
     let object = Value::Map([(UNREADABLE_KEY.to_owned(), text)].into_iter().collect()).to_json();
     doc.parse(&object).expect("what the writer wrote can be read");
     (doc, Cow::Owned(object))
+}
+
+fn give_back(read: Vec<(Doc, Cow<'_, str>)>) {
+    BUFFERS.with_borrow_mut(|buffers| {
+        for (mut doc, _) in read {
+            if buffers.len() < BUFFERS_KEPT {
+                doc.shrink_to(BUFFER_KEPT_BYTES);
+                buffers.push(doc);
+            }
+        }
+    });
 }
 
 #[cfg(test)]

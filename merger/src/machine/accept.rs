@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use streamalert_proto::NeighbourError;
 use streamalert_store::{Accepted, GroupMember, ShardId, StoreError, StoredAlert};
@@ -29,7 +29,8 @@ pub(super) struct AcceptCall {
 /// group or when its rule is being tried out.
 pub(crate) fn pending_outputs(alert: &Alert, grouped: bool) -> Vec<OutputName> {
     if grouped || alert.staged || alert.outputs.is_empty() {
-        return vec![OutputName::history()];
+        static HISTORY: LazyLock<OutputName> = LazyLock::new(OutputName::history);
+        return vec![HISTORY.clone()];
     }
     alert.outputs.iter().cloned().collect()
 }

@@ -42,31 +42,21 @@ impl Machine {
         self.ready.len() + self.closes.len() + waiting
     }
 
-    /// Closes as many complete groups as may be closed at the same time.
+    /// Whether one more group may be closed now.
+    pub(super) fn may_close(&self) -> bool {
+        !self.draining
+            && self.closes.len() < self.options.closing_groups_max
+            && self.closing_bytes < self.options.closing_bytes_max
+    }
+
+    /// Closes as many groups as may be closed at the same time. Groups whose window has ended stay where they are
+    /// until their turn comes: a hundred thousand that end together hold up nothing.
     pub(super) fn close_ready(&mut self) {
-        let loading = self
-            .shards
-            .values()
-            .any(|shard| shard.phase != super::Phase::Serving);
-        if self.closing_all {
-            while let Some(closing) = self.groups.pop_any() {
-                self.complete(closing);
-            }
-            // What is being loaded or written is asked for as well.
-            self.closing_all = loading || !self.accepts.is_empty();
-        }
-        if self.draining {
-            return;
-        }
         let mut held = Vec::new();
-        while let Some(closing) = self.ready.pop_front() {
-            let weight = closing.weight_bytes();
-            let room = self.closes.len() < self.options.closing_groups_max
-                && (self.closes.is_empty() || self.closing_bytes + weight <= self.options.closing_bytes_max);
-            if !room {
-                self.ready.push_front(closing);
+        while self.may_close() {
+            let Some(closing) = self.next_complete() else {
                 break;
-            }
+            };
             if self.is_served(closing.shard) {
                 self.close(closing);
             } else {
@@ -74,6 +64,19 @@ impl Machine {
             }
         }
         self.ready.extend(held);
+        // What is being loaded or written is asked for as well.
+        let settled = self.groups.is_empty() && self.accepts.is_empty() && self.is_serving();
+        self.closing_all &= !settled;
+    }
+
+    fn next_complete(&mut self) -> Option<Closing> {
+        if let Some(closing) = self.ready.pop_front() {
+            Some(closing)
+        } else if self.closing_all {
+            self.groups.pop_any()
+        } else {
+            self.groups.pop_due(self.clock.now())
+        }
     }
 
     fn close(&mut self, closing: Closing) {

@@ -6,6 +6,8 @@ use streamalert_proto::NeighbourError;
 use streamalert_store::{Fence, Pending, SettledDelivery, ShardId, StoreError};
 use streamalert_types::{Alert, AlertId, DeliveryOutcome, OutputName};
 
+use crate::stats::OutputStats;
+
 use super::{Effect, Machine, Notice, Phase, Retry};
 
 /// Outcomes written in one commit.
@@ -51,7 +53,7 @@ impl Machine {
                 let Some(shard) = self.outbox.ended(alert, &output) else {
                     return;
                 };
-                let figures = self.stats.outputs.entry(output.clone()).or_default();
+                let figures = self.figures(&output);
                 match &outcome {
                     DeliveryOutcome::Delivered { .. } => figures.delivered += 1,
                     DeliveryOutcome::DeadLettered { .. } => figures.dead_lettered += 1,
@@ -71,7 +73,7 @@ impl Machine {
                     return;
                 };
                 if let NeighbourError::Refused { reason, .. } = error {
-                    self.stats.outputs.entry(output.clone()).or_default().refused += 1;
+                    self.figures(&output).refused += 1;
                     self.notice(Notice::Refused {
                         alert,
                         output: output.clone(),
@@ -84,6 +86,10 @@ impl Machine {
                 }
             }
         }
+    }
+
+    fn figures(&mut self, output: &OutputName) -> &mut OutputStats {
+        self.stats.outputs.entry(output.clone()).or_default()
     }
 
     pub(super) fn deliver_again(&mut self, alert: AlertId, output: &OutputName) {

@@ -1,4 +1,4 @@
-//! StreamAlert's merger, replayed: its items arrive in order of creation, the clock moves to its `now`.
+//! StreamAlert's merger, replayed: its items arrive, then the clock moves to its `now`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -114,10 +114,8 @@ fn groups_and_merged_alerts_are_streamalerts() {
             ..MergerOptions::default()
         };
         let mut world = World::new(options, MemoryStore::new(), alerts[0].created);
-        for alert in &alerts {
-            world.now = alert.created;
-            world.arrive(std::slice::from_ref(alert));
-        }
+        // StreamAlert looks at them only after all have come.
+        world.arrive(&alerts);
         let now: Timestamp = format!("{}Z", text(case, "now")).parse().unwrap();
         world.tick(now);
 
