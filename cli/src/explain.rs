@@ -9,7 +9,9 @@ use streamalert_detect::{
     output_dict,
 };
 use streamalert_python::PythonPool;
-use streamalert_schema::{Classified, Payload, RawInput, Scratch, Selection, Unit};
+use streamalert_schema::{
+    Classified, Payload, RawInput, SchemaExplanation, Scratch, Selection, Unit, UnitExplanation, Verdict,
+};
 use streamalert_types::{Alert, Clock, OutputName, Position, Record, Sequence, Source};
 use streamalert_value::Value;
 
@@ -22,6 +24,8 @@ pub(crate) struct Explainer {
     pool: Option<PythonPool>,
     clock: Arc<dyn Clock>,
     scratch: Scratch,
+    /// Say of every schema why it did or did not take a payload.
+    pub(crate) why: bool,
 }
 
 /// What became of one payload.
@@ -29,6 +33,8 @@ pub(crate) struct Explanation {
     pub(crate) source: Source,
     pub(crate) selection: Option<Selection>,
     pub(crate) classified: Classified,
+    /// Per unit, what each schema made of it.
+    pub(crate) schemas: Vec<UnitExplanation>,
     pub(crate) records: Vec<ExplainedRecord>,
 }
 
@@ -57,6 +63,7 @@ impl Explainer {
             pool,
             clock,
             scratch: Scratch::new(),
+            why: false,
         })
     }
 
@@ -111,6 +118,10 @@ impl Explainer {
                 processed_size: 0,
             },
         };
+        let schemas = match &selection {
+            Some(selection) if self.why => selection.explain(&payload, &mut self.scratch),
+            _ => Vec::new(),
+        };
         let records = classified
             .clone()
             .into_records(&Arc::new(source.clone()), &position);
@@ -119,6 +130,7 @@ impl Explainer {
             source,
             selection,
             classified,
+            schemas,
             records,
         })
     }
@@ -191,7 +203,8 @@ impl Explainer {
 impl Explanation {
     /// The answer in the form of the golden files.
     pub(crate) fn to_value(&self, id: &str) -> Value {
-        let units = self.classified.units.iter().map(|unit| {
+        let units = self.classified.units.iter().enumerate().map(|(number, unit)| {
+            let schemas = self.schemas.get(number).map(candidates).unwrap_or_default();
             let parsed = unit.records.iter().map(|record| json(&record.json));
             let invalid = if unit.is_valid() {
                 unit.failures.iter().map(|f| json(&f.original)).collect()
@@ -207,6 +220,7 @@ impl Explanation {
                 ),
                 ("parsed", Value::List(parsed.collect())),
                 ("invalid", Value::List(invalid)),
+                ("candidates", Value::List(schemas)),
                 (
                     "failures",
                     Value::List(unit.failures.iter().map(failure).collect()),
@@ -237,6 +251,35 @@ impl Explanation {
                 ),
             ),
         ])
+    }
+}
+
+/// The schemas that came into question, in the order in which they were tried, with what came of each.
+fn candidates(unit: &UnitExplanation) -> Vec<Value> {
+    let tried = unit.schemas.iter().filter(|schema| in_question(schema));
+    let row = |schema: &SchemaExplanation| {
+        object([
+            ("log_type", text(&schema.log_type)),
+            ("verdict", text(&verdict(&schema.verdict))),
+        ])
+    };
+    tried.map(row).collect()
+}
+
+/// Whether a schema was more than a name in a list.
+pub(crate) fn in_question(schema: &SchemaExplanation) -> bool {
+    schema.candidate || !matches!(schema.verdict, Verdict::Refused(_))
+}
+
+/// A verdict in one line.
+pub(crate) fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Taken { records, failures: 0 } => format!("takes it, {records} records"),
+        Verdict::Taken { records, failures } => {
+            format!("takes it, {records} records and {failures} failures")
+        }
+        Verdict::Shadowed => "would take it, but an earlier one did".to_owned(),
+        Verdict::Refused(refusal) => format!("refuses it: {refusal}"),
     }
 }
 

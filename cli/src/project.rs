@@ -133,6 +133,29 @@ impl Project {
         }
     }
 
+    /// Pairs of the user's schemas that one source reads and that can take the same record.
+    pub(crate) fn ambiguities(&self) -> Result<Vec<Problem>, Failure> {
+        let selections = self.selections()?;
+        let read_together = |one: &str, two: &str| {
+            selections.values().any(|selection| {
+                let reads = |name: &str| selection.log_types().any(|log_type| &**log_type == name);
+                reads(one) && reads(two)
+            })
+        };
+        let users = |log_type: &str| self.conf.schemas.contains_key(log_type);
+        let pairs = self.schemas.ambiguities().into_iter();
+        let pairs = pairs.filter(|(one, two)| (users(one) || users(two)) && read_together(one, two));
+        Ok(pairs
+            .map(|(first, second)| {
+                let (at, other) = if users(&second) { (&second, &first) } else { (&first, &second) };
+                let message = format!(
+                    "takes records that {other} takes, too; {first} is tried first, set configuration.priority to choose"
+                );
+                self.conf.schema_problem(streamalert_config::Severity::Warning, at, &[], &message)
+            })
+            .collect())
+    }
+
     /// The source `SERVICE:RESOURCE`, with the cluster whose file names it.
     pub(crate) fn source(&self, name: &str) -> Result<Source, Failure> {
         let Some((service, resource)) = name.split_once(':') else {

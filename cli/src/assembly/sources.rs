@@ -1,4 +1,5 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use streamalert_classifier::{
 use streamalert_config::{Settings, SourceInput};
 use streamalert_proto::Records;
 use streamalert_schema::{Limits, Selection};
-use streamalert_stream::{FileSource, SourceContext, SourceLimits, SourceReader};
+use streamalert_stream::{FileSource, HttpOptions, HttpSource, SourceContext, SourceLimits, SourceReader};
 use streamalert_types::{Clock, Source};
 
 use crate::assembly::Stores;
@@ -56,13 +57,14 @@ pub(crate) fn files_source(
 }
 
 /// The sources of `streamalert.toml`; with `to_the_end` each ends when what is there now is read.
-pub(crate) fn settings_sources(
+pub(crate) async fn settings_sources(
     project: &Project,
     stores: &Stores,
     clock: &Arc<dyn Clock>,
     to_the_end: bool,
 ) -> Result<Vec<Box<dyn SourceReader>>, Failure> {
     let mut readers: Vec<Box<dyn SourceReader>> = Vec::new();
+    let mut http: BTreeMap<SocketAddr, Vec<Arc<Source>>> = BTreeMap::new();
     for settings in &project.settings.sources {
         let source = Arc::new(match settings.source.cluster {
             Some(_) => settings.source.clone(),
@@ -77,12 +79,24 @@ pub(crate) fn settings_sources(
             SourceInput::Directory { dir } => FileSource::folder(source, dir.clone(), POLL_INTERVAL, context),
             SourceInput::Stdin => FileSource::list(source, vec![STDIN.into()], context),
             SourceInput::Http { address } => {
-                return Err(Failure::Other(format!(
-                    "http sources are not available yet ({source} on {address})"
-                )));
+                http.entry(*address).or_default().push(source);
+                continue;
             }
         };
         readers.push(Box::new(reader));
+    }
+    if to_the_end && !http.is_empty() {
+        return Err(Failure::Other(
+            "an http source has no end; use `streamalert run`".to_owned(),
+        ));
+    }
+    for (address, sources) in http {
+        let context = context(&project.settings, stores, clock.clone());
+        let options = HttpOptions::new(address, sources, clock.now().to_string());
+        let reader = HttpSource::bind(options, context).await;
+        readers.push(Box::new(
+            reader.map_err(|error| Failure::Other(error.to_string()))?,
+        ));
     }
     Ok(readers)
 }

@@ -9,7 +9,7 @@ use streamalert_value::Value;
 use crate::args::{Explain, Global};
 use crate::assembly;
 use crate::commands::schema::pretty;
-use crate::explain::{ExplainedRecord, Explainer, Explanation, json, object, text};
+use crate::explain::{ExplainedRecord, Explainer, Explanation, in_question, json, object, text, verdict};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::{paint, python};
@@ -29,7 +29,8 @@ pub(crate) async fn run(global: &Global, args: &Explain) -> Result<(), Failure> 
         None
     };
     let everything = project.schemas.select_all();
-    let explainer = Explainer::new(&project, pool.clone(), clock)?;
+    let mut explainer = Explainer::new(&project, pool.clone(), clock)?;
+    explainer.why = true;
     let mut command = Command {
         explainer,
         everything,
@@ -178,6 +179,17 @@ fn show(explanation: &Explanation) {
             paint::in_style(paint::HEAD, "payload record"),
             number + 1
         );
+        for schema in explanation
+            .schemas
+            .get(number)
+            .into_iter()
+            .flat_map(|unit| &unit.schemas)
+        {
+            if in_question(schema) {
+                let told = verdict(&schema.verdict);
+                anstream::println!("  {} {told}", paint::in_style(paint::HEAD, &schema.log_type));
+            }
+        }
         for failure in &unit.failures {
             anstream::println!("  {} {}", paint::in_style(paint::ODD, "refused:"), failure.reason);
             if let Some(nearest) = &failure.nearest {

@@ -54,7 +54,7 @@ pub(crate) async fn run(global: &Global, args: &Ingest) -> Result<(), Failure> {
             "name a source and files (--source s3:BUCKET FILE…), or write [[sources]] in streamalert.toml";
         return Err(Failure::Other(format!("nothing to read: {hint}")));
     } else {
-        assembly::settings_sources(&project, &stores, &clock, true)?
+        assembly::settings_sources(&project, &stores, &clock, true).await?
     };
     let summary = pipeline(&project, stores, sources, clock).await?;
     if args.json {

@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
     let mut node = Node::new(project, shutdown)?;
     match args.service {
         None => node.all().await?,
-        Some(Service::Classifier) => node.classifier()?,
+        Some(Service::Classifier) => node.classifier().await?,
         Some(Service::RulesNode) => node.rules_node(args.listen).await?,
         Some(Service::Merger) => node.merger(args.listen).await?,
         Some(Service::Dispatcher) => node.dispatcher(args.listen).await?,
@@ -103,7 +103,7 @@ impl Node {
         let deliveries = self.start_dispatcher(Some(pool.clone()))?;
         let alerts = self.start_merger(deliveries.clone()).await?;
         let records = self.start_rules_node(pool, alerts)?;
-        self.start_classifier(records)?;
+        self.start_classifier(records).await?;
         let Some(rules) = self.admin.rules.clone() else {
             return Ok(());
         };
@@ -117,14 +117,14 @@ impl Node {
         Ok(())
     }
 
-    fn classifier(&mut self) -> Result<(), Failure> {
+    async fn classifier(&mut self) -> Result<(), Failure> {
         let (client, task) = RulesNodeClient::new(self.client_options(Peer::RulesNode));
         let cut = self.links.clone();
         self.supervisor
             .spawn("rules-node client", TaskKind::Helper, async move {
                 Ok::<_, Failure>(task.run(cut).await)
             });
-        self.start_classifier(Arc::new(client))
+        self.start_classifier(Arc::new(client)).await
     }
 
     async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
@@ -210,13 +210,13 @@ impl Node {
         Ok(Arc::new(node))
     }
 
-    fn start_classifier(&mut self, records: Arc<dyn Records>) -> Result<(), Failure> {
+    async fn start_classifier(&mut self, records: Arc<dyn Records>) -> Result<(), Failure> {
         if self.project.settings.sources.is_empty() {
             tracing::warn!(
                 "no sources are configured, nothing will be read; write [[sources]] in streamalert.toml"
             );
         }
-        let sources = assembly::settings_sources(&self.project, &self.stores, &self.clock, false)?;
+        let sources = assembly::settings_sources(&self.project, &self.stores, &self.clock, false).await?;
         let (classifier, task) =
             assembly::start_classifier(&self.project, sources, records, &self.stores, self.clock.clone())?;
         self.admin.classifier = Some(classifier);

@@ -71,6 +71,7 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
     if let Err(Failure::Problems(more)) = project.selections() {
         problems.extend(more);
     }
+    problems.extend(project.ambiguities()?);
     problems.extend(project.schema_warnings.iter().cloned());
     // Two checks may see the same thing; it is told once.
     let mut seen = BTreeSet::new();

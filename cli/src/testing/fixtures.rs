@@ -16,12 +16,7 @@ pub(crate) struct TestFixtures {
 impl TestFixtures {
     /// Reads `test_fixtures` of the event at `path`.
     pub(crate) fn read(document: &Located, path: &[&str], fixtures: &Value) -> Result<Self, Vec<Problem>> {
-        let at = |keys: &[&str]| -> Vec<String> { path.iter().chain(keys).map(|key| (*key).to_owned()).collect() };
-        let wrong = |keys: &[&str], message: &str, fix: &str| {
-            let path = at(keys);
-            let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            document.error(&path, message, fix)
-        };
+        let wrong = |keys: &[&str], message: &str, fix: &str| document.error(&[path, keys].concat(), message, fix);
         let mut problems = Vec::new();
         let mut read = Self::default();
         let Value::Map(map) = fixtures else {
