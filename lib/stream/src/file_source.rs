@@ -1,36 +1,39 @@
 //! Files and folders as sources.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_types::{Position, Sequence, Source};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+use crate::folder::{self, Folder, Visit};
 use crate::intake::{Intake, Writing};
-use crate::medium::{self, FileKind};
-use crate::pump::{self, Job, Pumped, Raw, is_temporary};
+use crate::known::KnownFiles;
+use crate::medium::{self, FileKind, Look};
+use crate::payload::weight_of;
+use crate::pump::{self, Job, Pumped, Raw};
 use crate::{Generation, Payload, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
-
-/// What counts for each payload beside its body; as in [`Payload::weight_bytes`].
-const PAYLOAD_OVERHEAD_BYTES: usize = 256;
 
 /// Reads files: a list to its end, or a folder whose files appear and grow.
 ///
-/// For `s3` a file is one object; it must be complete when it appears under its name, so write it under a name
-/// that begins with a dot or ends in `.tmp` and rename it. For every other service each line is one payload.
+/// For `s3` a file is one object. Write one into a followed folder under a name that begins with a dot or ends in
+/// `.tmp`, and rename it; one that appears under its own name is read once it has stopped growing between two
+/// looks. For every other service each line is one payload; empty lines are passed over.
 pub struct FileSource {
     source: Arc<Source>,
     limits: SourceLimits,
     intake: Arc<Intake>,
     files: Files,
-    /// How far each followed file has been read by us, acknowledged or not.
-    followed: BTreeMap<Arc<str>, (Generation, u64)>,
+    /// Loaded when the first file of lines is opened.
+    known: Option<KnownFiles>,
     reading: Option<Reading>,
     ready: VecDeque<Raw>,
-    bytes_read: u64,
+    bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
     _writing: Writing,
 }
@@ -42,9 +45,8 @@ enum Files {
     Folder {
         dir: PathBuf,
         poll: Duration,
-        waiting: VecDeque<PathBuf>,
-        /// Length of each file when it was last read to its end.
-        seen: BTreeMap<PathBuf, u64>,
+        folder: Folder,
+        waiting: VecDeque<Visit>,
         polled: bool,
     },
 }
@@ -55,6 +57,8 @@ struct Reading {
     generation: Generation,
     pumped: mpsc::Receiver<Pumped>,
     length: u64,
+    /// What tells a file of lines from others.
+    id: Option<(String, Look)>,
 }
 
 impl FileSource {
@@ -64,14 +68,25 @@ impl FileSource {
     pub fn list(source: Arc<Source>, files: Vec<PathBuf>, context: SourceContext) -> Self {
         let length = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
         let total = files.iter().map(length).sum();
-        Self::new(source, Files::List(files.into()), Some(total), context)
+        let endless = files.iter().any(|path| path.as_os_str() == medium::STDIN);
+        Self::new(
+            source,
+            Files::List(files.into()),
+            (!endless).then_some(total),
+            context,
+        )
     }
 
     /// Reads what is in `dir` and looks for more every `poll`, for ever.
     #[must_use]
     pub fn folder(source: Arc<Source>, dir: PathBuf, poll: Duration, context: SourceContext) -> Self {
-        let files =
-            Files::Folder { dir, poll, waiting: VecDeque::new(), seen: BTreeMap::new(), polled: false };
+        let files = Files::Folder {
+            dir,
+            poll,
+            folder: Folder::default(),
+            waiting: VecDeque::new(),
+            polled: false,
+        };
         Self::new(source, files, None, context)
     }
 
@@ -84,173 +99,268 @@ impl FileSource {
             limits,
             intake,
             files,
-            followed: BTreeMap::new(),
+            known: None,
             reading: None,
             ready: VecDeque::new(),
-            bytes_read: 0,
+            bytes_read: Arc::default(),
             bytes_total,
             _writing: writing,
         }
     }
 
     fn kind(&self) -> FileKind {
-        if &*self.source.service == "s3" { FileKind::Object } else { FileKind::Lines }
+        if &*self.source.service == "s3" {
+            FileKind::Object
+        } else {
+            FileKind::Lines
+        }
     }
 
     /// The next file to read; `None` when there are no more.
-    async fn next_file(&mut self) -> Result<Option<PathBuf>, SourceError> {
+    async fn next_file(&mut self) -> Result<Option<Visit>, SourceError> {
+        let kind = self.kind();
         match &mut self.files {
-            Files::List(files) => Ok(files.pop_front()),
-            Files::Folder { dir, poll, waiting, seen, polled } => loop {
-                if let Some(path) = waiting.pop_front() {
-                    return Ok(Some(path));
+            Files::List(files) => Ok(files.pop_front().map(|path| Visit { path, settled: true })),
+            Files::Folder {
+                dir,
+                poll,
+                folder,
+                waiting,
+                polled,
+            } => loop {
+                if let Some(visit) = waiting.pop_front() {
+                    return Ok(Some(visit));
                 }
-                if std::mem::replace(polled, true) {
+                if *polled {
                     tokio::time::sleep(*poll).await;
                 }
-                let (folder, known) = (dir.clone(), seen.clone());
-                let changed = tokio::task::spawn_blocking(move || changed_files(&folder, &known)).await;
-                let changed = changed.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
-                *waiting = changed.map_err(|cause| SourceError::File { path: dir.clone(), cause })?;
+                *polled = true;
+                let looked = dir.clone();
+                let listing = blocking(move || folder::list(&looked)).await;
+                let listing = listing.map_err(|cause| SourceError::File {
+                    path: dir.clone(),
+                    cause,
+                })?;
+                *waiting = folder.listed(listing, kind, Instant::now()).into();
             },
         }
     }
 
     /// Opens the next file that has something to read. False when there are no more.
     async fn open_next(&mut self) -> Result<bool, SourceError> {
-        while let Some(path) = self.next_file().await? {
-            if self.open(path).await? {
+        while let Some(visit) = self.next_file().await? {
+            let path = visit.path.clone();
+            let opened = if path.as_os_str() == medium::STDIN {
+                self.open_stdin(path);
+                true
+            } else {
+                match self.kind() {
+                    FileKind::Lines => self.open_lines(visit).await?,
+                    FileKind::Object => self.open_object(path).await?,
+                }
+            };
+            if opened {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    async fn open(&mut self, path: PathBuf) -> Result<bool, SourceError> {
-        let kind = self.kind();
-        if path.as_os_str() == medium::STDIN {
-            // Nothing tells one run's input from the next one's but the time: it cannot be resumed.
-            let partition: Arc<str> = format!("stdin@{}", self.intake.now()).into();
-            let generation = self.intake.open(&self.source, &partition, 0);
-            let job = Job { path: path.clone(), kind, from: 0, follow: false, limits: self.limits.clone() };
-            self.reading = Some(Reading { path, partition, generation, pumped: pump::start(job), length: 0 });
-            return Ok(true);
+    fn open_stdin(&mut self, path: PathBuf) {
+        // Nothing tells one run's input from the next one's but the time: it cannot be resumed.
+        let partition: Arc<str> = format!("stdin@{}", self.intake.now()).into();
+        let generation = self.intake.open(&self.source, &partition, 0);
+        self.read(Visit { path, settled: true }, partition, generation, 0, 0);
+    }
+
+    async fn open_object(&mut self, path: PathBuf) -> Result<bool, SourceError> {
+        let look = look(path.clone(), FileKind::Object, true).await?;
+        let partition: Arc<str> = format!("{}#{}", look.path, look.id.unwrap_or_default()).into();
+        let (from, finished) = self.intake.resume(&self.source, &partition).await?;
+        if finished {
+            self.pass_over(&path, look.length);
+            return Ok(false);
         }
-        let follow = matches!(self.files, Files::Folder { .. }) && kind == FileKind::Lines;
-        let failed = |cause| SourceError::File { path: path.clone(), cause };
-        let looked = path.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let length = std::fs::metadata(&looked)?.len();
-            let identity = if follow {
-                medium::identity(&looked, kind)?
-            } else {
-                Some(medium::identity_of_finished(&looked, kind)?)
-            };
-            std::io::Result::Ok((length, identity))
-        });
-        let (length, identity) =
-            looked.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic))).map_err(failed)?;
-        let Some(partition) = identity else { return Ok(false) };
-        let (generation, from) = match self.followed.get(&partition) {
-            Some(known) => *known,
-            None => {
-                let (from, finished) = self.intake.resume(&self.source, &partition).await?;
-                if finished && !follow && (kind == FileKind::Object || from >= length) {
-                    self.read_to_end(&path, length);
-                    return Ok(false);
-                }
-                (self.intake.open(&self.source, &partition, from), from)
-            }
-        };
-        let job = Job { path: path.clone(), kind, from, follow, limits: self.limits.clone() };
-        self.reading = Some(Reading { path, partition, generation, pumped: pump::start(job), length });
+        let generation = self.intake.open(&self.source, &partition, from);
+        self.read(
+            Visit { path, settled: true },
+            partition,
+            generation,
+            from,
+            look.length,
+        );
         Ok(true)
     }
 
-    fn read_to_end(&mut self, path: &std::path::Path, length: u64) {
-        self.bytes_read += length;
-        if let Files::Folder { seen, .. } = &mut self.files {
-            seen.insert(path.to_owned(), length);
+    async fn open_lines(&mut self, visit: Visit) -> Result<bool, SourceError> {
+        let look = look(visit.path.clone(), FileKind::Lines, visit.settled).await?;
+        // A file that has no whole line yet is looked at again with every poll.
+        let Some(id) = look.id.clone() else {
+            return Ok(false);
+        };
+        let known = match &mut self.known {
+            Some(known) => known,
+            None => {
+                let checkpoints = self.intake.resume_all(&self.source).await?;
+                self.known.insert(KnownFiles::from_checkpoints(checkpoints))
+            }
+        };
+        let file = known.find(&id, &look);
+        let nothing_new = file.finished && (look.packed || file.from >= look.length);
+        if nothing_new {
+            self.pass_over(&visit.path, look.length);
+            return Ok(false);
+        }
+        file.finished = false;
+        // What is open from before stays on the books; a second reading beside it would forget it.
+        let generation = match file.generation {
+            Some(generation) if self.intake.go_on(generation) => generation,
+            _ => {
+                let generation = self.intake.open(&self.source, &file.partition, file.from);
+                // Its name is checkpointed even if nothing of it is: alert ids hang on it, and under which path it
+                // was first seen cannot be found out later.
+                self.intake.touch(generation);
+                generation
+            }
+        };
+        file.generation = Some(generation);
+        let (partition, from) = (file.partition.clone(), file.from);
+        let length = look.length;
+        self.read(visit, partition, generation, from, length);
+        if let Some(reading) = &mut self.reading {
+            reading.id = Some((id, look));
+        }
+        Ok(true)
+    }
+
+    fn read(&mut self, visit: Visit, partition: Arc<str>, generation: Generation, from: u64, length: u64) {
+        let job = Job {
+            path: visit.path.clone(),
+            kind: self.kind(),
+            from,
+            follow: !visit.settled,
+            limits: self.limits.clone(),
+            count: self.bytes_read.clone(),
+        };
+        let pumped = pump::start(job);
+        self.reading = Some(Reading {
+            path: visit.path,
+            partition,
+            generation,
+            pumped,
+            length,
+            id: None,
+        });
+    }
+
+    /// Takes note of a file that had been read before.
+    fn pass_over(&mut self, path: &Path, length: u64) {
+        self.bytes_read.fetch_add(length, Ordering::Relaxed);
+        if let Files::Folder { folder, .. } = &mut self.files {
+            folder.read(path, length, false);
         }
     }
 
     /// Fills `ready`. False when everything has been read.
     async fn refill(&mut self) -> Result<bool, SourceError> {
         loop {
-            if self.reading.is_none() && !self.open_next().await? {
+            let Some(reading) = &mut self.reading else {
+                if self.open_next().await? {
+                    continue;
+                }
                 return Ok(false);
-            }
-            let Some(reading) = &mut self.reading else { continue };
+            };
             match reading.pumped.recv().await {
                 Some(Pumped::Payloads(raws)) => {
                     self.ready = raws.into();
                     return Ok(true);
                 }
-                Some(Pumped::End(after)) => {
-                    let Some(reading) = self.reading.take() else { continue };
-                    let grows = matches!(self.files, Files::Folder { .. }) && self.kind() == FileKind::Lines;
-                    if grows {
-                        self.followed.insert(reading.partition, (reading.generation, after));
-                    } else {
-                        self.intake.end(reading.generation, after);
-                    }
-                    self.read_to_end(&reading.path, reading.length);
-                }
-                Some(Pumped::Failed(cause)) => {
-                    let path = self.reading.take().map(|reading| reading.path).unwrap_or_default();
-                    return Err(SourceError::File { path, cause });
-                }
+                Some(Pumped::End { after, rest }) => self.ended(after, rest),
+                Some(Pumped::Failed(cause)) => return Err(self.failed(cause)),
                 None => {
-                    let path = self.reading.take().map(|reading| reading.path).unwrap_or_default();
-                    return Err(SourceError::File { path, cause: std::io::Error::other("the reading thread died") });
+                    return Err(self.failed(std::io::Error::other("the reading thread ended unexpectedly")));
                 }
             }
         }
     }
-}
 
-/// Files of a folder that are new or have another length than when they were read, in name order.
-fn changed_files(dir: &std::path::Path, seen: &BTreeMap<PathBuf, u64>) -> std::io::Result<VecDeque<PathBuf>> {
-    let mut changed = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        let Ok(metadata) = std::fs::metadata(&path) else { continue };
-        if metadata.is_file() && !is_temporary(&path) && seen.get(&path) != Some(&metadata.len()) {
-            changed.push(path);
+    fn ended(&mut self, after: u64, rest: bool) {
+        let Some(reading) = self.reading.take() else {
+            return;
+        };
+        if !rest {
+            self.intake.end(reading.generation, after);
+        }
+        if let (Some(known), Some((id, look))) = (&mut self.known, &reading.id) {
+            known.find(id, look).from = after;
+        }
+        if let Files::Folder { folder, .. } = &mut self.files {
+            folder.read(&reading.path, reading.length, rest);
         }
     }
-    changed.sort();
-    Ok(changed.into())
+
+    fn failed(&mut self, cause: std::io::Error) -> SourceError {
+        let path = self
+            .reading
+            .take()
+            .map(|reading| reading.path)
+            .unwrap_or_default();
+        SourceError::File { path, cause }
+    }
+}
+
+async fn look(path: PathBuf, kind: FileKind, settled: bool) -> Result<Look, SourceError> {
+    let looked = path.clone();
+    let look = blocking(move || medium::look(&looked, kind, settled)).await;
+    look.map_err(|cause| SourceError::File { path, cause })
+}
+
+async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(run)
+        .await
+        .unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
 }
 
 #[async_trait]
 impl SourceReader for FileSource {
     async fn next(&mut self) -> Result<Option<Payload>, SourceError> {
-        while self.ready.is_empty() {
-            if !self.refill().await? {
+        loop {
+            while self.ready.is_empty() {
+                if !self.refill().await? {
+                    return Ok(None);
+                }
+            }
+            // `ready` keeps the payload until it is registered, so that dropping this future loses nothing.
+            let (Some(raw), Some(reading)) = (self.ready.front(), &self.reading) else {
                 return Ok(None);
+            };
+            let token = self
+                .intake
+                .register(reading.generation, raw.after, weight_of(&raw.body))
+                .await;
+            let partition = reading.partition.clone();
+            if let (Some(raw), Some(token)) = (self.ready.pop_front(), token) {
+                return Ok(Some(Payload {
+                    source: self.source.clone(),
+                    position: Position {
+                        partition,
+                        sequence: Sequence::Offset(raw.start),
+                    },
+                    body: raw.body,
+                    form: raw.form,
+                    token,
+                }));
             }
         }
-        // `ready` keeps the payload until it is registered, so that dropping this future loses nothing.
-        let (Some(raw), Some(reading)) = (self.ready.front(), &self.reading) else { return Ok(None) };
-        let weight = raw.body.len() + PAYLOAD_OVERHEAD_BYTES;
-        let token = self.intake.register(reading.generation, raw.after, weight).await;
-        let partition = reading.partition.clone();
-        let Some(raw) = self.ready.pop_front() else { return Ok(None) };
-        Ok(Some(Payload {
-            source: self.source.clone(),
-            position: Position { partition, sequence: Sequence::Offset(raw.start) },
-            body: raw.body,
-            form: raw.form,
-            token,
-        }))
     }
 
     fn progress(&self) -> SourceProgress {
         SourceProgress {
             payloads_read: self.intake.payloads_read(),
             payloads_open: self.intake.payloads_open(),
-            bytes_read: self.bytes_read,
+            bytes_read: self.bytes_read.load(Ordering::Relaxed),
             bytes_total: self.bytes_total,
         }
     }

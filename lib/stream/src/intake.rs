@@ -1,5 +1,6 @@
 //! What every source shares: the books of what is open, the limit on it, and the writing of checkpoints.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamalert_store::{Checkpoint, StoreError};
@@ -8,7 +9,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::{
-    AckTarget, AckToken, Acked, Generation, PartitionName, PositionTracker, SourceContext, SourceError, Ticket,
+    AckTarget, AckToken, Acked, Generation, PartitionName, PositionTracker, SourceContext, SourceError,
+    Ticket,
 };
 
 /// The books of one source reader. Tokens hold it, too: they may outlive the reader.
@@ -16,12 +18,21 @@ pub(crate) struct Intake {
     context: SourceContext,
     state: Mutex<State>,
     acked: Notify,
+    /// Held while checkpoints are written, so that an older watermark cannot overtake a newer one.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     tracker: PositionTracker,
     payloads_read: u64,
+}
+
+/// What came of an attempt to register a payload.
+enum Registered {
+    Yes(Ticket),
+    NoRoom,
+    Over,
 }
 
 impl AckTarget for Intake {
@@ -34,7 +45,13 @@ impl AckTarget for Intake {
 
 impl Intake {
     pub(crate) fn new(context: SourceContext) -> Arc<Self> {
-        Arc::new(Self { context, state: Mutex::default(), acked: Notify::new() })
+        let writing = tokio::sync::Mutex::new(());
+        Arc::new(Self {
+            context,
+            state: Mutex::default(),
+            acked: Notify::new(),
+            writing,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -45,48 +62,91 @@ impl Intake {
     pub(crate) async fn resume(&self, source: &Source, partition: &str) -> Result<(u64, bool), SourceError> {
         let name = source.to_string();
         let checkpoint = self.context.checkpoints.get(&name, partition).await;
-        let checkpoint = checkpoint.map_err(|cause| SourceError::Checkpoint { source_name: name, cause })?;
-        Ok(checkpoint.map_or((0, false), |checkpoint| {
-            (checkpoint.sequence.parse().unwrap_or(0), checkpoint.finished)
-        }))
+        let checkpoint = checkpoint.map_err(|cause| SourceError::Checkpoint {
+            source_name: name,
+            cause,
+        })?;
+        Ok(checkpoint.map_or((0, false), |checkpoint| place(&checkpoint)))
+    }
+
+    /// Every partition of a source that has a checkpoint, with its place and whether it is finished.
+    pub(crate) async fn resume_all(&self, source: &Source) -> Result<Vec<(String, u64, bool)>, SourceError> {
+        let name = source.to_string();
+        let checkpoints = self.context.checkpoints.list(&name).await;
+        let checkpoints = checkpoints.map_err(|cause| SourceError::Checkpoint {
+            source_name: name,
+            cause,
+        })?;
+        let placed = checkpoints.into_iter().map(|(partition, checkpoint)| {
+            let (from, finished) = place(&checkpoint);
+            (partition, from, finished)
+        });
+        Ok(placed.collect())
     }
 
     pub(crate) fn open(&self, source: &Source, partition: &Arc<str>, from: u64) -> Generation {
-        let name = PartitionName { source: source.to_string().into(), partition: partition.clone() };
+        let name = PartitionName {
+            source: source.to_string().into(),
+            partition: partition.clone(),
+        };
         self.state().tracker.open(name, Sequence::Offset(from))
     }
 
-    /// Waits until another payload of `weight_bytes` may be open, and registers it.
-    pub(crate) async fn register(self: &Arc<Self>, generation: Generation, after: u64, weight_bytes: usize) -> AckToken {
+    /// Waits until another payload of `weight_bytes` may be open, and registers it. `None` when the generation is
+    /// over.
+    pub(crate) async fn register(
+        self: &Arc<Self>,
+        generation: Generation,
+        after: u64,
+        weight_bytes: usize,
+    ) -> Option<AckToken> {
         loop {
             let acked = self.acked.notified();
             tokio::pin!(acked);
             // Enabled before looking, so that an acknowledgement between looking and waiting wakes us.
             acked.as_mut().enable();
-            if let Some(ticket) = self.try_register(generation, after, weight_bytes) {
-                return AckToken::new(self.clone(), ticket);
+            match self.try_register(generation, after, weight_bytes) {
+                Registered::Yes(ticket) => return Some(AckToken::new(self.clone(), ticket)),
+                Registered::Over => return None,
+                Registered::NoRoom => acked.await,
             }
-            acked.await;
         }
     }
 
-    fn try_register(&self, generation: Generation, after: u64, weight_bytes: usize) -> Option<Ticket> {
+    fn try_register(&self, generation: Generation, after: u64, weight_bytes: usize) -> Registered {
         let limits = &self.context.limits;
         let mut state = self.state();
         let open = state.tracker.payloads_open();
         let fits = open < limits.payloads_open_max
             && state.tracker.bytes_open().saturating_add(weight_bytes) <= limits.bytes_open_max;
         if !fits && open > 0 {
-            return None;
+            return Registered::NoRoom;
         }
-        let ticket = state.tracker.register(generation, Sequence::Offset(after), weight_bytes)?;
-        state.payloads_read += 1;
-        Some(ticket)
+        match state
+            .tracker
+            .register(generation, Sequence::Offset(after), weight_bytes)
+        {
+            Some(ticket) => {
+                state.payloads_read += 1;
+                Registered::Yes(ticket)
+            }
+            None => Registered::Over,
+        }
     }
 
     /// The partition has no more payloads, for now or for good.
     pub(crate) fn end(&self, generation: Generation, after: u64) {
         self.state().tracker.end(generation, Sequence::Offset(after));
+    }
+
+    /// A partition that had ended goes on; see [`PositionTracker::resume`].
+    pub(crate) fn go_on(&self, generation: Generation) -> bool {
+        self.state().tracker.resume(generation)
+    }
+
+    /// The place of a partition is to be written although it has not moved.
+    pub(crate) fn touch(&self, generation: Generation) {
+        self.state().tracker.touch(generation);
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -101,18 +161,31 @@ impl Intake {
         self.state().tracker.payloads_open() as u64
     }
 
-    /// Writes every watermark that is ahead of what was written.
+    /// Writes every watermark that is ahead of what was written, those of one source in one commit.
     pub(crate) async fn write_checkpoints(&self) -> Result<(), SourceError> {
+        let _writing = self.writing.lock().await;
         let due = self.state().tracker.due();
+        let mut by_source: BTreeMap<_, (Vec<_>, Vec<_>)> = BTreeMap::new();
         for (generation, name, watermark) in due {
             let checkpoint = Checkpoint {
                 sequence: watermark.sequence.to_string(),
                 finished: watermark.finished,
                 updated: self.context.clock.now(),
             };
-            let written = self.context.checkpoints.put(&name.source, vec![(name.partition.to_string(), checkpoint)]);
-            written.await.map_err(|cause| SourceError::Checkpoint { source_name: name.source.to_string(), cause })?;
-            self.state().tracker.written(generation, &watermark);
+            let (checkpoints, watermarks) = by_source.entry(name.source).or_default();
+            checkpoints.push((name.partition.to_string(), checkpoint));
+            watermarks.push((generation, watermark));
+        }
+        for (source, (checkpoints, watermarks)) in by_source {
+            let written = self.context.checkpoints.put(&source, checkpoints).await;
+            written.map_err(|cause| SourceError::Checkpoint {
+                source_name: source.to_string(),
+                cause,
+            })?;
+            let mut state = self.state();
+            for (generation, watermark) in &watermarks {
+                state.tracker.written(*generation, watermark);
+            }
         }
         Ok(())
     }
@@ -141,8 +214,23 @@ impl Intake {
     }
 }
 
+/// A checkpoint's place. One that cannot be read means the beginning: reading again is safe, skipping is not.
+fn place(checkpoint: &Checkpoint) -> (u64, bool) {
+    match checkpoint.sequence.parse() {
+        Ok(offset) => (offset, checkpoint.finished),
+        Err(_) => {
+            tracing::warn!(sequence = %checkpoint.sequence, "checkpoint is not an offset, reading from the start");
+            (0, false)
+        }
+    }
+}
+
 fn report(error: &SourceError) {
-    if let SourceError::Checkpoint { cause: StoreError::Full { .. }, .. } = error {
+    if let SourceError::Checkpoint {
+        cause: StoreError::Full { .. },
+        ..
+    } = error
+    {
         tracing::error!(%error, "no room for checkpoints, more will be read again after a restart");
     } else {
         tracing::warn!(%error, "checkpoints are not written, more will be read again after a restart");

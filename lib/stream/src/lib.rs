@@ -5,7 +5,10 @@
 //! resumes there after a crash.
 
 mod file_source;
+mod folder;
+mod http_source;
 mod intake;
+mod known;
 mod lines;
 mod medium;
 mod payload;
@@ -14,6 +17,7 @@ mod reader;
 mod tracker;
 
 pub use file_source::FileSource;
+pub use http_source::{HttpOptions, HttpSource};
 pub use payload::{AckTarget, AckToken, Payload, PayloadForm};
 pub use reader::{SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
 pub use tracker::{Acked, Generation, PartitionName, PositionTracker, Ticket, Watermark};

@@ -59,6 +59,20 @@ impl<R: Read> LineReader<R> {
         }
     }
 
+    /// Whether a whole line has been read already, so that taking it does not have to wait.
+    pub(crate) fn has_line(&mut self) -> bool {
+        match memchr::memchr(b'\n', &self.buffer[self.searched..]) {
+            Some(at) => {
+                self.searched += at;
+                true
+            }
+            None => {
+                self.searched = self.buffer.len();
+                false
+            }
+        }
+    }
+
     /// The next piece; `None` at the end.
     pub(crate) fn next_piece(&mut self) -> Option<Piece> {
         loop {
@@ -78,7 +92,11 @@ impl<R: Read> LineReader<R> {
                     self.done = true;
                     let (start, bytes) = (self.offset, self.take(self.buffer.len()));
                     let head = bytes.slice(..bytes.len().min(self.head_bytes_max));
-                    return Some(Piece { start, after: self.offset, kind: PieceKind::Broken(head, reason) });
+                    return Some(Piece {
+                        start,
+                        after: self.offset,
+                        kind: PieceKind::Broken(head, reason),
+                    });
                 }
             }
         }
@@ -106,7 +124,11 @@ impl<R: Read> LineReader<R> {
 
     fn line(&mut self, end: usize) -> Piece {
         let start = self.offset;
-        let text_end = if end > 0 && self.buffer[end - 1] == b'\r' { end - 1 } else { end };
+        let text_end = if end > 0 && self.buffer[end - 1] == b'\r' {
+            end - 1
+        } else {
+            end
+        };
         // Lines of one chunk share its memory, which goes when the last of them does.
         let line = self.take(end + 1).slice(..text_end);
         let kind = if line.len() > self.line_bytes_max {
@@ -115,7 +137,11 @@ impl<R: Read> LineReader<R> {
         } else {
             PieceKind::Line(line)
         };
-        Piece { start, after: self.offset, kind }
+        Piece {
+            start,
+            after: self.offset,
+            kind,
+        }
     }
 
     fn rest(&mut self) -> Option<Piece> {
@@ -124,7 +150,11 @@ impl<R: Read> LineReader<R> {
         }
         let start = self.offset;
         let rest = self.take(self.buffer.len());
-        Some(Piece { start, after: self.offset, kind: PieceKind::Rest(rest) })
+        Some(Piece {
+            start,
+            after: self.offset,
+            kind: PieceKind::Rest(rest),
+        })
     }
 
     /// Keeps the beginning of a line that is too long and reads over the remainder.
@@ -153,7 +183,11 @@ impl<R: Read> LineReader<R> {
             }
         }
         self.searched = 0;
-        Piece { start, after: self.offset, kind: PieceKind::Oversize(head, total) }
+        Piece {
+            start,
+            after: self.offset,
+            kind: PieceKind::Oversize(head, total),
+        }
     }
 }
 
@@ -170,7 +204,10 @@ mod tests {
 
     #[test]
     fn lines_come_with_their_places_and_without_their_ends() {
-        let kinds: Vec<_> = pieces(b"ab\r\n\ncd", 100).into_iter().map(|p| (p.start, p.after, p.kind)).collect();
+        let kinds: Vec<_> = pieces(b"ab\r\n\ncd", 100)
+            .into_iter()
+            .map(|p| (p.start, p.after, p.kind))
+            .collect();
         assert_eq!(
             kinds,
             [
@@ -217,7 +254,10 @@ mod tests {
         let mut reader = LineReader::new(Cut(0), 0, 100, 100);
         assert_eq!(reader.next_piece().unwrap().kind, PieceKind::Line("a".into()));
         let broken = reader.next_piece().unwrap();
-        assert_eq!((broken.start, broken.kind), (2, PieceKind::Broken("bcd".into(), "cut off".into())));
+        assert_eq!(
+            (broken.start, broken.kind),
+            (2, PieceKind::Broken("bcd".into(), "cut off".into()))
+        );
         assert_eq!(reader.next_piece(), None);
     }
 

@@ -50,8 +50,13 @@ impl Payload {
     /// Bytes that this payload counts for against limits.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
-        self.body.len() + PAYLOAD_OVERHEAD_BYTES
+        weight_of(&self.body)
     }
+}
+
+/// What a payload with this body counts for.
+pub(crate) fn weight_of(body: &[u8]) -> usize {
+    body.len() + PAYLOAD_OVERHEAD_BYTES
 }
 
 /// The right and duty to acknowledge one payload. Dropping it acknowledges nothing: the payload is read again

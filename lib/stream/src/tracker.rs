@@ -192,6 +192,19 @@ impl PositionTracker {
         reading.watermark.finished
     }
 
+    /// A partition that had ended goes on after all. False when all of it was acknowledged and written, so that
+    /// the reading is forgotten and a new one may be opened where it ended.
+    pub fn resume(&mut self, generation: Generation) -> bool {
+        let Some(reading) = self.readings.get_mut(&generation) else {
+            return false;
+        };
+        reading.ended = false;
+        if std::mem::replace(&mut reading.watermark.finished, false) {
+            self.unwritten.insert(generation);
+        }
+        true
+    }
+
     /// Makes the reading's watermark due to be written although nothing was acknowledged, so that the place at
     /// which a partition was first seen becomes durable.
     pub fn touch(&mut self, generation: Generation) {

@@ -77,6 +77,23 @@ fn a_partition_is_finished_when_it_ended_and_all_is_acknowledged() {
 }
 
 #[test]
+fn a_partition_that_goes_on_after_its_end_keeps_what_is_open() {
+    let mut tracker = PositionTracker::new();
+    let reading = tracker.open(name("a"), Sequence::Offset(0));
+    let first = tracker.register(reading, Sequence::Offset(10), 5).unwrap();
+    tracker.end(reading, Sequence::Offset(10));
+    assert!(tracker.resume(reading));
+    let second = tracker.register(reading, Sequence::Offset(20), 5).unwrap();
+    tracker.ack(second);
+    assert_eq!(due(&tracker), [], "the first is still open");
+    tracker.ack(first);
+    assert_eq!(due(&tracker), [watermark(20, false)]);
+    tracker.end(reading, Sequence::Offset(20));
+    tracker.written(reading, &watermark(20, true));
+    assert!(!tracker.resume(reading), "finished, written and forgotten");
+}
+
+#[test]
 fn what_moved_during_a_write_is_still_due_after_it() {
     let mut tracker = PositionTracker::new();
     let reading = tracker.open(name("a"), Sequence::Offset(0));
