@@ -4,6 +4,7 @@ mod bad_input;
 mod corpus;
 mod crash;
 mod explain;
+mod fleet;
 mod hostile_rules;
 mod quickstart;
 mod support;

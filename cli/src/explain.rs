@@ -256,7 +256,7 @@ impl Explanation {
 
 /// The schemas that came into question, in the order in which they were tried, with what came of each.
 fn candidates(unit: &UnitExplanation) -> Vec<Value> {
-    let tried = unit.schemas.iter().filter(|schema| in_question(schema));
+    let tried = in_question(unit);
     let row = |schema: &SchemaExplanation| {
         object([
             ("log_type", text(&schema.log_type)),
@@ -266,9 +266,13 @@ fn candidates(unit: &UnitExplanation) -> Vec<Value> {
     tried.map(row).collect()
 }
 
-/// Whether a schema was more than a name in a list.
-pub(crate) fn in_question(schema: &SchemaExplanation) -> bool {
-    schema.candidate || !matches!(schema.verdict, Verdict::Refused(_))
+/// The schemas worth naming: those whose keys brought them into question, or all where none took the unit.
+pub(crate) fn in_question(unit: &UnitExplanation) -> impl Iterator<Item = &SchemaExplanation> {
+    let refused = |schema: &SchemaExplanation| matches!(schema.verdict, Verdict::Refused(_));
+    let by_all = unit.schemas.iter().all(refused);
+    unit.schemas
+        .iter()
+        .filter(move |schema| by_all || schema.candidate || !refused(schema))
 }
 
 /// A verdict in one line.

@@ -14,6 +14,9 @@ use crate::failure::Failure;
 use crate::project::Project;
 use crate::{paint, python};
 
+/// Schemas named per payload record; a line that nothing takes has been refused by all.
+const SCHEMAS_SHOWN: usize = 12;
+
 /// Explains one line, or many.
 pub(crate) async fn run(global: &Global, args: &Explain) -> Result<(), Failure> {
     let project = Project::load(global)?;
@@ -179,16 +182,18 @@ fn show(explanation: &Explanation) {
             paint::in_style(paint::HEAD, "payload record"),
             number + 1
         );
-        for schema in explanation
+        let named: Vec<_> = explanation
             .schemas
             .get(number)
             .into_iter()
-            .flat_map(|unit| &unit.schemas)
-        {
-            if in_question(schema) {
-                let told = verdict(&schema.verdict);
-                anstream::println!("  {} {told}", paint::in_style(paint::HEAD, &schema.log_type));
-            }
+            .flat_map(in_question)
+            .collect();
+        for schema in named.iter().take(SCHEMAS_SHOWN) {
+            let told = verdict(&schema.verdict);
+            anstream::println!("  {} {told}", paint::in_style(paint::HEAD, &schema.log_type));
+        }
+        if named.len() > SCHEMAS_SHOWN {
+            anstream::println!("  … and {} more, all with --json", named.len() - SCHEMAS_SHOWN);
         }
         for failure in &unit.failures {
             anstream::println!("  {} {}", paint::in_style(paint::ODD, "refused:"), failure.reason);
