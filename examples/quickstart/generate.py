@@ -460,11 +460,13 @@ def write_lines(name, events):
 
 
 def expected(story):
-    """What StreamAlert makes of the logs. A merged rule's alerts each go to the history and, grouped, to its outputs."""
+    """What comes of the logs. A merged rule's alerts each go to the history; each group goes there, too, and to its
+    outputs."""
     osquery_lines = [json.loads(line) for _, line in story.of('osquery') if line not in {d[2] for d in DEAD_LETTERS}]
     snapshots = sum('snapshot' in line for line in osquery_lines)
     syslog_dead = sum(stream == 'syslog' for stream, _, _ in DEAD_LETTERS)
-    deliveries = collections.Counter({'aws-firehose:alerts': sum(story.alerts.values())})
+    history = sum(story.alerts.values()) + sum(len(groups) for groups in story.groups.values())
+    deliveries = collections.Counter({'aws-firehose:alerts': history})
     for rule, count in story.alerts.items():
         for output in OUTPUTS.get(rule, ['file:alerts']):
             deliveries[output] += len(story.groups[rule]) if rule in MERGED_BY else count
