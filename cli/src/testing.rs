@@ -18,7 +18,10 @@ mod verdict;
 
 pub(crate) use event::TestEvent;
 pub(crate) use files::{EventFile, Targets};
+pub(crate) use helper::Helpers;
 pub(crate) use junit::Junit;
+pub(crate) use mismatch::Mismatch;
+pub(crate) use row::row;
 pub(crate) use runner::{RuleBook, Runner};
 pub(crate) use tell::{Heading, tell};
 pub(crate) use verdict::Verdict;

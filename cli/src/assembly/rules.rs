@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,13 +89,25 @@ pub(crate) fn rules_node(
 /// Indicators from the local file of the settings, looked up as `threat_intel.json` says.
 pub(crate) fn threat_intel(project: &Project) -> Result<Option<ThreatIntel>, Failure> {
     let path = &project.settings.threat_intel.path;
+    let enabled = project
+        .conf
+        .threat_intel
+        .as_ref()
+        .is_some_and(|conf| conf.enabled);
+    if !enabled || path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    threat_intel_of(project, read_iocs(path)?)
+}
+
+/// These indicators, by type, looked up as `threat_intel.json` says; `None` when it does not say so.
+pub(crate) fn threat_intel_of(
+    project: &Project,
+    iocs: BTreeMap<String, BTreeSet<String>>,
+) -> Result<Option<ThreatIntel>, Failure> {
     let Some(conf) = project.conf.threat_intel.as_ref().filter(|conf| conf.enabled) else {
         return Ok(None);
     };
-    if path.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    let iocs = read_iocs(path)?;
     let options = ThreatIntelOptions {
         normalized_ioc_types: conf.normalized_ioc_types.clone().into_iter().collect(),
         excluded_iocs: conf
@@ -116,9 +129,7 @@ pub(crate) fn threat_intel(project: &Project) -> Result<Option<ThreatIntel>, Fai
     Ok(Some(intel))
 }
 
-fn read_iocs(
-    path: &Path,
-) -> Result<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>, Failure> {
+fn read_iocs(path: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
     let doing = || format!("cannot read {}", path.display());
     let text = std::fs::read(path).map_err(|error| Failure::while_doing(&doing(), error))?;
     let value = Value::parse_json(&text).map_err(|error| Failure::while_doing(&doing(), error))?;

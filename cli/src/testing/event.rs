@@ -31,7 +31,6 @@ const KEYS: [&str; 12] = [
 /// One event of a test event file.
 #[derive(Debug)]
 pub(crate) struct TestEvent {
-    pub(crate) file: String,
     /// Line on which it begins.
     pub(crate) line: usize,
     /// Place in its file, from 1.
@@ -71,11 +70,24 @@ enum Data {
 
 impl TestEvent {
     /// Reads the event at `path` of a document.
-    pub(crate) fn read(document: &Located, path: &[&str], number: usize, event: &Value, helpers: &Helpers) -> Self {
-        let description = event.get("description").map_or_else(|| "no description".to_owned(), Value::python_str);
-        let reader = Reader { document, path, helpers, notes: Vec::new(), problems: Vec::new() };
+    pub(crate) fn read(
+        document: &Located,
+        path: &[&str],
+        number: usize,
+        event: &Value,
+        helpers: &Helpers,
+    ) -> Self {
+        let description = event
+            .get("description")
+            .map_or_else(|| "no description".to_owned(), Value::python_str);
+        let reader = Reader {
+            document,
+            path,
+            helpers,
+            notes: Vec::new(),
+            problems: Vec::new(),
+        };
         Self {
-            file: document.file().to_owned(),
             line: document.line_of(path),
             number,
             description: description.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -95,8 +107,14 @@ impl Content {
         known: impl IntoIterator<Item = &'a str>,
     ) -> Result<RawInput, Problem> {
         let Some(definition) = definition else {
-            let fix = nearest(&self.log, known).map(|name| format!("did you mean {name:?}?")).unwrap_or_default();
-            return Err(self.log_place.error("log", format!("no schema defines the log type {:?}", self.log), fix));
+            let fix = nearest(&self.log, known)
+                .map(|name| format!("did you mean {name:?}?"))
+                .unwrap_or_default();
+            return Err(self.log_place.error(
+                "log",
+                format!("no schema defines the log type {:?}", self.log),
+                fix,
+            ));
         };
         let text = match &self.data {
             Data::Text(text) => text.clone(),
@@ -113,7 +131,8 @@ impl Content {
             put("data", Value::Str(text));
             put("gzip", Value::Bool(self.compress));
         }
-        RawInput::from_value(&Value::Map(raw)).map_err(|error| self.log_place.error("", error.to_string(), ""))
+        RawInput::from_value(&Value::Map(raw))
+            .map_err(|error| self.log_place.error("", error.to_string(), ""))
     }
 }
 
@@ -129,12 +148,17 @@ impl Reader<'_> {
     fn wrong(&mut self, keys: &[&str], message: impl Into<String>, fix: impl Into<String>) {
         let path = [self.path, keys].concat();
         let key = keys.join(".");
-        self.problems.push(self.document.place_of(&path).error(key, message, fix));
+        self.problems
+            .push(self.document.place_of(&path).error(key, message, fix));
     }
 
     fn content(mut self, event: &Value) -> Result<Content, Vec<Problem>> {
         let Value::Map(map) = event else {
-            self.wrong(&[], format!("a test event is an object, not {}", event.type_name()), "");
+            self.wrong(
+                &[],
+                format!("a test event is an object, not {}", event.type_name()),
+                "",
+            );
             return Err(self.problems);
         };
         for key in &KEYS[..4] {
@@ -145,8 +169,13 @@ impl Reader<'_> {
         // The key's name before StreamAlert 3.
         let flag = |key: &str| map.get(key).is_some_and(Value::is_truthy);
         let classify_only = flag("classify_only") || flag("validate_schema_only");
-        for key in map.keys().filter(|key| !KEYS.contains(&key.as_str()) && *key != "validate_schema_only") {
-            let hint = nearest(key, KEYS).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
+        for key in map
+            .keys()
+            .filter(|key| !KEYS.contains(&key.as_str()) && *key != "validate_schema_only")
+        {
+            let hint = nearest(key, KEYS)
+                .map(|name| format!("; did you mean {name:?}?"))
+                .unwrap_or_default();
             self.notes.push(format!("the key {key:?} means nothing{hint}"));
         }
         let content = Content {
@@ -157,15 +186,27 @@ impl Reader<'_> {
             compress: flag("compress"),
             trigger_rules: self.trigger_rules(map, classify_only),
             classify_only,
-            publisher_tests: if flag("skip_publishers") { Vec::new() } else { self.publisher_tests(map) },
+            publisher_tests: if flag("skip_publishers") {
+                Vec::new()
+            } else {
+                self.publisher_tests(map)
+            },
             fixtures: self.fixtures(map),
             notes: Vec::new(),
             log_place: self.document.place_of(&[self.path, &["log"]].concat()),
         };
         if content.compress && matches!(content.service.as_str(), "sns" | "streamalert_app") {
-            self.notes.push(format!("compress means nothing for {}", content.service));
+            self.notes
+                .push(format!("compress means nothing for {}", content.service));
         }
-        if self.problems.is_empty() { Ok(Content { notes: self.notes, ..content }) } else { Err(self.problems) }
+        if self.problems.is_empty() {
+            Ok(Content {
+                notes: self.notes,
+                ..content
+            })
+        } else {
+            Err(self.problems)
+        }
     }
 
     fn text(&mut self, map: &Map, key: &str) -> String {
@@ -180,7 +221,11 @@ impl Reader<'_> {
     fn service(&mut self, map: &Map) -> String {
         let name = self.text(map, "service");
         // Its name before StreamAlert 3.
-        let name = if name == "stream_alert_app" { "streamalert_app".to_owned() } else { name };
+        let name = if name == "stream_alert_app" {
+            "streamalert_app".to_owned()
+        } else {
+            name
+        };
         if !name.is_empty() && !SERVICES.contains(&name.as_str()) {
             let fix = format!("there are {}", SERVICES.join(", "));
             self.wrong(&["service"], format!("no such service: {name:?}"), fix);
@@ -189,9 +234,17 @@ impl Reader<'_> {
     }
 
     fn data(&mut self, map: &Map) -> Data {
-        let given = |key: &'static str| map.get(key).filter(|value| value.is_truthy()).map(|value| (key, value.clone()));
+        let given = |key: &'static str| {
+            map.get(key)
+                .filter(|value| value.is_truthy())
+                .map(|value| (key, value.clone()))
+        };
         let Some((key, mut value)) = given("override_record").or_else(|| given("data")) else {
-            self.wrong(&[], "neither \"data\" nor \"override_record\" has anything", "write the log under \"data\"");
+            self.wrong(
+                &[],
+                "neither \"data\" nor \"override_record\" has anything",
+                "write the log under \"data\"",
+            );
             return Data::Text(String::new());
         };
         if let Err(name) = self.helpers.fill(&mut value) {
@@ -202,9 +255,17 @@ impl Reader<'_> {
             ("data", Value::Str(text)) => return Data::Text(text),
             ("data", value @ Value::Map(_)) => return Data::Text(value.to_json()),
             ("data", other) => {
-                self.wrong(&[key], format!("expected an object or a text, not {}", other.type_name()), "");
+                self.wrong(
+                    &[key],
+                    format!("expected an object or a text, not {}", other.type_name()),
+                    "",
+                );
             }
-            (_, other) => self.wrong(&[key], format!("expected an object, not {}", other.type_name()), ""),
+            (_, other) => self.wrong(
+                &[key],
+                format!("expected an object, not {}", other.type_name()),
+                "",
+            ),
         }
         Data::Text(String::new())
     }
@@ -213,7 +274,11 @@ impl Reader<'_> {
         let names = match map.get("trigger_rules") {
             Some(Value::List(names)) => names.as_slice(),
             Some(other) if !classify_only || other.is_truthy() => {
-                self.wrong(&["trigger_rules"], format!("expected a list, not {}", other.type_name()), "");
+                self.wrong(
+                    &["trigger_rules"],
+                    format!("expected a list, not {}", other.type_name()),
+                    "",
+                );
                 &[]
             }
             None if !classify_only => {
@@ -226,7 +291,11 @@ impl Reader<'_> {
         if names.iter().any(|name| name.as_str().is_none()) {
             self.wrong(&["trigger_rules"], "expected names of rules", "");
         }
-        names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        names
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn publisher_tests(&mut self, map: &Map) -> Vec<PublisherTest> {
@@ -234,7 +303,11 @@ impl Reader<'_> {
             Some(Value::Map(outputs)) => outputs,
             Some(other) if other.is_truthy() => {
                 let fix = "write {\"slack:alerts\": [[\"\\\"@slack.text\\\"\", \"is\", \"…\"]]}";
-                self.wrong(&["publisher_tests"], format!("expected an object, not {}", other.type_name()), fix);
+                self.wrong(
+                    &["publisher_tests"],
+                    format!("expected an object, not {}", other.type_name()),
+                    fix,
+                );
                 return Vec::new();
             }
             _ => return Vec::new(),
@@ -279,12 +352,20 @@ mod tests {
     }
 
     fn content(more: &str) -> Content {
-        let event = format!(r#"{{"description": "d", "log": "l", "service": "kinesis", "source": "s"{more}}}"#);
-        read(&event).content.unwrap_or_else(|problems| panic!("{problems:?}"))
+        let event =
+            format!(r#"{{"description": "d", "log": "l", "service": "kinesis", "source": "s"{more}}}"#);
+        read(&event)
+            .content
+            .unwrap_or_else(|problems| panic!("{problems:?}"))
     }
 
     fn messages(event: &str) -> Vec<String> {
-        read(event).content.unwrap_err().iter().map(ToString::to_string).collect()
+        read(event)
+            .content
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -297,7 +378,11 @@ mod tests {
             let input = content.payload(definition, []).unwrap();
             match input.body() {
                 Body::Packed(bytes) | Body::Object(bytes) | Body::Line(bytes) => {
-                    if bytes.starts_with(&[0x1f, 0x8b]) { "gzip".into() } else { String::from_utf8_lossy(bytes).into_owned() }
+                    if bytes.starts_with(&[0x1f, 0x8b]) {
+                        "gzip".into()
+                    } else {
+                        String::from_utf8_lossy(bytes).into_owned()
+                    }
                 }
                 Body::Text(text) => format!("text {text}"),
                 Body::Logs(logs) => format!("logs {}", Value::List(logs.to_vec()).to_json()),
@@ -308,17 +393,36 @@ mod tests {
         assert_eq!(body("kinesis", r#", "data": "plain", "compress": true"#), "gzip");
         assert_eq!(body("s3", r#", "data": "plain""#), "plain");
         assert_eq!(body("sns", r#", "data": "plain""#), "text plain");
-        assert_eq!(body("streamalert_app", r#", "data": "plain""#), r#"logs ["plain"]"#);
-        assert_eq!(body("kinesis", r#", "data": "x", "override_record": {"b": "y"}"#), r#"{"a":0,"b":"y"}"#);
+        assert_eq!(
+            body("streamalert_app", r#", "data": "plain""#),
+            r#"logs ["plain"]"#
+        );
+        assert_eq!(
+            body("kinesis", r#", "data": "x", "override_record": {"b": "y"}"#),
+            r#"{"a":0,"b":"y"}"#
+        );
     }
 
     #[test]
     fn everything_missing_is_told_at_once_with_file_and_line() {
         let told = messages("\n{\"description\": \"d\"}");
         assert_eq!(told.len(), 5, "{told:?}");
-        assert!(told.iter().all(|message| message.starts_with("rules/x.json:3:1: ")), "{told:?}");
-        for key in ["\"log\"", "\"service\"", "\"source\"", "\"data\"", "\"trigger_rules\""] {
-            assert!(told.iter().any(|message| message.contains(key)), "{key} is not in {told:?}");
+        assert!(
+            told.iter()
+                .all(|message| message.starts_with("rules/x.json:3:1: ")),
+            "{told:?}"
+        );
+        for key in [
+            "\"log\"",
+            "\"service\"",
+            "\"source\"",
+            "\"data\"",
+            "\"trigger_rules\"",
+        ] {
+            assert!(
+                told.iter().any(|message| message.contains(key)),
+                "{key} is not in {told:?}"
+            );
         }
         assert!(messages("7")[0].contains("a test event is an object"));
     }
@@ -329,11 +433,18 @@ mod tests {
             "{\"description\": \"d\", \"log\": \"l\", \"source\": \"s\",\n\"service\": \"ftp\",\n\"data\": [1],\n\
              \"trigger_rules\": \"r\",\n\"publisher_tests\": [1]}",
         );
-        let starts = ["rules/x.json:3:1: service: ", "rules/x.json:4:1: data: ", "rules/x.json:5:1: trigger_rules: "];
+        let starts = [
+            "rules/x.json:3:1: service: ",
+            "rules/x.json:4:1: data: ",
+            "rules/x.json:5:1: trigger_rules: ",
+        ];
         for (message, start) in told.iter().zip(starts) {
             assert!(message.starts_with(start), "{told:?}");
         }
-        assert!(told[3].starts_with("rules/x.json:6:1: publisher_tests: "), "{told:?}");
+        assert!(
+            told[3].starts_with("rules/x.json:6:1: publisher_tests: "),
+            "{told:?}"
+        );
     }
 
     #[test]
@@ -363,13 +474,24 @@ mod tests {
     fn skipped_publisher_tests_are_not_even_read() {
         let tests = r#", "data": "x", "trigger_rules": [], "publisher_tests": {"slack:a": [["a", "is", 1]]}"#;
         assert_eq!(content(tests).publisher_tests.len(), 1);
-        assert!(content(&format!(r#"{tests}, "skip_publishers": true"#)).publisher_tests.is_empty());
+        assert!(
+            content(&format!(r#"{tests}, "skip_publishers": true"#))
+                .publisher_tests
+                .is_empty()
+        );
     }
 
     #[test]
     fn an_unknown_log_type_is_an_error_at_its_line() {
-        let error = content(r#", "data": "x", "trigger_rules": []"#).payload(None, ["k:l", "ll"]).unwrap_err();
+        let error = content(r#", "data": "x", "trigger_rules": []"#)
+            .payload(None, ["k:l", "ll"])
+            .unwrap_err();
         assert_eq!(error.line, 2);
-        assert!(error.to_string().contains("no schema defines the log type \"l\"; did you mean \"ll\"?"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("no schema defines the log type \"l\"; did you mean \"ll\"?"),
+            "{error}"
+        );
     }
 }

@@ -40,7 +40,10 @@ impl Targets {
     /// # Errors
     /// The path that does not exist.
     pub(crate) fn of(asked: &[String], folders: &[PathBuf]) -> Result<Self, String> {
-        let mut targets = Self { everything: asked.is_empty(), ..Self::default() };
+        let mut targets = Self {
+            everything: asked.is_empty(),
+            ..Self::default()
+        };
         let mut paths = Vec::new();
         for word in asked {
             let path = Path::new(word);
@@ -58,8 +61,14 @@ impl Targets {
         }
         let mut seen = BTreeSet::new();
         for path in paths {
-            let found = if path.is_dir() { files_below(&path) } else { vec![plain(&path)] };
-            targets.files.extend(found.into_iter().filter(|file| seen.insert(file.clone())));
+            let found = if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![plain(&path)]
+            };
+            targets
+                .files
+                .extend(found.into_iter().filter(|file| seen.insert(file.clone())));
         }
         Ok(targets)
     }
@@ -80,7 +89,8 @@ fn events_of(document: &Located, helpers: &Helpers) -> Result<Vec<TestEvent>, Pr
         (Some(events), _) => (events, None),
         (None, Some(events)) => (events, Some("records")),
         (None, None) => {
-            let fix = "write the events as [{…}, {…}]; files with other things belong in a folder test_fixtures";
+            let fix =
+                "write the events as [{…}, {…}]; files with other things belong in a folder test_fixtures";
             return Err(document.error(&[], "a test event file is a list of events", fix));
         }
     };
@@ -96,15 +106,23 @@ fn events_of(document: &Located, helpers: &Helpers) -> Result<Vec<TestEvent>, Pr
 pub(super) fn read_document(path: &Path) -> Result<Located, Problem> {
     let name = path.display().to_string();
     let unreadable = |reason: String| Place::of_file(&name).error("", format!("cannot read: {reason}"), "");
-    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|error| unreadable(error.to_string()))?
+        .len();
     if size > FILE_BYTES_MAX {
-        return Err(unreadable(format!("{size} bytes are more than the limit of {FILE_BYTES_MAX}")));
+        return Err(unreadable(format!(
+            "{size} bytes are more than the limit of {FILE_BYTES_MAX}"
+        )));
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let place = Place { file: name.clone(), line, column: 1 };
+        let place = Place {
+            file: name.clone(),
+            line,
+            column: 1,
+        };
         place.error("", "not utf-8", "save the file as utf-8")
     })?;
     Located::parse(&name, &text)
@@ -114,7 +132,9 @@ pub(super) fn read_document(path: &Path) -> Result<Located, Problem> {
 /// followed, as they may lead in circles.
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = json_files(folder);
-    let Ok(entries) = std::fs::read_dir(folder) else { return files };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return files;
+    };
     let mut folders: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
@@ -134,17 +154,25 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 /// The JSON files in a folder, sorted; none when there is no such folder.
 pub(super) fn json_files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let is_json = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json") && path.is_file();
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(Result::ok).map(|entry| plain(&entry.path())).filter(is_json).collect();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let is_json =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json") && path.is_file();
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| plain(&entry.path()))
+        .filter(is_json)
+        .collect();
     files.sort();
     files
 }
 
 /// Without `./` in front.
 fn plain(path: &Path) -> PathBuf {
-    path.components().filter(|component| *component != Component::CurDir).collect()
+    path.components()
+        .filter(|component| *component != Component::CurDir)
+        .collect()
 }
 
 #[cfg(test)]
@@ -184,21 +212,40 @@ mod tests {
             ("rules/.git/x.json", "[]"),
         ]);
         let targets = Targets::of(&[], &[folder.path("rules"), folder.path("tests/integration")]).unwrap();
-        let files: Vec<PathBuf> = ["rules/z.json", "rules/a/y.json", "rules/b/x.json"].map(|f| folder.path(f)).into();
-        assert_eq!(targets, Targets { files, rules: BTreeSet::new(), everything: true });
+        let files: Vec<PathBuf> = ["rules/z.json", "rules/a/y.json", "rules/b/x.json"]
+            .map(|f| folder.path(f))
+            .into();
+        assert_eq!(
+            targets,
+            Targets {
+                files,
+                rules: BTreeSet::new(),
+                everything: true
+            }
+        );
     }
 
     #[test]
     fn words_are_files_folders_or_rules_and_each_file_is_read_once() {
         let folder = Folder::with(&[("rules/a/x.json", "[]"), ("rules/b.json", "[]")]);
-        let asked = [folder.asked("rules/b.json"), "some_rule".to_owned(), folder.asked("rules")];
+        let asked = [
+            folder.asked("rules/b.json"),
+            "some_rule".to_owned(),
+            folder.asked("rules"),
+        ];
         let targets = Targets::of(&asked, &[]).unwrap();
-        assert_eq!(targets.files, [folder.path("rules/b.json"), folder.path("rules/a/x.json")]);
+        assert_eq!(
+            targets.files,
+            [folder.path("rules/b.json"), folder.path("rules/a/x.json")]
+        );
         assert_eq!(targets.rules, ["some_rule".to_owned()].into());
         assert!(!targets.everything);
         let only_rule = Targets::of(&["some_rule".to_owned()], &[folder.path("rules")]).unwrap();
         assert_eq!(only_rule.files.len(), 2, "a rule alone is looked for everywhere");
-        assert_eq!(Targets::of(&["rules/none".to_owned()], &[]), Err("no such file or folder: rules/none".to_owned()));
+        assert_eq!(
+            Targets::of(&["rules/none".to_owned()], &[]),
+            Err("no such file or folder: rules/none".to_owned())
+        );
         assert!(Targets::of(&["none.json".to_owned()], &[]).is_err());
     }
 
@@ -212,10 +259,15 @@ mod tests {
         let error = events("[\n  {},\n  oops\n]").unwrap_err();
         assert_eq!(error.line, 3, "{error}");
         let error = events("\n{\"a\": 1}").unwrap_err();
-        assert_eq!((error.line, error.message.as_str()), (2, "a test event file is a list of events"));
+        assert_eq!(
+            (error.line, error.message.as_str()),
+            (2, "a test event file is a list of events")
+        );
         let folder = Folder::with(&[]);
         std::fs::write(folder.path("x.json"), b"[\n\xff]").unwrap();
-        let error = EventFile::read(folder.path("x.json"), &Helpers::at(0)).events.unwrap_err();
+        let error = EventFile::read(folder.path("x.json"), &Helpers::at(0))
+            .events
+            .unwrap_err();
         assert_eq!((error.line, error.message.as_str()), (2, "not utf-8"));
     }
 

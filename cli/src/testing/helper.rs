@@ -14,7 +14,9 @@ pub(crate) struct Helpers {
 impl Helpers {
     /// Helpers at a moment, in seconds since 1970.
     pub(crate) fn at(now_secs: i64) -> Self {
-        Self { last_hour: (now_secs - LAST_HOUR_SECS_AGO).to_string() }
+        Self {
+            last_hour: (now_secs - LAST_HOUR_SECS_AGO).to_string(),
+        }
     }
 
     /// Fills in every helper in every text. StreamAlert leaves texts within lists alone; a helper there can only be
@@ -39,7 +41,9 @@ impl Helpers {
         let mut rest = text;
         while let Some(at) = rest.find(OPENING) {
             let after = &rest[at + OPENING.len()..];
-            let end = after.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(after.len());
+            let end = after
+                .find(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .unwrap_or(after.len());
             let name = &after[..end];
             out.push_str(&rest[..at]);
             match after[end..].strip_prefix('>').filter(|_| !name.is_empty()) {
@@ -77,6 +81,9 @@ mod tests {
     #[test]
     fn an_unknown_helper_is_named_and_what_only_looks_like_one_stays() {
         assert_eq!(filled(r#""<helper:last_week>""#), Err("last_week".to_owned()));
-        assert_eq!(filled(r#""<helper:last hour> <helper:>""#).unwrap(), r#""<helper:last hour> <helper:>""#);
+        assert_eq!(
+            filled(r#""<helper:last hour> <helper:>""#).unwrap(),
+            r#""<helper:last hour> <helper:>""#
+        );
     }
 }

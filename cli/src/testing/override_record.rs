@@ -4,9 +4,17 @@ use streamalert_value::{Map, Value};
 /// where it has none, under the keys of `partial`. Empty where a type is unknown, as StreamAlert's own types have
 /// no other.
 pub(crate) fn whole_record(definition: &Value, partial: &Map) -> Map {
-    let envelope = definition.get("configuration").and_then(|configuration| configuration.get("envelope_keys"));
-    let schema = envelope.or_else(|| definition.get("schema")).and_then(Value::as_map);
-    let mut record: Map = schema.into_iter().flatten().map(|(key, kind)| (key.clone(), default_of(kind))).collect();
+    let envelope = definition
+        .get("configuration")
+        .and_then(|configuration| configuration.get("envelope_keys"));
+    let schema = envelope
+        .or_else(|| definition.get("schema"))
+        .and_then(Value::as_map);
+    let mut record: Map = schema
+        .into_iter()
+        .flatten()
+        .map(|(key, kind)| (key.clone(), default_of(kind)))
+        .collect();
     for (key, value) in partial {
         record.insert(key.clone(), value.clone());
     }
@@ -49,7 +57,8 @@ mod tests {
 
     #[test]
     fn an_envelope_is_filled_in_instead_of_the_schema() {
-        let definition = r#"{"schema": {"a": "string"}, "configuration": {"envelope_keys": {"owner": "string"}}}"#;
+        let definition =
+            r#"{"schema": {"a": "string"}, "configuration": {"envelope_keys": {"owner": "string"}}}"#;
         assert_eq!(whole(definition, r#"{"logs": []}"#), r#"{"owner":"","logs":[]}"#);
     }
 }

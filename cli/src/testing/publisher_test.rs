@@ -31,7 +31,7 @@ enum Condition {
 }
 
 /// Why a publisher test does not hold.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Unmet {
     /// The test itself is malformed, or its expression cannot be evaluated on the publication.
     Invalid(String),
@@ -68,7 +68,11 @@ impl PublisherTest {
             },
             other => Err(format!("must be a list or an object, not {}", other.type_name())),
         };
-        let expression = parts.as_ref().ok().and_then(|(expression, ..)| expression.as_str()).unwrap_or_default();
+        let expression = parts
+            .as_ref()
+            .ok()
+            .and_then(|(expression, ..)| expression.as_str())
+            .unwrap_or_default();
         Self {
             output: output.to_owned(),
             line,
@@ -84,7 +88,10 @@ impl PublisherTest {
 
     /// Compares with what an output would get.
     pub(crate) fn hold_against(&self, publication: &Value) -> Result<(), Unmet> {
-        let check = self.check.as_ref().map_err(|reason| Unmet::Invalid(reason.clone()))?;
+        let check = self
+            .check
+            .as_ref()
+            .map_err(|reason| Unmet::Invalid(reason.clone()))?;
         let found = check
             .compiled
             .search(Rcvar::new(variable(publication)))
@@ -93,22 +100,31 @@ impl PublisherTest {
         if check.holds(&self.expression, &found) {
             return Ok(());
         }
-        Err(Unmet::Differs { condition: check.condition.word(), expected: check.value.clone(), found })
+        Err(Unmet::Differs {
+            condition: check.condition.word(),
+            expected: check.value.clone(),
+            found,
+        })
     }
 }
 
 impl Check {
     fn read(expression: &Value, condition: &Value, value: &Value) -> Result<Self, String> {
-        let expression =
-            expression.as_str().ok_or_else(|| format!("the expression must be a text, not {}", expression.to_json()))?;
-        let compiled =
-            jmespath::compile(expression).map_err(|error| format!("not a jmespath expression: {}", one_line(&error)))?;
+        let expression = expression
+            .as_str()
+            .ok_or_else(|| format!("the expression must be a text, not {}", expression.to_json()))?;
+        let compiled = jmespath::compile(expression)
+            .map_err(|error| format!("not a jmespath expression: {}", one_line(&error)))?;
         let named = |one: &Condition| condition.as_str() == Some(one.word());
         let condition = Condition::ALL.into_iter().find(named).ok_or_else(|| {
             let words = Condition::ALL.map(Condition::word).join(", ");
             format!("no such condition: {}; there are {words}", condition.to_json())
         })?;
-        Ok(Self { compiled, condition, value: value.clone() })
+        Ok(Self {
+            compiled,
+            condition,
+            value: value.clone(),
+        })
     }
 
     fn holds(&self, expression: &str, found: &Value) -> bool {
@@ -124,12 +140,16 @@ impl Check {
 /// Whether the order of a found list means nothing: objects are unordered in JMESPath, and its crate sorts keys
 /// where Python's library leaves them as they were inserted.
 fn enumerates_objects(expression: &str) -> bool {
-    ["keys(", "values("].iter().any(|function| expression.contains(function))
+    ["keys(", "values("]
+        .iter()
+        .any(|function| expression.contains(function))
         || expression.replace("[*]", "").contains('*')
 }
 
 fn equal_in_any_order(one: &Value, two: &Value) -> bool {
-    let (Value::List(one), Value::List(two)) = (one, two) else { return one.python_eq(two) };
+    let (Value::List(one), Value::List(two)) = (one, two) else {
+        return one.python_eq(two);
+    };
     let mut rest: Vec<&Value> = two.iter().collect();
     one.len() == two.len()
         && one.iter().all(|item| {
@@ -168,7 +188,9 @@ fn variable(value: &Value) -> Variable {
         Value::Str(text) => Variable::String(text.clone()),
         Value::List(items) => Variable::Array(items.iter().map(|item| Rcvar::new(variable(item))).collect()),
         Value::Map(map) => {
-            let members = map.iter().map(|(key, value)| (key.clone(), Rcvar::new(variable(value))));
+            let members = map
+                .iter()
+                .map(|(key, value)| (key.clone(), Rcvar::new(variable(value))));
             Variable::Object(members.collect::<BTreeMap<_, _>>())
         }
     }
@@ -184,9 +206,12 @@ fn value(variable: &Variable) -> Value {
         },
         Variable::String(text) => Value::Str(text.clone()),
         Variable::Array(items) => Value::List(items.iter().map(|item| value(item)).collect()),
-        Variable::Object(members) => {
-            Value::Map(members.iter().map(|(key, member)| (key.clone(), value(member))).collect::<Map>())
-        }
+        Variable::Object(members) => Value::Map(
+            members
+                .iter()
+                .map(|(key, member)| (key.clone(), value(member)))
+                .collect::<Map>(),
+        ),
     }
 }
 
@@ -221,7 +246,8 @@ mod tests {
             r#"["length(tags)", "is", 2]"#,
             r#"["b[*].n", "is", [1, 2]]"#,
         ] {
-            assert_eq!(hold(test, PUBLICATION), Ok(()), "{test}");
+            let held = hold(test, PUBLICATION);
+            assert!(held.is_ok(), "{test}: {held:?}");
         }
         for test in [
             r#"["\"@slack.text\"", "is", "rule fired"]"#,
@@ -230,38 +256,64 @@ mod tests {
             r#"["a.missing", "contains", "x"]"#,
             r#"["b[*].n", "is", [2, 1]]"#,
         ] {
-            assert!(matches!(hold(test, PUBLICATION), Err(Unmet::Differs { .. })), "{test}");
+            assert!(
+                matches!(hold(test, PUBLICATION), Err(Unmet::Differs { .. })),
+                "{test}"
+            );
         }
     }
 
     #[test]
     fn keys_of_an_object_have_no_order_but_must_all_be_there() {
-        assert_eq!(hold(r#"["keys(@)", "is", ["tags", "a", "b", "@slack.text"]]"#, PUBLICATION), Ok(()));
+        assert!(
+            hold(
+                r#"["keys(@)", "is", ["tags", "a", "b", "@slack.text"]]"#,
+                PUBLICATION
+            )
+            .is_ok()
+        );
         assert!(hold(r#"["keys(@)", "is", ["tags", "a", "b", "b"]]"#, PUBLICATION).is_err());
         assert!(hold(r#"["keys(@)", "is", ["tags", "a", "b"]]"#, PUBLICATION).is_err());
     }
 
     #[test]
     fn a_test_that_does_not_hold_tells_what_was_found() {
-        let Err(Unmet::Differs { condition, expected, found }) = hold(r#"["tags", "is", ["x"]]"#, PUBLICATION) else {
+        let Err(Unmet::Differs {
+            condition,
+            expected,
+            found,
+        }) = hold(r#"["tags", "is", ["x"]]"#, PUBLICATION)
+        else {
             panic!("it holds");
         };
-        assert_eq!((condition, expected, found), ("is", json(r#"["x"]"#), json(r#"["x", "y"]"#)));
+        assert_eq!(
+            (condition, expected.to_json(), found.to_json()),
+            ("is", r#"["x"]"#.to_owned(), r#"["x","y"]"#.to_owned())
+        );
     }
 
     #[test]
     fn a_malformed_test_tells_what_is_wrong_with_it() {
         for (test, reason) in [
             (r#"["a", "is"]"#, "[jmespath expression, condition, value]"),
-            (r#"{"condition": "is", "value": 1}"#, "jmespath_expression, condition and value"),
+            (
+                r#"{"condition": "is", "value": 1}"#,
+                "jmespath_expression, condition and value",
+            ),
             ("7", "must be a list or an object"),
-            (r#"["a", "equals", 1]"#, "no such condition: \"equals\"; there are is, in, contains"),
+            (
+                r#"["a", "equals", 1]"#,
+                "no such condition: \"equals\"; there are is, in, contains",
+            ),
             (r#"["a[", "is", 1]"#, "not a jmespath expression"),
             (r#"[1, "is", 1]"#, "the expression must be a text"),
         ] {
             let read = PublisherTest::read("slack:alerts", 1, &json(test));
             assert!(read.malformed().unwrap().contains(reason), "{test}: {read:?}");
         }
-        assert!(matches!(hold(r#"["keys(tags)", "is", 1]"#, PUBLICATION), Err(Unmet::Invalid(_))));
+        assert!(matches!(
+            hold(r#"["keys(tags)", "is", 1]"#, PUBLICATION),
+            Err(Unmet::Invalid(_))
+        ));
     }
 }

@@ -21,4 +21,5 @@ pub use settings::{
     RulesSettings, Secret, Service, Settings, SourceInput, SourceSettings, TelemetrySettings,
     ThreatIntelSettings, TlsSettings,
 };
+pub use suggest::nearest;
 pub use validate::{Known, Report, RuleReference, validate};
