@@ -228,7 +228,7 @@ impl Machine {
                 Retry::Settle(shard) => {
                     self.unsettled.insert(shard);
                 }
-                Retry::Page(output) => self.outbox.page_failed(&output),
+                Retry::Page(output) => self.outbox.resume(&output),
             }
         }
         self.expire_by_timer(now);

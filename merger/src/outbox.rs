@@ -38,7 +38,7 @@ struct Window {
     slots: HashMap<AlertId, Slot>,
     bytes: usize,
     backlog: BTreeMap<ShardId, Backlog>,
-    /// A page is being read.
+    /// A page is being read, or none is to be read for a while.
     reading: bool,
     /// Settled while a page is being read: the page may have been read before that and must not bring them
     /// back. Never more than a window holds.
@@ -163,21 +163,23 @@ impl Outbox {
     }
 
     /// A page has been read: what of it is to be delivered. `arriving` are alerts whose commit is not confirmed
-    /// yet; the store shows them already, but they enter the outbox with their confirmation, not twice.
+    /// yet; the store shows them already, but they enter the outbox with their confirmation, not twice. When one of
+    /// these was met the second answer is true: read no further until [`Outbox::resume`], as the next page would
+    /// say the same until the commit is confirmed.
     pub(crate) fn page(
         &mut self,
         shard: ShardId,
         output: &OutputName,
         items: Vec<Pending>,
         arriving: &HashSet<AlertId>,
-    ) -> Vec<Delivery> {
+    ) -> (Vec<Delivery>, bool) {
         let Some(window) = self.outputs.get_mut(output) else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         window.reading = false;
         let settled = std::mem::take(&mut window.settled_since_read);
         let Some(backlog) = window.backlog.get_mut(&shard) else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let Some(last) = items.last() else {
             backlog.after = None;
@@ -185,7 +187,7 @@ impl Outbox {
             if backlog.count == 0 {
                 window.backlog.remove(&shard);
             }
-            return Vec::new();
+            return (Vec::new(), false);
         };
         backlog.after = Some(last.cursor.clone());
         let (mut found, mut passed) = (0, 0);
@@ -205,11 +207,13 @@ impl Outbox {
             backlog.count = backlog.count.saturating_sub(found);
             backlog.since_scan += passed;
         }
-        deliveries
+        window.reading = passed > 0;
+        (deliveries, passed > 0)
     }
 
-    /// A page could not be read, or counts for nothing because its shard was lost or loaded again meanwhile.
-    pub(crate) fn page_failed(&mut self, output: &OutputName) {
+    /// Pages may be read again: the last one could not be read, or counted for nothing because its shard was lost or
+    /// loaded again meanwhile, or the pause after it is over.
+    pub(crate) fn resume(&mut self, output: &OutputName) {
         if let Some(window) = self.outputs.get_mut(output) {
             window.reading = false;
             window.settled_since_read.clear();

@@ -245,6 +245,21 @@ async fn accept(merger: &MergerHandle, batch: AlertBatch) {
     }
 }
 
+/// Waits until everything is delivered, which must not take for ever.
+async fn idle(merger: &MergerHandle) {
+    let day = Duration::from_hours(24);
+    tokio::time::timeout(day, merger.wait_idle())
+        .await
+        .expect("everything is delivered within a day");
+}
+
+async fn close_groups(merger: &MergerHandle) {
+    let day = Duration::from_hours(24);
+    tokio::time::timeout(day, merger.close_groups_now())
+        .await
+        .expect("all groups are closed within a day");
+}
+
 #[tokio::test(start_paused = true)]
 async fn far_more_alerts_than_windows_hold_are_all_delivered_once() {
     let bench = Bench::new();
@@ -258,7 +273,7 @@ async fn far_more_alerts_than_windows_hold_are_all_delivered_once() {
         "{stats:?}"
     );
     assert!(stats.backlog() > 2_000 && !merger.idle().await);
-    merger.wait_idle().await;
+    idle(&merger).await;
     for output in ["o:1", "o:2", "aws-firehose:alerts"] {
         assert_eq!(bench.outputs.delivered(output), ids(1..=1_000));
     }
@@ -284,7 +299,7 @@ async fn an_alert_is_acknowledged_only_when_it_is_durable() {
     assert!(bench.outputs.delivered("o:1").is_empty());
     bench.faults().set_hanging(false);
     accepting.await.unwrap().unwrap();
-    merger.wait_idle().await;
+    idle(&merger).await;
     assert_eq!(bench.outputs.delivered("o:1"), ids([1]));
 }
 
@@ -299,7 +314,7 @@ async fn a_full_store_refuses_and_serves_again_once_there_is_room() {
     }
     bench.faults().set_full(false);
     merger.accept(batch([bench.alert(1)])).await.unwrap();
-    merger.wait_idle().await;
+    idle(&merger).await;
     bench.outputs.assert_none_twice();
 }
 
@@ -317,7 +332,7 @@ async fn a_dead_output_delays_no_other_and_gets_everything_when_it_is_back() {
     let stats = merger.stats().await;
     assert_eq!(stats.outputs[&"o:1".parse().unwrap()].outstanding, 10);
     bench.outputs.revive("o:1");
-    merger.wait_idle().await;
+    idle(&merger).await;
     assert_eq!(bench.outputs.delivered("o:1"), ids(1..=200));
     bench.outputs.assert_none_twice();
 }
@@ -330,7 +345,7 @@ async fn a_group_is_sent_when_its_window_ends_and_little_later() {
     accept(&merger, batch([bench.merge_alert(1, 7)])).await;
     sleep(Duration::from_secs(100)).await;
     accept(&merger, batch([bench.merge_alert(2, 7)])).await;
-    merger.wait_idle().await;
+    idle(&merger).await;
     assert!(bench.outputs.delivered("o:1").is_empty());
     assert_eq!(merger.stats().await.grouped_alerts, 2);
     sleep(Duration::from_secs(203)).await;
@@ -355,16 +370,16 @@ async fn closing_groups_now_ends_a_run_without_waiting_and_a_second_run_raises_n
     let input = batch((1..=30).map(|id| bench.merge_alert(id, u64::try_from(id % 4).unwrap())));
     let begun = Instant::now();
     accept(&merger, input.clone()).await;
-    merger.close_groups_now().await;
-    merger.wait_idle().await;
+    close_groups(&merger).await;
+    idle(&merger).await;
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!(bench.outputs.delivered("o:1").len(), 4);
     merger.drain().await;
     task.join().await.unwrap();
     let (merger, _task) = bench.start().await;
     accept(&merger, input).await;
-    merger.close_groups_now().await;
-    merger.wait_idle().await;
+    close_groups(&merger).await;
+    idle(&merger).await;
     assert_eq!(merger.stats().await.duplicates, 30);
     bench.outputs.assert_none_twice();
 }
@@ -393,8 +408,8 @@ async fn lost_and_refused_writes_lose_and_double_nothing() {
         accept(&merger, batch(alerts)).await;
         sleep(Duration::from_secs(rng.random_range(0..20))).await;
     }
-    merger.close_groups_now().await;
-    merger.wait_idle().await;
+    close_groups(&merger).await;
+    idle(&merger).await;
     let sent = bench.outputs.delivered("o:1");
     let plain = ids((1..=1_000).filter(|id| id % 2 == 0));
     let merged: BTreeSet<AlertId> = sent.difference(&plain).copied().collect();
@@ -435,8 +450,8 @@ async fn killed_at_any_moment_and_started_again_every_alert_is_delivered_and_non
         sleep(Duration::from_secs(30)).await;
     }
     let (merger, _task) = bench.start().await;
-    merger.close_groups_now().await;
-    merger.wait_idle().await;
+    close_groups(&merger).await;
+    idle(&merger).await;
     let history = bench.outputs.delivered("aws-firehose:alerts");
     assert!(next > 200 && ids(1..next).is_subset(&history));
     let merged: BTreeSet<AlertId> = history
@@ -489,7 +504,7 @@ async fn a_drain_does_not_wait_for_ever_for_a_dead_output() {
     bench.outputs.merger_killed();
     bench.outputs.revive("o:1");
     let (merger, _task) = bench.start().await;
-    merger.wait_idle().await;
+    idle(&merger).await;
     assert_eq!(bench.outputs.delivered("o:1"), ids([1]));
 }
 
@@ -508,8 +523,8 @@ async fn a_second_node_waits_for_the_leases_of_a_living_one_and_takes_those_of_a
     bench.outputs.merger_killed();
     let (merger, _task) = bench.try_start(other).await.unwrap();
     assert_eq!(merger.stats().await.grouped_alerts, 1);
-    merger.close_groups_now().await;
-    merger.wait_idle().await;
+    close_groups(&merger).await;
+    idle(&merger).await;
     assert_eq!(bench.outputs.delivered("o:1").len(), 1);
 }
 

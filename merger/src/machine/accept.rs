@@ -21,7 +21,7 @@ pub(super) struct Batch {
 pub(super) struct AcceptCall {
     batch: u64,
     pub(super) shard: ShardId,
-    epoch: u64,
+    pub(super) epoch: u64,
     pub(super) alerts: Vec<(Arc<Alert>, Option<GroupKey>)>,
 }
 

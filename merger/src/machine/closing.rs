@@ -16,7 +16,7 @@ const CLOSE_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct CloseCall {
     pub(super) group: Arc<Closing>,
-    epoch: u64,
+    pub(super) epoch: u64,
 }
 
 impl CloseCall {

@@ -193,7 +193,7 @@ impl Machine {
             .is_some_and(|owned| owned.load == load && owned.phase == Phase::Serving);
         let items = match page {
             Ok(items) if current => items,
-            Ok(_) => return self.outbox.page_failed(&output),
+            Ok(_) => return self.outbox.resume(&output),
             // The output counts as being read until then.
             Err(_) => return self.retry_after(PAGE_PAUSE, Retry::Page(output)),
         };
@@ -201,16 +201,26 @@ impl Machine {
             return;
         }
         let arriving = self.arriving(shard);
-        for delivery in self.outbox.page(shard, &output, items, &arriving) {
-            self.effects.push(Effect::Deliver(delivery));
+        let (deliveries, pause) = self.outbox.page(shard, &output, items, &arriving);
+        self.effects.extend(deliveries.into_iter().map(Effect::Deliver));
+        if pause {
+            self.retry(1, Retry::Page(output));
         }
     }
 
-    /// Alerts of open calls: the store may show them before it has answered.
+    /// Alerts of open calls: the store may show them before it has answered. Calls of an earlier epoch do not count,
+    /// as their answers add nothing.
     fn arriving(&self, shard: ShardId) -> HashSet<AlertId> {
-        let accepts = self.accepts.values().filter(|call| call.shard == shard);
+        let epoch = self.shards.get(&shard).map(|owned| owned.epoch);
+        let accepts = self
+            .accepts
+            .values()
+            .filter(|call| call.shard == shard && Some(call.epoch) == epoch);
         let accepted = accepts.flat_map(|call| call.alerts.iter().map(|(alert, _)| alert.id));
-        let closes = self.closes.values().filter(|call| call.group.shard == shard);
+        let closes = self
+            .closes
+            .values()
+            .filter(|call| call.group.shard == shard && Some(call.epoch) == epoch);
         accepted.chain(closes.map(super::CloseCall::merged)).collect()
     }
 }

@@ -337,6 +337,28 @@ fn an_answer_for_a_shard_that_was_lost_meanwhile_is_acknowledged_and_changes_not
 }
 
 #[test]
+fn an_answer_of_an_earlier_epoch_does_not_send_again_what_was_loaded_and_delivered_since() {
+    let mut world = world();
+    let alerts = world.route(&[alert(1)]);
+    let effects = world.machine.apply(secs(0), Event::Arrived { batch: 90, alerts });
+    let (call, fence, stored) = accept_call(effects);
+    world.store.accept(fence, stored).now_or_never().unwrap().unwrap();
+    world.event(Event::Lost(fence.shard));
+    world.event(Event::Own(Fence {
+        shard: fence.shard,
+        epoch: 2,
+    }));
+    world.answer(2);
+    world.event(Event::Accepted {
+        call,
+        result: Ok(vec![Accepted::New]),
+    });
+    assert_eq!(world.replies.get(&90), Some(&Ok(())));
+    assert!(world.outstanding.is_empty());
+    assert!(world.machine.is_idle());
+}
+
+#[test]
 fn draining_refuses_newcomers_and_writes_what_has_ended() {
     let mut world = world();
     world.arrive(&[alert(1)]);
