@@ -140,31 +140,54 @@ impl Scene {
 
     /// Waits until everything expected has arrived.
     async fn wait_complete(&self, what: &str, complete: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE * 2;
+        let deadline = Instant::now() + PATIENCE;
         while !complete(self) {
-            let (singles, members) = self.received();
-            let missing: Vec<_> = self
-                .expected("alert")
-                .difference(&singles)
-                .take(5)
-                .copied()
-                .collect();
-            let ungrouped: Vec<_> = self
-                .expected("group")
-                .difference(&members)
-                .take(5)
-                .copied()
-                .collect();
-            assert!(
-                Instant::now() < deadline,
-                "{what} not complete: {} of {} singles (missing {missing:?} …), {} of {} grouped ({ungrouped:?} …)",
-                singles.len(),
-                self.expected("alert").len(),
-                members.len(),
-                self.expected("group").len(),
-            );
+            if Instant::now() > deadline {
+                let (singles, members) = self.received();
+                let missing: Vec<_> = self
+                    .expected("alert")
+                    .difference(&singles)
+                    .take(5)
+                    .copied()
+                    .collect();
+                let ungrouped: Vec<_> = self
+                    .expected("group")
+                    .difference(&members)
+                    .take(5)
+                    .copied()
+                    .collect();
+                panic!(
+                    "{what} not complete: {} of {} singles (missing {missing:?} …), {} of {} grouped ({ungrouped:?} …)\n{}",
+                    singles.len(),
+                    self.expected("alert").len(),
+                    members.len(),
+                    self.expected("group").len(),
+                    self.stats().await
+                );
+            }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// What every running process says of itself, for the post-mortem.
+    async fn stats(&self) -> String {
+        let mut told = String::new();
+        for name in ["all", "classifier", "rules-node", "merger", "dispatcher"] {
+            if self.project.path(name).join("admin.addr").exists() {
+                let admin = admin(&self.project, name).await;
+                let stats = admin
+                    .ask(AdminRequest::ServiceStats(v1::ServiceStatsRequest {}))
+                    .await;
+                let log =
+                    std::fs::read_to_string(self.project.path(&format!("{name}.stderr"))).unwrap_or_default();
+                let tail: Vec<&str> = log.lines().rev().take(12).collect();
+                told += &format!(
+                    "{name}: {stats:?}\n{}\n",
+                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+                );
+            }
+        }
+        told
     }
 
     /// Nothing twice, except what was in flight at a kill; each member in one group.

@@ -8,3 +8,4 @@ mod fleet;
 mod hostile_rules;
 mod quickstart;
 mod support;
+mod test_events;
