@@ -147,13 +147,22 @@ pub(crate) struct Explain {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        streamalert test                   every test event: beside the rules, in tests/integration\n  \
+        streamalert test rules/aws         those of a folder\n  \
+        streamalert test some_rule         those that name a rule in trigger_rules\n  \
+        streamalert test classifier        only if each becomes its log type; needs no Python\n\n\
+    Test events are StreamAlert's, in JSON files: lists of objects with description, log, service, source, data or \
+    override_record, trigger_rules, and where wanted compress, classify_only, publisher_tests, skip_publishers, \
+    test_fixtures. The exit code is 1 when any failed.")]
 pub(crate) struct Test {
-    /// `classifier` or `rules`, then files or folders; default: everything beside the rules
+    /// `classifier` or `rules` (the default), then files, folders or names of rules; without any of these, everything
+    #[arg(value_name = "classifier|rules | PATH | RULE")]
     pub(crate) what: Vec<String>,
-    /// Machine-readable result
+    /// One JSON object a line: each event, and each file that cannot be read or does not load
     #[arg(long)]
     pub(crate) json: bool,
-    /// JUnit XML report
+    /// Write a JUnit XML report as well
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 }

@@ -119,7 +119,7 @@ impl<'a> Session<'a> {
                         number: 0,
                         description: "not a file of test events",
                     };
-                    let verdict = Verdict::not_run(Mismatch::Invalid(vec![problem.clone()]));
+                    let verdict = Verdict::not_run(Mismatch::File(problem.clone()));
                     self.count(&heading, None, &verdict, Duration::ZERO);
                 }
             }

@@ -389,7 +389,7 @@ mod tests {
             }
         };
         let data = r#", "data": {"a": 1, "t": "é"}"#;
-        assert_eq!(body("kinesis", data), r#"{"a":1,"t":"é"}"#.replace('é', "\u{e9}"));
+        assert_eq!(body("kinesis", data), r#"{"a":1,"t":"é"}"#);
         assert_eq!(body("kinesis", r#", "data": "plain", "compress": true"#), "gzip");
         assert_eq!(body("s3", r#", "data": "plain""#), "plain");
         assert_eq!(body("sns", r#", "data": "plain""#), "text plain");

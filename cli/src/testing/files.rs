@@ -125,7 +125,12 @@ pub(super) fn read_document(path: &Path) -> Result<Located, Problem> {
         };
         place.error("", "not utf-8", "save the file as utf-8")
     })?;
-    Located::parse(&name, &text)
+    // Some editors on Windows put this mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if text.trim().is_empty() {
+        return Err(Place::of_file(&name).error("", "the file is empty", "write [] for no events"));
+    }
+    Located::parse(&name, text)
 }
 
 /// The JSON files below a folder, those of one folder before those of the folders in it. Links to folders are not

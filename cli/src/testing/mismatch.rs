@@ -12,6 +12,8 @@ const SHOWN_CHARS_MAX: usize = 2_000;
 /// One way in which an event did not do what its test says.
 #[derive(Debug)]
 pub(crate) enum Mismatch {
+    /// The file cannot be read, or holds no events.
+    File(Problem),
     /// The event cannot be run.
     Invalid(Vec<Problem>),
     /// A file of rules, matchers or publishers does not load.
@@ -99,6 +101,7 @@ impl Mismatch {
     /// One word for machines.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
+            Self::File(_) => "file",
             Self::Invalid(_) => "invalid",
             Self::NotLoaded(_) => "not_loaded",
             Self::Source { .. } => "source",
@@ -112,6 +115,7 @@ impl Mismatch {
     pub(crate) fn lines(&self) -> Vec<Line> {
         let mut lines = Lines::default();
         match self {
+            Self::File(problem) => lines.push(Mark::Heading, problem.to_string()),
             Self::Invalid(problems) => {
                 lines.push(Mark::Heading, "the test event is malformed");
                 for problem in problems {
@@ -120,7 +124,7 @@ impl Mismatch {
             }
             Self::NotLoaded(error) => {
                 lines.push(Mark::Heading, &error.message);
-                for line in error.traceback.lines() {
+                for line in of_user(&error.traceback) {
                     lines.push(Mark::Detail, line);
                 }
             }
@@ -179,7 +183,7 @@ impl Lines {
         refusal: Option<&str>,
         refused: &[Failure],
     ) {
-        self.push(Mark::Heading, "log type");
+        self.push(Mark::Heading, "log type (- expected, + found)");
         self.push(Mark::Expected, expected);
         match actual {
             [] => self.push(Mark::Actual, "none: no schema takes it"),
@@ -187,7 +191,13 @@ impl Lines {
                 .iter()
                 .for_each(|log_type| self.push(Mark::Actual, log_type)),
         }
-        if let Some(refusal) = refusal {
+        let is_nearest = |failure: &Failure| {
+            failure
+                .nearest
+                .as_ref()
+                .is_some_and(|near| near.log_type == expected)
+        };
+        if let Some(refusal) = refusal.filter(|_| !refused.iter().any(is_nearest)) {
             self.push(Mark::Detail, format!("{expected}: {refusal}"));
         }
         for failure in refused {
@@ -211,14 +221,14 @@ impl Lines {
     }
 
     fn rules(&mut self, matched: &[String], missing: &[(String, Silence)], unexpected: &[(String, String)]) {
-        self.push(Mark::Heading, "rules");
+        self.push(Mark::Heading, "rules (- expected, + fired)");
         for name in matched {
             self.push(Mark::Detail, name);
         }
         for (name, silence) in missing {
             self.push(Mark::Expected, format!("{name}: {}", silence.reason()));
             if let Silence::Raised(raised) = silence {
-                for line in raised.traceback.lines() {
+                for line in of_user(&raised.traceback) {
                     self.push(Mark::Detail, format!("  {line}"));
                 }
             }
@@ -255,14 +265,10 @@ impl Lines {
         match unmet {
             Unmet::Invalid(reason) if expression.is_empty() => self.push(Mark::Detail, reason),
             Unmet::Invalid(reason) => self.push(Mark::Detail, format!("{expression}: {reason}")),
-            Unmet::Differs {
-                condition,
-                expected,
-                found,
-            } => {
-                self.push(Mark::Detail, format!("{expression} {condition}"));
-                self.push(Mark::Expected, shown(expected));
-                self.push(Mark::Actual, shown(found));
+            Unmet::Differs(difference) => {
+                self.push(Mark::Detail, format!("{expression} {}", difference.condition));
+                self.push(Mark::Expected, shown(&difference.expected));
+                self.push(Mark::Actual, shown(&difference.found));
             }
         }
     }
@@ -281,6 +287,21 @@ impl Silence {
             Self::Stopped(how) => how.clone(),
         }
     }
+}
+
+/// A traceback without the frames of our worker and of Python's import machinery, which say nothing about a rule.
+fn of_user(traceback: &str) -> impl Iterator<Item = &str> {
+    let mut ours = false;
+    traceback.lines().filter(move |line| {
+        if line.starts_with("  File ") {
+            ours = line.contains("_streamalert_worker")
+                || line.contains("<frozen importlib")
+                || line.contains("/importlib/__init__.py");
+        } else if !line.starts_with("    ") {
+            ours = false;
+        }
+        !ours
+    })
 }
 
 /// A value on one line, cut where nobody would read on.

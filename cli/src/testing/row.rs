@@ -60,6 +60,7 @@ fn failure(mismatch: &Mismatch) -> Value {
             let line = problems.first().map_or(0, |problem| problem.line);
             put("line", integer(line as u64));
         }
+        Mismatch::File(problem) => _ = put("line", integer(problem.line as u64)),
         Mismatch::NotLoaded(error) => _ = put("line", integer(error.line.into())),
         Mismatch::Source { wanted, .. } => _ = put("source", text(wanted)),
         Mismatch::Classification {
@@ -95,15 +96,10 @@ fn failure(mismatch: &Mismatch) -> Value {
             put("line", integer(mismatch.line as u64));
             put("expression", text(&mismatch.expression));
             put("rule", mismatch.rule.as_deref().map_or(Value::Null, text));
-            if let Unmet::Differs {
-                condition,
-                expected,
-                found,
-            } = &mismatch.unmet
-            {
-                put("condition", text(condition));
-                put("expected", expected.clone());
-                put("found", found.clone());
+            if let Unmet::Differs(difference) = &mismatch.unmet {
+                put("condition", text(difference.condition));
+                put("expected", difference.expected.clone());
+                put("found", difference.found.clone());
             }
         }
     }

@@ -55,7 +55,13 @@ fn raised() -> RuleOutcome {
     RuleOutcome::Exception(RuleException {
         kind: "KeyError".into(),
         message: "'eventName'".into(),
-        traceback: "rules/a.py:7 in root_login\nKeyError: 'eventName'".into(),
+        traceback: concat!(
+            "Traceback (most recent call last):\n",
+            "  File \"/x/_streamalert_worker/evaluate.py\", line 2, in _general\n    fired = unit.func()\n",
+            "  File \"rules/a.py\", line 9, in root_login\n    record['eventName']\n",
+            "KeyError: 'eventName'\n",
+        )
+        .into(),
     })
 }
 
@@ -136,7 +142,7 @@ fn another_log_type_fails_and_tells_the_nearest_schema_and_the_difference() {
         &seen,
         Some(&book()),
     );
-    let expected = "log type
+    let expected = "log type (- expected, + found)
   - aws:x
   + none: no schema takes it
     aws:x: missing z
@@ -159,7 +165,10 @@ fn a_log_type_of_another_name_fails_even_beside_the_right_one() {
         ..Seen::default()
     };
     let verdict = Verdict::of(&content(r#""trigger_rules": []"#), &seen, None);
-    assert_eq!(told(&verdict), "log type\n  - aws:x\n  + aws:x\n  + aws:y");
+    assert_eq!(
+        told(&verdict),
+        "log type (- expected, + found)\n  - aws:x\n  + aws:x\n  + aws:y"
+    );
 }
 
 #[test]
@@ -173,12 +182,14 @@ fn missing_and_unexpected_rules_are_told_with_their_reasons() {
         ("other_login", RuleOutcome::NotRun),
     ];
     let verdict = Verdict::of(&event, &seen(&outcomes), Some(&book()));
-    let expected = "rules
+    let expected = "rules (- expected, + fired)
   - flow_probe: did not run, as it only looks at vpc:flow
   - nothing_alike: no such rule
   - other_login: did not run (required sub-keys or a matcher)
   - root_login: raised KeyError: 'eventName'
-      rules/a.py:7 in root_login
+      Traceback (most recent call last):
+        File \"rules/a.py\", line 9, in root_login
+          record['eventName']
       KeyError: 'eventName'
   - rot_login: no such rule; did you mean \"root_login\"?";
     assert_eq!(told(&verdict), expected);
@@ -188,7 +199,8 @@ fn missing_and_unexpected_rules_are_told_with_their_reasons() {
         &seen(&[("root_login", fired())]),
         Some(&book()),
     );
-    let expected = "rules\n  + root_login: fired, but is not among trigger_rules (rules/a.py:7)";
+    let expected =
+        "rules (- expected, + fired)\n  + root_login: fired, but is not among trigger_rules (rules/a.py:7)";
     assert_eq!(told(&verdict), expected);
 }
 
@@ -203,7 +215,7 @@ fn a_rule_that_was_stopped_is_told_as_stopped() {
     );
     assert_eq!(
         told(&verdict),
-        "rules\n  - root_login: stopped after its time limit of 100 ms"
+        "rules (- expected, + fired)\n  - root_login: stopped after its time limit of 100 ms"
     );
 }
 
