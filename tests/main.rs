@@ -1,5 +1,5 @@
 //! Tests of the whole: the binary as users run it. One program, because each would be linked anew.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, helpers included")]
 
 mod bad_input;
 mod corpus;
