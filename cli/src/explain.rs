@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use streamalert_detect::{
-    AlertStamp, EvaluateOptions, Fixtures, RecordOutcome, RuleOutcome, RuleRuntime, alert_item, build_alert,
-    output_dict,
+    AlertStamp, EvaluateOptions, Fixtures, RecordOutcome, RuleOutcome, RuleRuntime, ThreatIntel, alert_item,
+    build_alert, output_dict,
 };
 use streamalert_python::PythonPool;
 use streamalert_schema::{
@@ -26,6 +26,8 @@ pub(crate) struct Explainer {
     scratch: Scratch,
     /// Say of every schema why it did or did not take a payload.
     pub(crate) why: bool,
+    /// Marks records that hold known indicators of compromise.
+    pub(crate) threat_intel: Option<ThreatIntel>,
 }
 
 /// What became of one payload.
@@ -64,6 +66,7 @@ impl Explainer {
             clock,
             scratch: Scratch::new(),
             why: false,
+            threat_intel: None,
         })
     }
 
@@ -125,6 +128,11 @@ impl Explainer {
         let records = classified
             .clone()
             .into_records(&Arc::new(source.clone()), &position);
+        let marked = |record: Record| match &self.threat_intel {
+            Some(intel) => intel.annotate(&record).unwrap_or(record),
+            None => record,
+        };
+        let records = records.into_iter().map(marked).collect();
         let records = self.evaluate(records, fixtures).await?;
         Ok(Explanation {
             source,

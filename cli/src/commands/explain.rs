@@ -34,6 +34,7 @@ pub(crate) async fn run(global: &Global, args: &Explain) -> Result<(), Failure> 
     let everything = project.schemas.select_all();
     let mut explainer = Explainer::new(&project, pool.clone(), clock)?;
     explainer.why = true;
+    explainer.threat_intel = assembly::threat_intel(&project)?;
     let mut command = Command {
         explainer,
         everything,

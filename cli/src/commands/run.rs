@@ -6,8 +6,8 @@ use streamalert_classifier::ClassifierTask;
 use streamalert_config::{Service as Peer, Settings};
 use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_service::{
-    ClientOptions, DispatcherClient, GrpcServer, LogFormat, MergerClient, RulesNodeClient, ServerOptions,
-    Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
+    ClientOptions, ClientTask, DispatcherClient, Exchange, GrpcServer, LogFormat, MergerClient,
+    RulesNodeClient, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -119,11 +119,7 @@ impl Node {
 
     async fn classifier(&mut self) -> Result<(), Failure> {
         let (client, task) = RulesNodeClient::new(self.client_options(Peer::RulesNode));
-        let cut = self.links.clone();
-        self.supervisor
-            .spawn("rules-node client", TaskKind::Helper, async move {
-                Ok::<_, Failure>(task.run(cut).await)
-            });
+        self.keep_link("rules-node client", task);
         self.start_classifier(Arc::new(client)).await
     }
 
@@ -131,11 +127,7 @@ impl Node {
         let pool = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
         self.pool = Some(pool.clone());
         let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
-        let cut = self.links.clone();
-        self.supervisor
-            .spawn("merger client", TaskKind::Helper, async move {
-                Ok::<_, Failure>(task.run(cut).await)
-            });
+        self.keep_link("merger client", task);
         let records = self.start_rules_node(pool, Arc::new(client))?;
         let server = self.server().records(records);
         self.listen(
@@ -148,11 +140,7 @@ impl Node {
 
     async fn merger(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
         let (client, task) = DispatcherClient::new(self.client_options(Peer::Dispatcher));
-        let cut = self.links.clone();
-        self.supervisor
-            .spawn("dispatcher client", TaskKind::Helper, async move {
-                Ok::<_, Failure>(task.run(cut).await)
-            });
+        self.keep_link("dispatcher client", task);
         let alerts = self.start_merger(Arc::new(client)).await?;
         let server = self.server().alerts(alerts);
         self.listen(
@@ -222,6 +210,15 @@ impl Node {
         self.admin.classifier = Some(classifier);
         self.classifier_task = Some(task);
         Ok(())
+    }
+
+    /// Runs the client of a neighbour until the links are cut.
+    fn keep_link<X: Exchange>(&mut self, name: &'static str, task: ClientTask<X>) {
+        let cut = self.links.clone();
+        self.supervisor.spawn(name, TaskKind::Helper, async move {
+            task.run(cut).await;
+            Ok::<_, Failure>(())
+        });
     }
 
     fn client_options(&self, peer: Peer) -> ClientOptions {
