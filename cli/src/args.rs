@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
         streamalert explain --source kinesis:stream '{\"a\":1}'  why a line matches, or does not\n  \
         streamalert test                                      every test event beside the rules\n  \
         streamalert run                                       all services in one process\n  \
-        streamalert run merger --listen 127.0.0.1:7103        one of them"
+        streamalert run merger --listen 127.0.0.1:7413        one of them"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -293,7 +293,10 @@ pub(crate) struct Bench {
     /// JSON lines in the input form of `explain --in`, .gz or not; default: generated CloudTrail events
     #[arg(long = "in", value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// As JSON
+    /// Distinct merge keys to measure merging with; may be repeated; default: 1, 1000, 100000, 1000000
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) keys: Vec<u64>,
+    /// As JSON, one object a stage
     #[arg(long)]
     pub(crate) json: bool,
 }

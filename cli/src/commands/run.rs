@@ -1,9 +1,10 @@
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use streamalert_classifier::ClassifierTask;
-use streamalert_config::{Service as Peer, Settings};
+use streamalert_config::{Place, Service as Peer, Settings};
 use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_service::{
     ClientOptions, ClientTask, DispatcherClient, Exchange, GrpcServer, LogFormat, MergerClient,
@@ -318,9 +319,15 @@ impl Node {
 
     async fn start_admin(&mut self, address: SocketAddr) -> Result<SocketAddr, Failure> {
         let doing = format!("cannot listen on {address} for the command line (listen.admin)");
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| Failure::while_doing(&doing, error))?;
+        let chosen = self.project.settings.place_of(&["listen", "admin"]) != Place::default();
+        let listener = match TcpListener::bind(address).await {
+            // Several services on one machine: nobody chose the port, and the data directory tells it.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && !chosen => {
+                TcpListener::bind((address.ip(), 0)).await
+            }
+            bound => bound,
+        };
+        let listener = listener.map_err(|error| Failure::while_doing(&doing, error))?;
         let bound = listener.local_addr()?;
         access::publish_address(&self.project.settings.data.dir, bound)?;
         let server = self.server().admin(Arc::new(std::mem::take(&mut self.admin)));

@@ -135,10 +135,6 @@ impl Conf {
             rules: choose(&settings.rules, &self.global.rule_locations),
             matchers: choose(&settings.matchers, &self.global.matcher_locations),
             publishers: choose(&settings.publishers, &self.global.publisher_locations),
-            scheduled_queries: choose(
-                &settings.scheduled_queries,
-                &self.global.scheduled_query_locations,
-            ),
         }
     }
 
@@ -172,8 +168,6 @@ pub struct PythonLocations {
     pub matchers: Vec<PathBuf>,
     /// Publishers.
     pub publishers: Vec<PathBuf>,
-    /// Scheduled queries.
-    pub scheduled_queries: Vec<PathBuf>,
 }
 
 /// The kind of a value, for "expected …, found …".

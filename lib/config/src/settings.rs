@@ -69,11 +69,9 @@ pub struct Settings {
     places: BTreeMap<String, Place>,
 }
 
-/// One of the services that can run on its own.
+/// One of the services that others connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// Reads and classifies.
-    Classifier,
     /// Evaluates rules.
     RulesNode,
     /// Makes alerts durable and groups them.
@@ -170,7 +168,6 @@ impl Settings {
     #[must_use]
     pub fn peer_uri(&self, service: Service) -> String {
         let (set, listen) = match service {
-            Service::Classifier => ("", self.listen.classifier),
             Service::RulesNode => (self.peers.rules_node.as_str(), self.listen.rules_node),
             Service::Merger => (self.peers.merger.as_str(), self.listen.merger),
             Service::Dispatcher => (self.peers.dispatcher.as_str(), self.listen.dispatcher),

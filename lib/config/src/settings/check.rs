@@ -265,7 +265,6 @@ fn network(tables: &Tables, check: &mut Check<'_>) {
     let mut taken: BTreeMap<SocketAddr, &str> = BTreeMap::new();
     for (key, address) in [
         ("admin", listen.admin),
-        ("classifier", listen.classifier),
         ("rules_node", listen.rules_node),
         ("merger", listen.merger),
         ("dispatcher", listen.dispatcher),

@@ -37,9 +37,6 @@ section! {
         matchers: Vec<PathBuf> = Vec::new(),
         /// Directories or files with publishers. Empty: `general.publisher_locations`, else `publishers`.
         publishers: Vec<PathBuf> = Vec::new(),
-        /// Directories or files with scheduled queries. Empty: `general.scheduled_query_locations`, else
-        /// `scheduled_queries`.
-        scheduled_queries: Vec<PathBuf> = Vec::new(),
     }
 }
 
@@ -74,10 +71,6 @@ section! {
         strikes_max: u32 = 3; in 1..=1000000,
         /// Seconds that a suspended rule rests before it is tried again.
         suspend_secs: u64 = 600; in 1..=31536000,
-        /// Load the rules anew when a Python file changes.
-        watch: bool = false,
-        /// Milliseconds between two looks at the Python files when `watch` is on.
-        watch_interval_ms: u64 = 1_000; in 50..=3600000,
     }
 }
 
@@ -170,10 +163,8 @@ const fn loopback(port: u16) -> SocketAddr {
 section! {
     /// Where each service listens when it runs on its own.
     pub struct ListenSettings {
-        /// Health and metrics of any process.
+        /// Health, and answers to the command line, of any process; port 0 takes a free one.
         admin: SocketAddr = loopback(7410),
-        /// The classifier (health only; sources come to it).
-        classifier: SocketAddr = loopback(7411),
         /// The rules node.
         rules_node: SocketAddr = loopback(7412),
         /// The merger.

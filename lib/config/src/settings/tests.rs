@@ -53,7 +53,7 @@ fn environment_and_flags_take_every_kind_of_value() {
         ("STREAMALERT_CONF__RULES", "rules, more/rules"),
         ("STREAMALERT_CONF__MATCHERS", "[\"a,b\"]"),
         ("STREAMALERT_PYTHON__INTERPRETER", "3.11"),
-        ("STREAMALERT_RULES__WATCH", "true"),
+        ("STREAMALERT_PYTHON__ALLOW_SUBPROCESS", "true"),
         ("STREAMALERT_LISTEN__ADMIN", "[::1]:9000"),
         ("STREAMALERT_TELEMETRY__LOG_FORMAT", "json"),
         (
@@ -77,7 +77,7 @@ fn environment_and_flags_take_every_kind_of_value() {
     assert_eq!(settings.conf.rules, [Path::new("rules"), Path::new("more/rules")]);
     assert_eq!(settings.conf.matchers, [Path::new("a,b")]);
     assert_eq!(settings.python.interpreter, "3.11");
-    assert!(settings.rules.watch);
+    assert!(settings.python.allow_subprocess);
     assert_eq!(settings.listen.admin.port(), 9000);
     assert_eq!(settings.telemetry.log_format, LogFormat::Json);
     assert_eq!(settings.sources[0].input, SourceInput::Stdin);

@@ -292,7 +292,6 @@ pub(super) fn paths(settings: &Settings, problems: &mut Vec<Problem>) {
         ("rules", &settings.conf.rules),
         ("matchers", &settings.conf.matchers),
         ("publishers", &settings.conf.publishers),
-        ("scheduled_queries", &settings.conf.scheduled_queries),
     ];
     for (key, list) in lists {
         for path in list.iter().filter(|path| !path.exists()) {
