@@ -1,5 +1,9 @@
 //! Tests of the whole: the binary as users run it. One program, because each would be linked anew.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, helpers included")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "these are tests, helpers included"
+)]
 
 mod bad_input;
 mod corpus;

@@ -1,6 +1,10 @@
 //! The built-in schemas on their samples, and against what StreamAlert answered with its own.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
