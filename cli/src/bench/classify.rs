@@ -182,7 +182,7 @@ impl Group {
         let row = |name: &str, passes: &Passes| {
             let (best, median) = (self.rates(passes.best()), self.rates(passes.median()));
             format!(
-                "    {name:<32} {:>10} events/s {:>6.0} MB/s   median {:>10} events/s {:>6.0} MB/s",
+                "    {name:<40} {:>10} events/s {:>6.0} MB/s   median {:>10} events/s {:>6.0} MB/s",
                 grouped(best.0),
                 best.1 / 1e6,
                 grouped(median.0),

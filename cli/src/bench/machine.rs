@@ -4,23 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamalert_merger::MergerOptions;
-use streamalert_merger::pure::{CloseOutcome, Effect, Event, Machine, Router};
+use streamalert_merger::pure::{CloseOutcome, Closing, Effect, Event, Machine, Routed, Router};
 use streamalert_store::{Accepted, Fence, ShardId};
 use streamalert_types::{Alert, AlertId, DeliveryOutcome, Timestamp};
 
 use super::alerts::START;
 
 /// A machine that owns every shard.
-pub(super) struct Instant {
+pub(super) struct InstantWorld {
     machine: Machine,
     router: Router,
     batches: u64,
     /// What the store makes of a group, but for its id: merging itself is not this machine's work.
     merged: Arc<Alert>,
     queue: Vec<Event>,
+    closed: Vec<Arc<Closing>>,
 }
 
-impl Instant {
+impl InstantWorld {
     pub(super) fn new(options: &MergerOptions, merged: Arc<Alert>) -> Self {
         let mut this = Self {
             machine: Machine::new(options.clone()),
@@ -28,6 +29,7 @@ impl Instant {
             batches: 0,
             merged,
             queue: Vec::new(),
+            closed: Vec::new(),
         };
         for shard in 0..options.shards {
             this.drive(
@@ -41,12 +43,16 @@ impl Instant {
         this
     }
 
-    /// Takes alerts in: reading their records, finding shard and group, and all decisions up to the reply.
-    pub(super) fn accept(&mut self, alerts: Vec<Arc<Alert>>) {
-        let alerts = alerts
+    /// Reads the alerts' records and finds shard and group of each.
+    pub(super) fn route(&mut self, alerts: Vec<Arc<Alert>>) -> Vec<Routed> {
+        alerts
             .into_iter()
             .map(|alert| self.router.route(alert).0)
-            .collect();
+            .collect()
+    }
+
+    /// Takes alerts in: all decisions up to the reply.
+    pub(super) fn accept(&mut self, alerts: Vec<Routed>) {
         let batch = self.batches;
         self.batches += 1;
         self.drive(START, Event::Arrived { batch, alerts });
@@ -61,8 +67,9 @@ impl Instant {
         }
     }
 
-    pub(super) fn groups_closed(&self) -> u64 {
-        self.machine.stats().merged
+    /// The groups that were closed, each to become one alert.
+    pub(super) fn closed(&self) -> &[Arc<Closing>] {
+        &self.closed
     }
 
     /// Applies an event and all that follows from it.
@@ -71,11 +78,13 @@ impl Instant {
         loop {
             while let Some(event) = self.queue.pop() {
                 for effect in self.machine.apply(now, event) {
-                    self.queue.extend(answer(effect, &self.merged));
+                    let event = answer(effect, &self.merged, &mut self.closed);
+                    self.queue.extend(event);
                 }
             }
             for effect in self.machine.apply(now, Event::Flush) {
-                self.queue.extend(answer(effect, &self.merged));
+                let event = answer(effect, &self.merged, &mut self.closed);
+                self.queue.extend(event);
             }
             if self.queue.is_empty() {
                 return;
@@ -84,7 +93,7 @@ impl Instant {
     }
 }
 
-fn answer(effect: Effect, template: &Arc<Alert>) -> Option<Event> {
+fn answer(effect: Effect, template: &Arc<Alert>, closed: &mut Vec<Arc<Closing>>) -> Option<Event> {
     Some(match effect {
         Effect::Accept { call, alerts, .. } => Event::Accepted {
             call,
@@ -105,6 +114,7 @@ fn answer(effect: Effect, template: &Arc<Alert>) -> Option<Event> {
                 id: AlertId::merged(group.id),
                 ..Alert::clone(template)
             });
+            closed.push(group);
             Event::Closed {
                 call,
                 outcome: CloseOutcome::Closed {

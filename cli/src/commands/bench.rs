@@ -17,7 +17,8 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
         tell(args, &rules(global, args).await?);
     }
     if wanted(Stage::Merge) {
-        tell(args, &apart(bench::merge).await?);
+        let keys = args.keys.clone();
+        tell(args, &apart(move || bench::merge(&keys)).await?);
     }
     if wanted(Stage::Store) {
         // Never the store that the user works with: a folder of its own beside it, on the same disk.
