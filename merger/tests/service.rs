@@ -319,6 +319,27 @@ async fn a_full_store_refuses_and_serves_again_once_there_is_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn outcomes_and_groups_that_cannot_be_written_are_written_once_there_is_room() {
+    let bench = Bench::new();
+    let (merger, task) = bench.start().await;
+    accept(&merger, batch((1..=5).map(|id| bench.alert(id)))).await;
+    accept(&merger, batch([bench.merge_alert(6, 7)])).await;
+    bench.faults().set_full(true);
+    sleep(Duration::from_mins(6)).await;
+    assert_eq!(bench.outputs.delivered("o:1"), ids(1..=5));
+    let stats = merger.stats().await;
+    assert_eq!((stats.outstanding(), stats.closing_groups), (16, 1), "{stats:?}");
+    bench.faults().set_full(false);
+    idle(&merger).await;
+    assert_eq!(bench.outputs.delivered("o:1").len(), 6);
+    drop(task);
+    let (merger, _task) = bench.start().await;
+    idle(&merger).await;
+    bench.outputs.assert_none_twice();
+    bench.outputs.state(|state| assert!(state.excused.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_output_delays_no_other_and_gets_everything_when_it_is_back() {
     let bench = Bench::new();
     let (merger, _task) = bench.start().await;

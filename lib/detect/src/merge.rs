@@ -18,7 +18,7 @@ use bytes::Bytes;
 use streamalert_types::{Alert, AlertId, OutputName, Timestamp};
 use streamalert_value::{Doc, Kind, NodeRef, Value, decode_json_bytes, write_json_text};
 
-use record::{Ignored, common_of};
+use record::{Common, Ignored, common_of};
 
 /// What `MergedBy` shows for a merge key that the oldest record lacks.
 const NOT_AVAILABLE: &str = "(n/a)";
@@ -88,7 +88,11 @@ fn merged_record(members: &[&Arc<Alert>]) -> Vec<u8> {
     let read: Vec<(Doc, Cow<'_, str>)> = members.iter().map(|alert| read_record(&alert.record)).collect();
     let records: Vec<NodeRef<'_>> = read.iter().map(|(doc, source)| doc.tree(source).root()).collect();
     let ignored = Ignored::new(keys);
-    let common = common_of(&records, &ignored);
+    // Most groups hold one alert: all of its record is common.
+    let common = match records.as_slice() {
+        [only] => Common::Whole(*only),
+        _ => common_of(&records, &ignored),
+    };
 
     let times: Vec<String> = creation_times(members);
     let bytes: usize = read.iter().map(|(_, source)| source.len()).sum();

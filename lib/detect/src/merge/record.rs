@@ -87,6 +87,13 @@ impl<'a> Common<'a> {
     /// Writes what of `record` is not in it. A dictionary that is partly common shows the other part, unless
     /// empty. StreamAlert's `_compute_diff`.
     pub(super) fn write_difference(&self, record: NodeRef<'a>, ignored: &Ignored<'_>, out: &mut Vec<u8>) {
+        if let Self::Whole(node) = self
+            && node.raw() == record.raw()
+            && !record.raw().contains("NaN")
+        {
+            // Nothing but NaN differs from itself.
+            return out.extend_from_slice(b"{}");
+        }
         self.shared().write_difference(record, ignored, out);
     }
 

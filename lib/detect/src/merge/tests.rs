@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use streamalert_value::Map;
 
-use super::record::{Common, write_cleaned};
+use super::record::write_cleaned;
 use super::*;
 
 /// The lines of a golden file; `None` where the shared folder is absent, which must not happen in CI.
