@@ -228,99 +228,104 @@ impl Lane {
     }
 
     fn execute(&mut self, effect: Effect) {
-        let store = Arc::clone(&self.store);
         match effect {
             Effect::Reply { batch, result } => {
                 if let Some((reply, _permit)) = self.replies.remove(&batch) {
                     let _ = reply.send(result);
                 }
             }
-            Effect::Accept { call, fence, alerts } => self.calls.push(Box::pin(async move {
-                Event::Accepted {
-                    call,
-                    result: store.accept(fence, alerts).await,
-                }
-            })),
-            Effect::LoadGrouped { load, shard, after } => self.calls.push(Box::pin(async move {
-                Event::Grouped {
-                    load,
-                    shard,
-                    page: store.grouped(shard, after, LOAD_ITEMS).await,
-                }
-            })),
-            Effect::LoadBacklog { load, shard } => self.calls.push(Box::pin(async move {
-                Event::Backlog {
-                    load,
-                    shard,
-                    counts: store.backlog(shard).await,
-                }
-            })),
-            Effect::Close {
-                call,
-                fence,
-                group,
-                tombstone_until,
-            } => {
-                let now = self.clock.now();
-                self.calls.push(Box::pin(async move {
-                    Event::Closed {
-                        call,
-                        outcome: close(&*store, fence, &group, now, tombstone_until).await,
-                    }
-                }));
-            }
             Effect::Deliver(delivery) => {
                 let deliveries = Arc::clone(&self.deliveries);
                 self.calls.push(Box::pin(async move {
                     let (alert, output) = (delivery.alert.id, delivery.output.clone());
+                    let result = deliveries.deliver(delivery).await;
                     Event::Delivered {
                         alert,
                         output,
-                        result: deliveries.deliver(delivery).await,
-                    }
-                }));
-            }
-            Effect::Settle {
-                fence,
-                settled,
-                tombstone_until,
-            } => self.calls.push(Box::pin(async move {
-                Event::Settled {
-                    fence,
-                    result: store.settle(fence, settled, tombstone_until).await,
-                }
-            })),
-            Effect::Page {
-                load,
-                shard,
-                output,
-                after,
-                items_max,
-                bytes_max,
-            } => {
-                self.calls.push(Box::pin(async move {
-                    let page = store.pending(shard, &output, after, items_max, bytes_max).await;
-                    Event::Paged {
-                        load,
-                        shard,
-                        output,
-                        page,
-                    }
-                }));
-            }
-            Effect::Expire { fence, items_max } => {
-                let now = self.clock.now();
-                self.calls.push(Box::pin(async move {
-                    Event::Expired {
-                        shard: fence.shard,
-                        result: store.expire(fence, now, items_max).await,
+                        result,
                     }
                 }));
             }
             // The keeper of the leases ends before the lanes only when everything does.
             Effect::LeaseLost(shard) => drop(self.lost.send(shard)),
             Effect::Notice(notice) => log(&notice),
+            write @ (Effect::Accept { .. }
+            | Effect::Close { .. }
+            | Effect::Settle { .. }
+            | Effect::Expire { .. }) => {
+                let (store, now) = (Arc::clone(&self.store), self.clock.now());
+                self.calls.push(Box::pin(write_call(store, write, now)));
+            }
+            read => self
+                .calls
+                .push(Box::pin(read_call(Arc::clone(&self.store), read))),
         }
+    }
+}
+
+/// Calls of the store that write. Anything else is passed over.
+async fn write_call(store: Arc<dyn AlertStore>, effect: Effect, now: Timestamp) -> Event {
+    match effect {
+        Effect::Accept { call, fence, alerts } => {
+            let result = store.accept(fence, alerts).await;
+            Event::Accepted { call, result }
+        }
+        Effect::Close {
+            call,
+            fence,
+            group,
+            tombstone_until,
+        } => {
+            let outcome = close(&*store, fence, &group, now, tombstone_until).await;
+            Event::Closed { call, outcome }
+        }
+        Effect::Settle {
+            fence,
+            settled,
+            tombstone_until,
+        } => {
+            let result = store.settle(fence, settled, tombstone_until).await;
+            Event::Settled { fence, result }
+        }
+        Effect::Expire { fence, items_max } => {
+            let result = store.expire(fence, now, items_max).await;
+            Event::Expired {
+                shard: fence.shard,
+                result,
+            }
+        }
+        _ => Event::Tick,
+    }
+}
+
+/// Calls of the store that read. Anything else is passed over.
+async fn read_call(store: Arc<dyn AlertStore>, effect: Effect) -> Event {
+    match effect {
+        Effect::LoadGrouped { load, shard, after } => {
+            let page = store.grouped(shard, after, LOAD_ITEMS).await;
+            Event::Grouped { load, shard, page }
+        }
+        Effect::LoadBacklog { load, shard } => {
+            let counts = store.backlog(shard).await;
+            Event::Backlog { load, shard, counts }
+        }
+        Effect::Page {
+            load,
+            shard,
+            output,
+            after,
+            items_max,
+            bytes_max,
+        } => {
+            let page = store.pending(shard, &output, after, items_max, bytes_max).await;
+            Event::Paged {
+                load,
+                shard,
+                output,
+                page,
+            }
+        }
+        _ => Event::Tick,
     }
 }
 
