@@ -15,6 +15,9 @@ use crate::failure::Failure;
 /// File in the data directory in which a running process writes where it can be asked.
 const ADDRESS_FILE: &str = "admin.addr";
 
+/// The store's file in the data directory: looking must not create one.
+const STORE_FILE: &str = "store.redb";
+
 /// Writes where this process can be asked.
 pub(crate) fn publish_address(data_dir: &Path, address: std::net::SocketAddr) -> std::io::Result<()> {
     std::fs::write(data_dir.join(ADDRESS_FILE), address.to_string())
@@ -22,6 +25,13 @@ pub(crate) fn publish_address(data_dir: &Path, address: std::net::SocketAddr) ->
 
 /// Whoever can answer about the data directory of these settings.
 pub(crate) async fn admin(settings: &Settings) -> Result<Arc<dyn Admin>, Failure> {
+    let dir = &settings.data.dir;
+    if !dir.join(STORE_FILE).exists() {
+        return Err(Failure::Other(format!(
+            "there is no store in {}; say where it is with -C or --data-dir",
+            std::path::absolute(dir)?.display()
+        )));
+    }
     match assembly::try_open_stores(settings)? {
         OpenStores::Open(stores) => Ok(Arc::new(ProcessAdmin {
             stores: Some(stores),

@@ -198,8 +198,8 @@ pub(crate) enum Alerts {
 pub(crate) enum DeadLetter {
     /// Oldest first
     List {
-        /// unclassified or undelivered
-        #[arg(long)]
+        /// Only these: what no schema took, what a rule was killed on, what an output did not take
+        #[arg(long, value_parser = ["unclassified", "rule", "undelivered"])]
         kind: Option<String>,
         /// How many
         #[arg(long, default_value_t = 50)]
@@ -215,6 +215,12 @@ pub(crate) enum DeadLetter {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Forget them for good; not while a process runs on the data directory
+    Remove {
+        /// Ids
+        #[arg(required = true)]
+        ids: Vec<String>,
     },
     /// Process again, and forget what succeeds
     Replay {

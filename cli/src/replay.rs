@@ -1,6 +1,7 @@
 //! Sends dead letters through the pipeline again.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use streamalert_classifier::Taker;
 use streamalert_proto::Deliveries;
@@ -14,6 +15,9 @@ use streamalert_value::Value;
 
 use crate::assembly::Stores;
 use crate::explain::{object, text};
+
+/// How long an output may take for one replayed delivery. It was given up once: its owner waits at the terminal.
+const DELIVERY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Classifies, evaluates or delivers a dead letter again, and forgets it when that succeeds.
 pub(crate) struct Replayer {
@@ -78,12 +82,11 @@ impl Replayer {
                     alert: view.alert,
                     output: output.clone(),
                 };
-                match self
-                    .deliveries
-                    .deliver(delivery)
+                let delivered = tokio::time::timeout(DELIVERY_PATIENCE, self.deliveries.deliver(delivery));
+                let delivered = delivered
                     .await
-                    .map_err(|error| error.to_string())?
-                {
+                    .map_err(|_| format!("{output} does not take it, see the log for why"))?;
+                match delivered.map_err(|error| error.to_string())? {
                     DeliveryOutcome::Delivered { .. } => Ok(format!("delivered to {output}")),
                     DeliveryOutcome::DeadLettered { reason, .. } => Err(reason),
                 }

@@ -14,12 +14,13 @@ use streamalert_value::Value;
 use crate::failure::Failure;
 use crate::project::Project;
 
-/// Starts the workers, tells what did not load, and refuses rules that cannot mean what their author thinks.
+/// Starts the workers, tells what did not load, and refuses rules that cannot mean what their author thinks, or none
+/// at all: reading logs without rules would acknowledge them unseen. Answers also what did not load.
 pub(crate) async fn load_rules(
     project: &Project,
     workers: Option<usize>,
     clock: Arc<dyn Clock>,
-) -> Result<PythonPool, Failure> {
+) -> Result<(PythonPool, Vec<String>), Failure> {
     let (pool, report) = crate::python::start(project, workers, clock).await?;
     for error in &report.errors {
         tracing::error!(file = %error.file.display(), line = error.line, "not loaded: {}", error.message);
@@ -34,7 +35,19 @@ pub(crate) async fn load_rules(
     let rules = pool.rules();
     let enabled = rules.rules().iter().filter(|rule| !rule.disabled).count();
     tracing::info!(rules = enabled, version = %rules.version(), python = %report.python_version, "rules loaded");
-    Ok(pool)
+    if enabled == 0 {
+        let dirs: Vec<String> = project
+            .python_dirs()
+            .rules
+            .iter()
+            .map(|dir| dir.display().to_string())
+            .collect();
+        return Err(Failure::Other(format!(
+            "no rules were found in {}; name their folder with --rules or in general.rule_locations of global.json",
+            dirs.join(", ")
+        )));
+    }
+    Ok((pool, report.errors.iter().map(ToString::to_string).collect()))
 }
 
 /// Everything that `validate` knows, with the rules that were loaded.

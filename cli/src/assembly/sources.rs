@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,9 +73,7 @@ pub(crate) async fn settings_sources(
         let context = context(&project.settings, stores, clock.clone());
         let reader = match &settings.input {
             SourceInput::Files { glob } => FileSource::list(source, matching(glob)?, context),
-            SourceInput::Directory { dir } if to_the_end => {
-                FileSource::list(source, matching(&format!("{}/*", dir.display()))?, context)
-            }
+            SourceInput::Directory { dir } if to_the_end => FileSource::list(source, listed(dir)?, context),
             SourceInput::Directory { dir } => FileSource::folder(source, dir.clone(), POLL_INTERVAL, context),
             SourceInput::Stdin => FileSource::list(source, vec![STDIN.into()], context),
             SourceInput::Http { address } => {
@@ -101,6 +99,23 @@ pub(crate) async fn settings_sources(
     Ok(readers)
 }
 
+/// The files of a folder, in name order; it may be empty.
+fn listed(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let bad = |error| Failure::while_doing(&format!("cannot read {}", dir.display()), error);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(bad)? {
+        let path = entry.map_err(bad)?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_file() && !hidden {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Files that a path or glob names, in name order.
 fn matching(pattern: &str) -> Result<Vec<PathBuf>, Failure> {
     let bad = |error: &dyn std::fmt::Display| Failure::Other(format!("sources: path {pattern:?}: {error}"));
@@ -111,8 +126,8 @@ fn matching(pattern: &str) -> Result<Vec<PathBuf>, Failure> {
             files.push(path);
         }
     }
-    if files.is_empty() && !pattern.contains(['*', '?', '[']) {
-        return Err(bad(&"there is no such file"));
+    if files.is_empty() {
+        return Err(bad(&"no file is there"));
     }
     files.sort();
     Ok(files)

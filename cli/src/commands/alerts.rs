@@ -25,7 +25,11 @@ pub(crate) async fn run(global: &Global, args: &args::Alerts) -> Result<(), Fail
                 items_max: u32::try_from(*limit).unwrap_or(u32::MAX),
             };
             let answer = access::ask(&*admin, AdminRequest::ListAlerts(request)).await?;
-            for row in answer.as_list().unwrap_or_default() {
+            let rows = answer.as_list().unwrap_or_default();
+            if rows.is_empty() && !*json {
+                anstream::eprintln!("no alerts");
+            }
+            for row in rows {
                 if *json {
                     println!("{}", row.to_json());
                 } else {

@@ -46,7 +46,7 @@ async fn rules(global: &Global, args: &Bench) -> Result<Report, Failure> {
         return missing(args, "the project has no rules: pass them with --rules DIR");
     }
     let inputs = Inputs::load(args.input.as_deref())?;
-    let pool = assembly::load_rules(&project, Some(1), assembly::clock()).await?;
+    let (pool, _) = assembly::load_rules(&project, Some(1), assembly::clock()).await?;
     let report = bench::rules(&project, &pool, &inputs).await;
     pool.shutdown().await;
     report

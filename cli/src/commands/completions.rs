@@ -5,5 +5,7 @@ use crate::args::Cli;
 
 /// Prints the completion script of a shell.
 pub(crate) fn run(shell: Shell) {
-    clap_complete::generate(shell, &mut Cli::command(), "streamalert", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "streamalert", &mut script);
+    print!("{}", String::from_utf8_lossy(&script));
 }

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use streamalert_proto::{Admin, AdminRequest, v1};
+use streamalert_types::DeadLetterId;
 use streamalert_value::Value;
 
 use crate::access::{self, member};
@@ -18,6 +19,7 @@ pub(crate) async fn run(global: &Global, args: &args::DeadLetter) -> Result<(), 
     match args {
         args::DeadLetter::List { kind, limit, json } => list(global, kind.clone(), *limit, *json).await,
         args::DeadLetter::Show { id, json } => show(global, id, *json).await,
+        args::DeadLetter::Remove { ids } => remove(global, ids).await,
         args::DeadLetter::Replay { ids } => replay(global, ids).await,
     }
 }
@@ -31,7 +33,11 @@ async fn list(global: &Global, kind: Option<String>, limit: usize, json: bool) -
         items_max,
     };
     let answer = access::ask(&*admin, AdminRequest::ListDeadLetters(request)).await?;
-    for row in answer.as_list().unwrap_or_default() {
+    let rows = answer.as_list().unwrap_or_default();
+    if rows.is_empty() && !json {
+        anstream::eprintln!("no dead letters");
+    }
+    for row in rows {
         if json {
             println!("{}", row.to_json());
             continue;
@@ -54,6 +60,20 @@ async fn show(global: &Global, id: &str, json: bool) -> Result<(), Failure> {
     let answer = access::ask(&*admin, AdminRequest::ShowDeadLetter(request)).await?;
     println!("{}", if json { answer.to_json() } else { pretty(&answer) });
     Ok(())
+}
+
+async fn remove(global: &Global, ids: &[String]) -> Result<(), Failure> {
+    let stores = assembly::open_stores(&load_settings(global)?)?;
+    let parse = |id: &String| {
+        id.parse()
+            .map_err(|_| Failure::Other(format!("not a dead-letter id: {id}")))
+    };
+    let ids = ids
+        .iter()
+        .map(parse)
+        .collect::<Result<Vec<DeadLetterId>, Failure>>()?;
+    let removed = stores.dead_letters.remove(&ids).await;
+    removed.map_err(|error| Failure::while_doing("cannot remove dead letters", error))
 }
 
 async fn replay(global: &Global, ids: &[String]) -> Result<(), Failure> {
@@ -87,7 +107,7 @@ async fn replay(global: &Global, ids: &[String]) -> Result<(), Failure> {
 /// No process runs on the data directory, so this one is the pipeline for a while.
 async fn here(project: &Project, stores: assembly::Stores, request: AdminRequest) -> Result<Value, Failure> {
     let clock = assembly::clock();
-    let pool = assembly::load_rules(project, None, clock.clone()).await?;
+    let (pool, _) = assembly::load_rules(project, None, clock.clone()).await?;
     let registry = assembly::registry(project, clock.clone())?;
     let letters = stores.dead_letters.clone();
     let (dispatcher, dispatcher_task) = assembly::start_dispatcher(

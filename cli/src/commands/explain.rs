@@ -39,6 +39,7 @@ pub(crate) async fn run(global: &Global, args: &Explain) -> Result<(), Failure> 
         explainer,
         everything,
         args,
+        project: &project,
     };
     let answer = match (&args.line, &args.input) {
         (Some(line), _) => command.line(line).await,
@@ -54,6 +55,7 @@ struct Command<'a> {
     explainer: Explainer,
     everything: Selection,
     args: &'a Explain,
+    project: &'a Project,
 }
 
 impl Command<'_> {
@@ -61,6 +63,8 @@ impl Command<'_> {
     async fn line(&mut self, line: &str) -> Result<(), Failure> {
         let (source, selection) = match &self.args.source {
             Some(name) => {
+                // Says which sources there are when this is none of them.
+                self.project.source(name)?;
                 let (service, resource) = name.split_once(':').ok_or_else(|| {
                     Failure::Other(format!("not a source of the form SERVICE:RESOURCE: {name:?}"))
                 })?;

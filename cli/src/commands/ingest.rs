@@ -76,7 +76,7 @@ pub(crate) async fn pipeline(
     sources: Vec<Box<dyn SourceReader>>,
     clock: Arc<dyn streamalert_types::Clock>,
 ) -> Result<Summary, Failure> {
-    let pool = assembly::load_rules(project, None, clock.clone()).await?;
+    let (pool, not_loaded) = assembly::load_rules(project, None, clock.clone()).await?;
     let registry = assembly::registry(project, clock.clone())?;
     let dead_letters = stores.dead_letters.clone();
     let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
@@ -108,7 +108,8 @@ pub(crate) async fn pipeline(
     watching.abort();
     bar.finish_and_clear();
 
-    let summary = Summary::gather(&classifier, &rules, &merger, &dispatcher, &stores, ends).await?;
+    let mut summary = Summary::gather(&classifier, &rules, &merger, &dispatcher, &stores, ends).await?;
+    summary.not_loaded = not_loaded;
     rules.drain().await;
     merger.drain().await;
     dispatcher.drain().await;
@@ -158,6 +159,8 @@ pub(crate) struct Summary {
     merged: u64,
     outputs: BTreeMap<OutputName, (u64, u64)>,
     errors: Vec<String>,
+    /// Rule files that did not load: their alerts are not among these.
+    not_loaded: Vec<String>,
 }
 
 struct RuleLine {
@@ -218,13 +221,16 @@ impl Summary {
                 .flat_map(|end| end.errors)
                 .map(|error| error.to_string())
                 .collect(),
+            not_loaded: Vec::new(),
         })
     }
 
     /// Something was not read or not delivered. Dead letters of the classifier are no failure: they are kept, and
     /// logs that no schema knows are everyday.
     fn failed(&self) -> bool {
-        !self.errors.is_empty() || self.outputs.values().any(|(_, dead)| *dead > 0)
+        !self.errors.is_empty()
+            || !self.not_loaded.is_empty()
+            || self.outputs.values().any(|(_, dead)| *dead > 0)
     }
 
     fn print(&self) {
@@ -252,9 +258,10 @@ impl Summary {
         }
         let known = match self.alerts_known {
             0 => String::new(),
-            known => format!(", {known} known from before"),
+            known => format!(" ({known} of these were known from before, and are not sent again)"),
         };
-        anstream::println!("{}{known}", head(&format!("{} alerts", self.alerts_new)));
+        let found = self.alerts_new + self.alerts_known;
+        anstream::println!("{}{known}", head(&format!("{found} alerts")));
         for line in &self.rules {
             let mut notes = Vec::new();
             for (count, word) in [
@@ -279,9 +286,14 @@ impl Summary {
             );
         }
         if self.merged > 0 {
-            anstream::println!("  {:>8}  merged alerts of the groups among them", self.merged);
+            anstream::println!(
+                "  {:>8}  merged alerts, one for each group that was closed",
+                self.merged
+            );
         }
-        anstream::println!("{}", head("deliveries"));
+        if !self.outputs.is_empty() {
+            anstream::println!("{}", head("deliveries"));
+        }
         for (output, (delivered, dead)) in &self.outputs {
             let dead = match dead {
                 0 => String::new(),
@@ -294,6 +306,13 @@ impl Summary {
         }
         for error in &self.errors {
             anstream::println!("{} {error}", paint::in_style(paint::BAD, "not read:"));
+        }
+        for error in &self.not_loaded {
+            let word = "rules not loaded, so their alerts are missing:";
+            anstream::println!("{} {error}", paint::in_style(paint::BAD, word));
+        }
+        if !self.not_loaded.is_empty() {
+            anstream::println!("  mend them, and read the logs again with another --data-dir");
         }
     }
 
@@ -344,6 +363,10 @@ impl Summary {
                         })
                         .collect(),
                 ),
+            ),
+            (
+                "not_loaded",
+                Value::List(self.not_loaded.iter().map(|error| text(error)).collect()),
             ),
             (
                 "errors",

@@ -24,6 +24,9 @@ use crate::replay::Replayer;
 /// How long a process may take to finish what it has after SIGTERM. Orchestrators commonly kill after 30 s or more.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
 
+/// How much of it the classifier may wait for what it has read to be acknowledged.
+const SOURCE_DRAIN: Duration = Duration::from_secs(10);
+
 /// Starts services and serves until told to stop.
 pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
     let project = Project::load(global)?;
@@ -99,7 +102,7 @@ impl Node {
 
     /// All four, neighbours by their handles.
     async fn all(&mut self) -> Result<(), Failure> {
-        let pool = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
+        let (pool, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
         self.pool = Some(pool.clone());
         let deliveries = self.start_dispatcher(Some(pool.clone()))?;
         let alerts = self.start_merger(deliveries.clone()).await?;
@@ -125,7 +128,7 @@ impl Node {
     }
 
     async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
-        let pool = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
+        let (pool, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
         self.pool = Some(pool.clone());
         let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
         self.keep_link("merger client", task);
@@ -292,7 +295,10 @@ impl Node {
             let (classifier, rules, merger, dispatcher) = draining;
             if let (Some(classifier), Some(task)) = (classifier, classifier_task) {
                 classifier.drain();
-                task.ended().await;
+                // A neighbour that is away may not come back: what it has not taken is read again next time.
+                if tokio::time::timeout(SOURCE_DRAIN, task.ended()).await.is_err() {
+                    tracing::warn!("not everything that was read is acknowledged, it will be read again");
+                }
             }
             if let Some(rules) = rules {
                 rules.drain().await;

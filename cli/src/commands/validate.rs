@@ -26,7 +26,7 @@ pub(crate) async fn run(global: &Global, args: &Validate) -> Result<(), Failure>
     }
     if !args.json {
         for note in ignored {
-            println!("{} {note}", paint::in_style(paint::DIM, "note:"));
+            anstream::println!("{} {note}", paint::in_style(paint::DIM, "note:"));
         }
         let warnings = problems.len() - errors;
         anstream::println!("{summary}{errors} errors, {warnings} warnings");

@@ -57,6 +57,7 @@ pub fn validate(conf: &Conf, settings: &Settings, known: &Known<'_>) -> Report {
     references::undelivered(conf, settings, known, &mut problems);
     references::rules(conf, settings, known, &mut problems);
     references::paths(settings, &mut problems);
+    references::locations(conf, settings, &mut problems);
     sort(&mut problems);
     Report {
         problems,

@@ -273,6 +273,33 @@ pub(super) fn rules(conf: &Conf, settings: &Settings, known: &Known<'_>, problem
     }
 }
 
+/// Folders that `global.json` names exist.
+pub(super) fn locations(conf: &Conf, settings: &Settings, problems: &mut Vec<Problem>) {
+    let Some(document) = &conf.global.document else {
+        return;
+    };
+    let python = conf.python_locations(&settings.conf);
+    let lists = [
+        ("rule_locations", &settings.conf.rules, &python.rules),
+        ("matcher_locations", &settings.conf.matchers, &python.matchers),
+        (
+            "publisher_locations",
+            &settings.conf.publishers,
+            &python.publishers,
+        ),
+    ];
+    for (key, set, paths) in lists {
+        for path in paths.iter().filter(|path| set.is_empty() && !path.exists()) {
+            let message = format!("there is no {}", path.display());
+            problems.push(document.warning(
+                &["general", key],
+                message,
+                "correct the path, or make the folder",
+            ));
+        }
+    }
+}
+
 /// Files that the settings name exist.
 pub(super) fn paths(settings: &Settings, problems: &mut Vec<Problem>) {
     let files: [(&str, &str, &Path); 4] = [
