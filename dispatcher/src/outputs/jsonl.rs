@@ -1,3 +1,7 @@
+mod known;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -8,6 +12,7 @@ use std::sync::OnceLock;
 use streamalert_value::{Value, write_json_text};
 use tokio::sync::{mpsc, oneshot};
 
+use self::known::{KEYS_MAX, KeyHash, KnownKeys, TAIL_BYTES_MAX};
 use super::SendError;
 use crate::json::write_json;
 
@@ -50,6 +55,10 @@ pub(crate) fn line(publication: &Value, key: &str) -> Vec<u8> {
 
 /// Appends lines to files. Answers when they are on disk; lines that arrive while the disk is busy share the
 /// next fsync.
+///
+/// A line whose key the file has already is not written again, also after a restart: the keys of the last
+/// [`TAIL_BYTES_MAX`] are read when a file is opened. The answer still waits for an fsync, because a process that
+/// was killed may have written the line without one.
 #[derive(Debug, Default)]
 pub(crate) struct Appender {
     /// Made at the first line, so that loading a configuration touches neither disk nor runtime.
@@ -59,13 +68,15 @@ pub(crate) struct Appender {
 #[derive(Debug)]
 struct Append {
     path: PathBuf,
+    key: KeyHash,
     line: Vec<u8>,
     done: oneshot::Sender<Result<(), SendError>>,
 }
 
 impl Appender {
-    /// Appends `line`, which ends with a newline, to the file at `path`.
-    pub(crate) async fn append(&self, path: PathBuf, line: Vec<u8>) -> Result<(), SendError> {
+    /// Appends `line`, which is that of the delivery `key` (see [`line`]), to the file at `path`, unless it is
+    /// known to be there.
+    pub(crate) async fn append(&self, path: PathBuf, key: &str, line: Vec<u8>) -> Result<(), SendError> {
         let (done, answer) = oneshot::channel();
         let queue = self.queue.get_or_init(|| {
             let (sender, receiver) = mpsc::channel(QUEUE_LINES_MAX);
@@ -74,7 +85,12 @@ impl Appender {
         });
         let gone = || SendError::unsure("the file writer has stopped");
         queue
-            .send(Append { path, line, done })
+            .send(Append {
+                path,
+                key: KeyHash::of(key),
+                line,
+                done,
+            })
             .await
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -103,6 +119,9 @@ async fn work(mut queue: mpsc::Receiver<Append>) {
 #[derive(Debug, Default)]
 struct Files {
     open: BTreeMap<PathBuf, OpenFile>,
+    /// Keys of lines whose fsync failed: they can be read, yet the disk may not have them, so they are written
+    /// again. Twice is better than never.
+    doubted: KnownKeys,
 }
 
 #[derive(Debug)]
@@ -110,6 +129,8 @@ struct OpenFile {
     file: File,
     /// The end of the file is the beginning of a line that could not be finished.
     torn: bool,
+    /// Lines that are in the file already.
+    known: KnownKeys,
     identity: (u64, u64),
 }
 
@@ -132,12 +153,12 @@ impl Files {
             Err(error) => Some(SendError::retry(format!("{shown} cannot be opened: {error}"))),
             Ok(open) => loop {
                 let Some(append) = appends.next() else { break None };
-                if let Err(error) = open.write_line(&append.line) {
+                if let Err(error) = open.write_once(append.key, &append.line) {
                     let error = SendError::retry(format!("{shown} cannot be written: {error}"));
                     let _ = append.done.send(Err(error.clone()));
                     break Some(error);
                 }
-                written.push(append.done);
+                written.push((append.key, append.done));
             },
         };
         if let Some(error) = failure {
@@ -150,15 +171,24 @@ impl Files {
         }
         let synced = match self.open.get(path).map(|open| open.file.sync_data()) {
             Some(Err(error)) => {
-                // after a failed fsync the kernel may drop the pages and report success next time: start anew
-                self.open.remove(path);
+                self.doubt(path, written.iter().map(|(key, _)| *key));
                 Err(SendError::unsure(format!("{shown} cannot be synced: {error}")))
             }
-            _ => Ok(()),
+            _ => {
+                written.iter().for_each(|(key, _)| self.doubted.remove(key));
+                Ok(())
+            }
         };
-        for done in written {
+        for (_, done) in written {
             let _ = done.send(synced.clone());
         }
+    }
+
+    /// After a failed fsync the kernel may drop the pages and report success next time: opens the file anew and
+    /// does not take the lines in question for written, though they can be read.
+    fn doubt(&mut self, path: &Path, keys: impl Iterator<Item = KeyHash>) {
+        self.open.remove(path);
+        keys.for_each(|key| self.doubted.insert(key));
     }
 
     fn file(&mut self, path: &Path) -> io::Result<&mut OpenFile> {
@@ -175,7 +205,13 @@ impl Files {
             if self.open.len() >= FILES_OPEN_MAX {
                 self.open.pop_first();
             }
-            self.open.insert(path.to_owned(), OpenFile::open(path)?);
+            let mut open = OpenFile::open(path)?;
+            if let Err(error) = open.sync_known() {
+                self.doubt(path, open.known.iter());
+                return Err(error);
+            }
+            open.known.remove_all(&self.doubted);
+            self.open.insert(path.to_owned(), open);
         }
         Ok(self.open.get_mut(path).expect("it was just put there"))
     }
@@ -203,22 +239,53 @@ impl OpenFile {
             file.read_exact(&mut last)?;
             torn = last != *b"\n";
         }
+        let known = if meta.is_file() {
+            KnownKeys::read(&file, meta.len(), TAIL_BYTES_MAX, KEYS_MAX)?
+        } else {
+            KnownKeys::default()
+        };
         Ok(Self {
             file,
             torn,
+            known,
             identity: (meta.dev(), meta.ino()),
         })
     }
 
+    /// Brings what a former process may have left in memory to the disk, since its lines count as written.
+    fn sync_known(&self) -> io::Result<()> {
+        if self.known.is_empty() {
+            return Ok(());
+        }
+        self.file.sync_data()
+    }
+
+    /// Writes the line of `key`, unless the file has it.
+    fn write_once(&mut self, key: KeyHash, line: &[u8]) -> io::Result<()> {
+        if self.known.contains(&key) {
+            tracing::debug!("line is in the file already");
+            return self.end_torn_line();
+        }
+        self.write_line(line)?;
+        self.known.insert(key);
+        Ok(())
+    }
+
     /// One write per line, so that lines of several writers do not mix.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.torn {
-            self.file.write_all(b"\n")?;
-        }
+        self.end_torn_line()?;
         // if this breaks off half way, the next line must not continue it
         self.torn = true;
         self.file.write_all(line)?;
         self.torn = false;
+        Ok(())
+    }
+
+    fn end_torn_line(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.file.write_all(b"\n")?;
+            self.torn = false;
+        }
         Ok(())
     }
 }
@@ -248,100 +315,4 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
         dir
     };
     File::open(dir)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(path: &Path) -> String {
-        std::fs::read_to_string(path).unwrap()
-    }
-
-    #[test]
-    fn the_key_comes_first_and_replaces_one_that_the_publication_has() {
-        let fields = [
-            ("a".to_owned(), Value::Int(1)),
-            (KEY_FIELD.to_owned(), Value::Str("theirs".to_owned())),
-        ];
-        let text = String::from_utf8(line(&Value::Map(fields.into_iter().collect()), "ours")).unwrap();
-        assert_eq!(text, "{\"idempotency_key\":\"ours\",\"a\":1}\n");
-        let text = String::from_utf8(line(&Value::Str("x\ny".to_owned()), "k")).unwrap();
-        assert_eq!(text, "{\"idempotency_key\":\"k\",\"publication\":\"x\\ny\"}\n");
-    }
-
-    #[tokio::test]
-    async fn parents_are_made_and_a_torn_last_line_gets_its_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a/b/c.jsonl");
-        let append = async |line: &[u8]| {
-            Appender::default()
-                .append(path.clone(), line.to_vec())
-                .await
-                .unwrap()
-        };
-        append(b"{\"one\":1}\n").await;
-        assert_eq!(read(&path), "{\"one\":1}\n");
-        std::fs::write(&path, "{\"one\":1}\n{\"tor").unwrap();
-        append(b"{\"two\":2}\n").await;
-        append(b"{\"three\":3}\n").await;
-        assert_eq!(read(&path), "{\"one\":1}\n{\"tor\n{\"two\":2}\n{\"three\":3}\n");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_was_rotated_away_is_made_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("alerts.jsonl");
-        let appender = Appender::default();
-        appender.append(path.clone(), b"1\n".to_vec()).await.unwrap();
-        std::fs::rename(&path, dir.path().join("alerts.jsonl.1")).unwrap();
-        appender.append(path.clone(), b"2\n".to_vec()).await.unwrap();
-        assert_eq!(read(&path), "2\n");
-        assert_eq!(read(&dir.path().join("alerts.jsonl.1")), "1\n");
-    }
-
-    #[tokio::test]
-    async fn many_writers_share_the_disk_and_every_line_is_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let appender = std::sync::Arc::new(Appender::default());
-        let mut tasks = tokio::task::JoinSet::new();
-        for number in 0..500 {
-            let (appender, path) = (
-                std::sync::Arc::clone(&appender),
-                dir.path().join(format!("{}", number % 20)),
-            );
-            let line = format!("{}\n", "x".repeat(number + 1)).into_bytes();
-            tasks.spawn(async move { appender.append(path, line).await });
-        }
-        while let Some(done) = tasks.join_next().await {
-            done.unwrap().unwrap();
-        }
-        let mut lengths: Vec<usize> = (0..20)
-            .flat_map(|n| {
-                read(&dir.path().join(n.to_string()))
-                    .lines()
-                    .map(str::len)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        lengths.sort_unstable();
-        assert_eq!(lengths, (1..=500).collect::<Vec<_>>());
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_written_is_to_be_tried_again() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("file"), "").unwrap();
-        let appender = Appender::default();
-        let error = appender
-            .append(dir.path().join("file/below"), b"1\n".to_vec())
-            .await
-            .unwrap_err();
-        assert!(error.is_retryable() && !error.may_have_happened() && error.message.contains("below"));
-        let full = appender
-            .append("/dev/full".into(), b"1\n".to_vec())
-            .await
-            .unwrap_err();
-        assert!(full.is_retryable(), "{full}");
-    }
 }

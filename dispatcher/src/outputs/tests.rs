@@ -294,7 +294,7 @@ async fn every_output_gets_the_same_key_for_a_delivery_that_comes_again() {
     for service in SERVICES {
         let mut rig = Rig::new(service).await;
         for _ in 0..2 {
-            // the second time within one process it is known to be there already
+            // the second time within one process it is known to be there already, in files also after a restart
             assert_eq!(rig.deliver(alert(1)).await, SUCCESS);
             assert_eq!(rig.deliver(alert(1)).await, SUCCESS);
             rig.restart();
@@ -302,7 +302,12 @@ async fn every_output_gets_the_same_key_for_a_delivery_that_comes_again() {
         assert_eq!(rig.deliver(alert(2)).await, SUCCESS);
         let keys: Vec<String> = rig.arrived().into_iter().map(|(key, _)| key).collect();
         let (one, two) = (rig.key(&alert(1)), rig.key(&alert(2)));
-        assert_eq!(keys, [one.clone(), one, two], "{service}");
+        let expected = if rig.is_http() {
+            vec![one.clone(), one, two]
+        } else {
+            vec![one, two]
+        };
+        assert_eq!(keys, expected, "{service}");
     }
 }
 

@@ -3,8 +3,8 @@
 //! Every alert goes here, staged ones too. Files are named like the objects that StreamAlert's delivery stream
 //! puts into S3: `alerts/dt=YYYY-MM-DD-HH/alerts.jsonl`, one JSON line per alert with `idempotency_key` first.
 //! The hour is that of the alert's creation in UTC, so that a repeated delivery lands in the same file.
-//! Idempotency: a line may come twice when the process dies between the fsync and the answer; both are in the
-//! same file and carry the same key.
+//! Idempotency: a delivery whose key its file has is done without a second line, also after a restart, within
+//! the same limits as for `file:NAME`.
 
 mod config;
 mod request;
@@ -62,6 +62,8 @@ impl Output for FirehoseLocalOutput {
         let path = self
             .directory
             .join(request::object_key(&self.stream, publication.alert.created));
-        self.appender.append(path, request::line(publication, key)).await
+        self.appender
+            .append(path, key, request::line(publication, key))
+            .await
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! Configuration: `path`. One line per delivery: the publication, with `idempotency_key` as its first field.
 //! A delivery is done when its line is on disk (written, then fsync, shared by the lines that wait).
-//! Idempotency: a line may come twice when the process dies between the fsync and the answer; both carry the
-//! same key. A line that a crash cut off gets its newline at the next start, so the next line stands alone.
+//! Idempotency: a delivery whose key the file has is done without a second line, also when the process was
+//! killed between the line and the commit of its outcome. For that the last 16 MiB are read when the file is
+//! opened; no more deliveries are repeated than a queue holds. A file that was moved away or emptied meanwhile
+//! knows nothing, so a line may then come twice, with the same key; likewise after a failed fsync.
+//! A line that a crash cut off gets its newline at the next start, so the next line stands alone; its delivery
+//! is written again.
 //! The file may be moved away at any time (log rotation); it is made again.
 
 mod config;
@@ -54,7 +58,7 @@ impl FileOutput {
 impl Output for FileOutput {
     async fn send(&self, publication: &Publication, key: &str, _deadline: Instant) -> Result<(), SendError> {
         self.appender
-            .append(self.path.clone(), request::line(publication, key))
+            .append(self.path.clone(), key, request::line(publication, key))
             .await
     }
 }

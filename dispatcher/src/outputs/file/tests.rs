@@ -34,3 +34,18 @@ async fn a_line_is_one_json_object_whatever_the_record_holds() {
     assert!(text.contains("123456789012345678901234567890"));
     assert_eq!(lines[1]["rule_name"], "cloudtrail_root_login");
 }
+
+#[tokio::test]
+async fn a_delivery_that_a_former_process_wrote_is_not_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("alerts.jsonl");
+    let deadline = Instant::now() + std::time::Duration::from_secs(10);
+    let publication = publication(alert_with_record(1, "{}"), "file:a").await;
+    for (key, lines) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
+        FileOutput::new(&path)
+            .send(&publication, key, deadline)
+            .await
+            .unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), lines);
+    }
+}
