@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,13 @@ use crate::{Limits, LoadReport, PoolOptions, Publication, PublishError};
 
 /// How long a slot waits for a process when none can be started, before its callers are told.
 const PROCESS_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How long queued slices may keep a pool that ends. The limits on user code end all but a long queue before;
+/// what is left then is refused, which callers may try again.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+
+/// A killed process is gone within this time, or it hangs in the kernel and is left behind.
+const KILL_MAX: Duration = Duration::from_secs(5);
 
 /// How a pool is doing.
 #[derive(Debug, Clone, Default)]
@@ -114,7 +122,35 @@ struct Inner {
     /// Taken on shutdown.
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     bytes: Arc<Semaphore>,
-    tasks: tokio::sync::Mutex<JoinSet<()>>,
+    tasks: tokio::sync::Mutex<Tasks>,
+    /// Holds the shim. Taken when it is removed.
+    dir: Mutex<Option<PathBuf>>,
+}
+
+struct Tasks {
+    slots: JoinSet<()>,
+    /// The one task that starts spare processes; it owns the launcher.
+    spare: JoinSet<()>,
+}
+
+impl Inner {
+    /// The folder goes with the last user of the launcher at the latest; but that is a task, and the runtime may
+    /// end before it.
+    fn remove_dir(&self) {
+        let dir = self.dir.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(dir) = dir
+            && let Err(error) = std::fs::remove_dir_all(&dir)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(dir = %dir.display(), %error, "temporary folder of the python workers is left behind");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.remove_dir();
+    }
 }
 
 /// A pool of CPython worker processes. Clones share it; the last one dropped ends the processes.
@@ -155,8 +191,14 @@ impl PythonPool {
             starting.spawn(async move { starter.start().await });
         }
         while let Some(started) = starting.join_next().await {
-            let started = started.unwrap_or_else(|error| Err(error.to_string()));
-            processes.push(started.map_err(|reason| PoolStartError::Worker { reason })?);
+            match started.unwrap_or_else(|error| Err(error.to_string())) {
+                Ok(process) => processes.push(process),
+                Err(reason) => {
+                    // They hold the launcher, and with it the folder that must not be left behind.
+                    starting.shutdown().await;
+                    return Err(PoolStartError::Worker { reason });
+                }
+            }
         }
         Ok((Self::with(processes, starter, limits, clock), report))
     }
@@ -181,22 +223,25 @@ impl PythonPool {
             limits,
         });
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
-        let mut tasks = JoinSet::new();
+        let dir = Mutex::new(Some(starter.launcher.dir.path().to_owned()));
+        let mut slots = JoinSet::new();
         for process in processes {
-            tasks.spawn(Slot::new(shared.clone(), Some(process), queue.clone()).run());
+            slots.spawn(Slot::new(shared.clone(), Some(process), queue.clone()).run());
         }
-        // Not among the tasks that shutdown waits for: it ends when nobody can take a spare any more.
-        tokio::spawn(keep_spare(starter, spares));
+        // Apart from the slots, which may need a spare to work off the queue.
+        let mut spare = JoinSet::new();
+        spare.spawn(keep_spare(starter, spares));
         let bytes = Arc::new(Semaphore::new(
             shared.limits.queue_bytes_max.clamp(1, u32::MAX as usize),
         ));
-        let tasks = tokio::sync::Mutex::new(tasks);
+        let tasks = tokio::sync::Mutex::new(Tasks { slots, spare });
         Self {
             inner: Arc::new(Inner {
                 shared,
                 jobs: Mutex::new(Some(jobs)),
                 bytes,
                 tasks,
+                dir,
             }),
         }
     }
@@ -259,7 +304,8 @@ impl PythonPool {
         }
     }
 
-    /// Ends the workers after the slices that are queued. Later calls answer `Unavailable`.
+    /// Ends the workers after the slices that are queued, within half a minute, and removes their temporary
+    /// folder, whatever clones of the pool remain. Later calls answer `Unavailable`.
     pub async fn shutdown(&self) {
         drop(
             self.inner
@@ -269,7 +315,17 @@ impl PythonPool {
                 .take(),
         );
         let mut tasks = self.inner.tasks.lock().await;
-        while tasks.join_next().await.is_some() {}
+        let queued = async { while tasks.slots.join_next().await.is_some() {} };
+        if tokio::time::timeout(SHUTDOWN_MAX, queued).await.is_err() {
+            tracing::warn!("python workers do not get done with what is queued, the rest is refused");
+            tasks.slots.shutdown().await;
+        }
+        tasks.spare.shutdown().await;
+        let mut spares = self.inner.shared.spares.lock().await;
+        while let Ok(mut process) = spares.try_recv() {
+            let _ = tokio::time::timeout(KILL_MAX, process.kill()).await;
+        }
+        self.inner.remove_dir();
     }
 
     fn queue(&self) -> Option<mpsc::Sender<Job>> {

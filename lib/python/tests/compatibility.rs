@@ -257,6 +257,18 @@ async fn what_is_no_suitable_python_is_refused_with_its_name() {
         error.to_string().contains("cpython 3 7 16, expected CPython 3.8"),
         "{error}"
     );
+    let error = find_interpreter(Some("/bin/ls".as_ref())).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("/bin/ls is not a python: "),
+        "{error}"
+    );
+    let script = Repo::new(&[("not_executable", "echo cpython 3 11 1\n")]);
+    let error = find_interpreter(Some(&script.path().join("not_executable")))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("it cannot be run"), "{error}");
+    let advice = "the setting python.interpreter, or with --set python.interpreter=PATH";
+    assert!(error.to_string().contains(advice), "{error}");
 }
 
 const PUBLISHERS: &str = r"
@@ -492,6 +504,52 @@ TABLE = {{'f': writes}}
             "{interpreter:?}: {wrong:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn options_that_mean_nothing_are_warned_of_and_a_second_definition_tells_the_first() {
+    let rules = "
+@rule(logs=['a:b'], merge_by_keys=['k'])
+def keys_only(rec): return True
+@rule(logs=['a:b'], merge_window_mins=5)
+def window_only(rec): return True
+@rule(logs=['a:b'], merge_by_keys=['k'], merge_window_mins=5)
+def both(rec): return True
+@rule(logs=['a:b'], output=['slack:x'], zzz=1)
+def misspelt(rec): return True
+";
+    let repo = Repo::new(&[
+        ("rules/a.py", &format!("{IMPORTS}{rules}")),
+        (
+            "rules/b.py",
+            &format!("{IMPORTS}@rule(logs=['a:b'])\ndef both(rec): return True\n"),
+        ),
+        (
+            "rules/c.py",
+            &format!("{IMPORTS}@rule(log=['a:b'])\ndef nowhere(rec): return True\n"),
+        ),
+    ]);
+    let (pool, report) = repo.start().await;
+    pool.shutdown().await;
+    let warnings: Vec<_> = report.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "rules/a.py:3: rule [keys_only]: merge_by_keys without merge_window_mins merges nothing",
+            "rules/a.py:5: rule [window_only]: merge_window_mins without merge_by_keys merges nothing",
+            "rules/a.py:9: rule [misspelt]: unknown keyword output is ignored, did you mean outputs?",
+            "rules/a.py:9: rule [misspelt]: unknown keyword zzz is ignored",
+        ]
+    );
+    let errors: Vec<_> = report.errors.iter().map(|error| &*error.message).collect();
+    assert_eq!(
+        errors,
+        [
+            "RuleCreationError: Rule [both] already defined in rules/a.py:7",
+            "RuleCreationError: rule [nowhere] applies to nothing: give it logs or datatypes; \
+             unknown keyword log is ignored, did you mean logs?",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ class Loader:
     """One pass over the user's folders."""
 
     def __init__(self, options, announce):
-        self._root = options['repo_root']
+        self._root = Rule._root = options['repo_root']
         self._options = options
         self._announce = announce
         self._skipped = set(options['skip_files'])
@@ -142,6 +142,13 @@ class Loader:
             warn('rule [{}]: merge_window_mins {!r} is not a number of minutes'.format(
                 item.name, item.merge_window_mins))
             window = 0
+        for complaint in item._complaints:
+            warn('rule [{}]: {}'.format(item.name, complaint))
+        keys = [str(key) for key in self._list(item, 'merge_by_keys', warn)]
+        if keys and not window:
+            warn('rule [{}]: merge_by_keys without merge_window_mins merges nothing'.format(item.name))
+        if window and not keys:
+            warn('rule [{}]: merge_window_mins without merge_by_keys merges nothing'.format(item.name))
         return {
             'name': item.name,
             'description': item.description,
@@ -150,7 +157,7 @@ class Loader:
             'outputs': list(dict.fromkeys(outputs)),
             'dynamic_outputs': bool(item.dynamic_outputs),
             'publishers': self._publishers(item, warn),
-            'merge_by_keys': [str(key) for key in self._list(item, 'merge_by_keys', warn)],
+            'merge_by_keys': keys,
             'merge_window_mins': window,
             'req_subkeys': {str(key): [str(sub) for sub in subs]
                             for key, subs in (item.req_subkeys or {}).items()},

@@ -2,6 +2,7 @@
 import ast
 import hashlib
 import inspect
+import os
 from copy import deepcopy
 
 from streamalert.shared.logger import get_logger
@@ -9,6 +10,9 @@ from streamalert.shared.logger import get_logger
 LOGGER = get_logger(__name__)
 
 _DISABLED_MARK = '_streamalert_disabled'
+
+_KEYWORDS = ('logs', 'datatypes', 'matchers', 'req_subkeys', 'outputs', 'dynamic_outputs', 'publishers',
+             'merge_by_keys', 'merge_window_mins', 'context')
 
 
 class RuleCreationError(Exception):
@@ -29,6 +33,17 @@ def disable(target):
     return target
 
 
+def _unknown_keywords(options):
+    """A sentence on every keyword that means nothing, and so is ignored."""
+    sentences = []
+    for keyword in sorted(set(options).difference(_KEYWORDS)):
+        import difflib  # rarely needed, and not small
+        close = difflib.get_close_matches(keyword, _KEYWORDS, 1)
+        sentences.append('unknown keyword {} is ignored{}'.format(
+            keyword, ', did you mean {}?'.format(close[0]) if close else ''))
+    return sentences
+
+
 class Rule:
     """A function and the options it was decorated with."""
 
@@ -39,6 +54,9 @@ class Rule:
 
     # Rules that are none, as (function, message): told to the user, while the file's other rules load.
     _invalid = []
+
+    # Paths in messages are relative to this folder where they lie inside.
+    _root = ''
 
     def __init__(self, func, **kwargs):
         self.func = func
@@ -57,12 +75,14 @@ class Rule:
         self.disabled = getattr(func, _DISABLED_MARK, False)
         self._description = func.__doc__
         self._checksum = None
+        self._complaints = _unknown_keywords(kwargs)
 
         if not (self.logs or self.datatypes):
-            raise RuleCreationError(
-                'rule [{}] applies to nothing: give it logs or datatypes'.format(self.name))
+            raise RuleCreationError('; '.join(
+                ['rule [{}] applies to nothing: give it logs or datatypes'.format(self.name)] + self._complaints))
         if self.name in Rule._rules:
-            raise RuleCreationError('Rule [{}] already defined'.format(self.name))
+            raise RuleCreationError('Rule [{}] already defined in {}'.format(
+                self.name, Rule._rules[self.name]._place()))
         if isinstance(self.logs, str):
             # `log_type in text` is a substring test: never what was meant.
             Rule._invalid.append((func, 'logs of rule [{}] is text, write a list: [{!r}]'.format(
@@ -72,6 +92,15 @@ class Rule:
 
     def __repr__(self):
         return '<Rule: {}; outputs: {}; disabled: {}>'.format(self.name, self.outputs, self.disabled)
+
+    def _place(self):
+        code = getattr(self.func, '__code__', None)
+        if code is None:
+            return 'module {}'.format(getattr(self.func, '__module__', '?'))
+        file = os.path.normpath(code.co_filename)
+        if Rule._root and file.startswith(Rule._root + os.sep):
+            file = os.path.relpath(file, Rule._root)
+        return '{}:{}'.format(file, code.co_firstlineno)
 
     def check_matchers(self, record):
         """Whether every matcher holds for the record; one that raises does not."""

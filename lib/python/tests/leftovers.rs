@@ -1,0 +1,83 @@
+//! What a pool leaves on the disk. Alone in its process, since it counts what lies in the temporary folder.
+
+#![allow(clippy::unwrap_used, reason = "a failing test says enough")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use streamalert_python::{PoolOptions, PythonPool};
+use support::{IMPORTS, Repo, evaluate, record};
+
+/// Set for the child process: how it parts with its pool.
+const PARTING: &str = "STREAMALERT_TEST_PARTING";
+
+fn shim_folders() -> BTreeSet<PathBuf> {
+    std::fs::read_dir(std::env::temp_dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("streamalert-python-"))
+        })
+        .collect()
+}
+
+/// Looks at once, on a runtime of one thread: background tasks get no chance to tidy up later.
+#[test]
+#[ignore = "started by another test"]
+fn a_pool_to_be_parted_with() {
+    let Ok(parting) = std::env::var(PARTING) else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let rules = format!("{IMPORTS}@rule(logs=['a:b'])\ndef r(rec):\n    return True\n");
+        let repo = Repo::new(&[("rules/r.py", &rules)]);
+        let (pool, _) = PythonPool::start(PoolOptions {
+            workers: 2,
+            ..repo.options()
+        })
+        .await
+        .unwrap();
+        assert_eq!(shim_folders().len(), 1);
+        let clone = pool.clone();
+        assert_eq!(evaluate(&pool, vec![record("a:b", "{}")]).await, [["r=true"]]);
+        match &*parting {
+            "shutdown" => {
+                pool.shutdown().await;
+                assert_eq!(shim_folders().len(), 0);
+                // Again, and with a clone that stays: neither hangs nor brings anything back.
+                clone.shutdown().await;
+            }
+            _ => drop((pool, clone)),
+        }
+        assert_eq!(shim_folders().len(), 0);
+    });
+}
+
+#[test]
+fn a_pool_leaves_nothing_behind_however_it_ends() {
+    for parting in ["shutdown", "drop"] {
+        let temporary = tempfile::tempdir().unwrap();
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "a_pool_to_be_parted_with", "--nocapture"])
+            .env(PARTING, parting)
+            .env("TMPDIR", temporary.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{parting}: {output:?}");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            told.contains("1 passed"),
+            "{parting}: the child did not run: {told}"
+        );
+        let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+        assert!(left.is_empty(), "{parting}: {left:?}");
+    }
+}
