@@ -95,3 +95,55 @@ fn the_example_is_valid() {
         "{output:?}"
     );
 }
+
+#[test]
+fn killed_while_it_delivers_the_example_still_writes_every_alert_once() {
+    for lines_at_kill in [1, 5, 12] {
+        let dir = tempfile::tempdir().unwrap();
+        copy(&example(), dir.path());
+        let alerts = dir.path().join(".streamalert/alerts.jsonl");
+        let mut run = Command::new(crate::support::binary())
+            .current_dir(dir.path())
+            .arg("ingest")
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let written = || std::fs::read_to_string(&alerts).map_or(0, |text| text.lines().count());
+        while written() < lines_at_kill && run.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        ingest(dir.path());
+        for (name, expected) in [("alerts", 16), ("urgent", 6)] {
+            let delivered = lines(dir.path().join(format!(".streamalert/{name}.jsonl")));
+            assert_eq!(
+                delivered.len(),
+                expected,
+                "{name}, killed after {lines_at_kill} lines"
+            );
+        }
+        let history = dir.path().join(".streamalert/history");
+        assert_eq!(
+            lines_below(&history),
+            70,
+            "history, killed after {lines_at_kill} lines"
+        );
+    }
+}
+
+/// Lines of all files below a folder.
+fn lines_below(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| {
+            if path.is_dir() {
+                lines_below(&path)
+            } else {
+                std::fs::read_to_string(path).unwrap().lines().count()
+            }
+        })
+        .sum()
+}
