@@ -51,7 +51,9 @@ pub fn build_alert(record: &Record, rule: &RuleInfo, fired: Fired, stamp: &Alert
         merge_window_mins: rule.merge_window_mins,
         staged,
         // A copy: the record is a slice of its batch, and an alert may wait for hours.
-        record: fired.record.unwrap_or_else(|| Bytes::copy_from_slice(&record.json)),
+        record: fired
+            .record
+            .unwrap_or_else(|| Bytes::copy_from_slice(&record.json)),
         traceparent: stamp.traceparent.clone(),
         rules_version: stamp.rules_version.clone(),
     }

@@ -22,7 +22,10 @@ impl OutputName {
     /// The history output that every alert goes to.
     #[must_use]
     pub fn history() -> Self {
-        Self { text: "aws-firehose:alerts".into(), colon: 12 }
+        Self {
+            text: "aws-firehose:alerts".into(),
+            colon: 12,
+        }
     }
 
     /// The part before the first colon.
@@ -55,8 +58,13 @@ impl FromStr for OutputName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.find(':') {
-            Some(colon) => Ok(Self { text: text.into(), colon }),
-            None => Err(OutputNameError { text: text.to_owned() }),
+            Some(colon) => Ok(Self {
+                text: text.into(),
+                colon,
+            }),
+            None => Err(OutputNameError {
+                text: text.to_owned(),
+            }),
         }
     }
 }

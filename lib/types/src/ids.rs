@@ -101,7 +101,9 @@ impl DeadLetterId {
     #[must_use]
     pub fn new(source: &Source, position: &Position, sub: Option<u32>, reason: &str) -> Self {
         let mut hash = Fields::new("dead-letter");
-        hash.position(source, position).number(sub.map_or(u64::MAX, u64::from)).text(reason);
+        hash.position(source, position)
+            .number(sub.map_or(u64::MAX, u64::from))
+            .text(reason);
         Self(hash.finish())
     }
 
@@ -143,7 +145,9 @@ impl Fields {
     }
 
     fn position(&mut self, source: &Source, position: &Position) -> &mut Self {
-        self.text(&source.service).text(&source.resource).text(&position.partition);
+        self.text(&source.service)
+            .text(&source.resource)
+            .text(&position.partition);
         match &position.sequence {
             Sequence::Offset(offset) => self.number(0).number(*offset),
             Sequence::Token(token) => self.number(1).text(token),
@@ -162,11 +166,21 @@ impl Fields {
 
 fn write_uuid(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let hex = format!("{bits:032x}");
-    write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    write!(
+        f,
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }
 
 fn parse_uuid(text: &str) -> Result<u128, IdParseError> {
-    let error = || IdParseError { text: text.to_owned() };
+    let error = || IdParseError {
+        text: text.to_owned(),
+    };
     let bytes = text.as_bytes();
     let shape = bytes.len() == 36
         && bytes.iter().enumerate().all(|(at, byte)| match at {
@@ -199,12 +213,19 @@ mod tests {
     use super::*;
 
     fn source() -> Source {
-        Source { service: "kinesis".into(), resource: "stream".into(), cluster: None }
+        Source {
+            service: "kinesis".into(),
+            resource: "stream".into(),
+            cluster: None,
+        }
     }
 
     #[test]
     fn the_same_record_and_rule_always_give_the_same_alert_id() {
-        let position = Position { partition: "shard-0".into(), sequence: Sequence::Offset(7) };
+        let position = Position {
+            partition: "shard-0".into(),
+            sequence: Sequence::Offset(7),
+        };
         let id = |sub, rule| AlertId::new(RecordId::new(&source(), &position, sub), rule);
         assert_eq!(id(0, "r"), id(0, "r"));
         assert_ne!(id(0, "r"), id(1, "r"));

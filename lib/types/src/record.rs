@@ -47,7 +47,9 @@ impl FromStr for DataType {
             "csv" => Ok(Self::Csv),
             "kv" => Ok(Self::Kv),
             "syslog" => Ok(Self::Syslog),
-            other => Err(format!("unknown parser {other:?}, expected json, csv, kv or syslog")),
+            other => Err(format!(
+                "unknown parser {other:?}, expected json, csv, kv or syslog"
+            )),
         }
     }
 }

@@ -32,7 +32,10 @@ impl Timestamp {
     /// This moment plus `duration`, or the last representable moment.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// The time from `earlier` to `self`; zero when `earlier` is later.
@@ -57,7 +60,9 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse::<jiff::Timestamp>()
             .map(|moment| Self(moment.as_microsecond()))
-            .map_err(|_| TimestampError { text: text.to_owned() })
+            .map_err(|_| TimestampError {
+                text: text.to_owned(),
+            })
     }
 }
 

@@ -97,7 +97,10 @@ fn read_kind(row: &mut Reader<'_>) -> Result<DeadLetterKind, RowError> {
         }
         RULE_FAILURE => {
             let log_type = row.shared()?;
-            let data_type = row.text()?.parse().map_err(|problem: String| row.error(problem))?;
+            let data_type = row
+                .text()?
+                .parse()
+                .map_err(|problem: String| row.error(problem))?;
             let (source, position) = read_place(row)?;
             let sub = row.small()?;
             Ok(DeadLetterKind::RuleFailure {

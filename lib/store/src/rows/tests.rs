@@ -6,8 +6,8 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use streamalert_types::{
-    Alert, AlertId, DataType, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, GroupId, NearestSchema,
-    OutputName, Position, Sequence, Source, Timestamp,
+    Alert, AlertId, DataType, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, GroupId,
+    NearestSchema, OutputName, Position, Sequence, Source, Timestamp,
 };
 use streamalert_value::Value;
 
@@ -152,16 +152,16 @@ fn letter() -> impl Strategy<Value = DeadLetter> {
                 nearest,
             }
         }),
-        (shared(), place(), any::<u32>(), shared()).prop_map(
-            |(log_type, (source, position), sub, rule)| DeadLetterKind::RuleFailure {
+        (shared(), place(), any::<u32>(), shared()).prop_map(|(log_type, (source, position), sub, rule)| {
+            DeadLetterKind::RuleFailure {
                 log_type,
                 data_type: DataType::Syslog,
                 source,
                 position,
                 sub,
-                rule
+                rule,
             }
-        ),
+        }),
         (any::<u128>(), shared(), output(), any::<u32>()).prop_map(|(alert, rule, output, attempts)| {
             DeadLetterKind::Undelivered {
                 alert: AlertId::from_u128(alert),
