@@ -2,12 +2,14 @@
 
 mod dispatcher;
 mod merger;
+mod pipeline;
 mod rules;
 mod sources;
 mod stores;
 
 pub(crate) use dispatcher::{registry, start_dispatcher};
 pub(crate) use merger::{merger_options, start_merger};
+pub(crate) use pipeline::Pipeline;
 pub(crate) use rules::{cross_check, load_rules, rules_node, threat_intel, threat_intel_of};
 pub(crate) use sources::{files_source, settings_sources, start_classifier, takers};
 pub(crate) use stores::{OpenStores, Stores, open_stores, try_open_stores};

@@ -7,7 +7,7 @@ use streamalert_value::Value;
 use crate::access::{self, member};
 use crate::admin::ProcessAdmin;
 use crate::args::{self, Global};
-use crate::assembly::{self, OpenStores};
+use crate::assembly::{self, OpenStores, Pipeline};
 use crate::commands::schema::pretty;
 use crate::failure::Failure;
 use crate::paint;
@@ -107,30 +107,11 @@ async fn replay(global: &Global, ids: &[String]) -> Result<(), Failure> {
 /// No process runs on the data directory, so this one is the pipeline for a while.
 async fn here(project: &Project, stores: assembly::Stores, request: AdminRequest) -> Result<Value, Failure> {
     let clock = assembly::clock();
-    let (pool, _) = assembly::load_rules(project, None, clock.clone()).await?;
-    let registry = assembly::registry(project, clock.clone())?;
-    let letters = stores.dead_letters.clone();
-    let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
-        project,
-        registry,
-        Some(pool.clone()),
-        letters.clone(),
-        clock.clone(),
-    );
-    let options = assembly::merger_options(&project.settings);
-    let (merger, merger_task) =
-        assembly::start_merger(options, &stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
-    let rules = assembly::rules_node(
-        project,
-        pool.clone(),
-        Arc::new(merger.clone()),
-        letters,
-        clock.clone(),
-    )?;
+    let line = Pipeline::start(project, &stores, clock.clone()).await?;
     let replayer = Replayer {
         taker: Mutex::new(assembly::takers(project, clock)?()),
-        rules: rules.clone(),
-        deliveries: Arc::new(dispatcher.clone()),
+        rules: line.rules.clone(),
+        deliveries: Arc::new(line.dispatcher.clone()),
         stores: stores.clone(),
     };
     let admin = ProcessAdmin {
@@ -139,14 +120,9 @@ async fn here(project: &Project, stores: assembly::Stores, request: AdminRequest
         ..ProcessAdmin::default()
     };
     let answer = admin.ask(request).await;
-    merger.wait_idle().await;
-    rules.drain().await;
-    merger.drain().await;
-    dispatcher.drain().await;
-    pool.shutdown().await;
+    line.merger.wait_idle().await;
     drop(admin);
-    let ended = tokio::join!(merger_task.join(), dispatcher_task);
-    tracing::debug!(?ended, "drained");
+    line.stop().await?;
     let answer = answer.map_err(|error| Failure::Other(error.to_string()))?;
     Value::parse_json(answer.as_bytes()).map_err(|error| Failure::while_doing("answer is not json", error))
 }

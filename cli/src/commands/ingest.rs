@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use streamalert_classifier::{Classifier, SourceEnd};
-use streamalert_dispatcher::DispatcherHandle;
 use streamalert_merger::MergerHandle;
-use streamalert_rules_node::RulesNode;
 use streamalert_service::{LogFormat, Telemetry, TelemetryOptions};
 use streamalert_stream::SourceReader;
 use streamalert_types::OutputName;
 use streamalert_value::{Map, Value};
 
 use crate::args::{Global, Ingest};
-use crate::assembly::{self, Stores};
+use crate::assembly::{self, Pipeline, Stores};
 use crate::explain::{integer, object, text};
 use crate::failure::Failure;
 use crate::paint;
@@ -76,51 +74,22 @@ pub(crate) async fn pipeline(
     sources: Vec<Box<dyn SourceReader>>,
     clock: Arc<dyn streamalert_types::Clock>,
 ) -> Result<Summary, Failure> {
-    let (pool, not_loaded) = assembly::load_rules(project, None, clock.clone()).await?;
-    let registry = assembly::registry(project, clock.clone())?;
-    let dead_letters = stores.dead_letters.clone();
-    let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
-        project,
-        registry,
-        Some(pool.clone()),
-        dead_letters.clone(),
-        clock.clone(),
-    );
-    let options = assembly::merger_options(&project.settings);
-    let (merger, merger_task) =
-        assembly::start_merger(options, &stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
-    let rules = assembly::rules_node(
-        project,
-        pool.clone(),
-        Arc::new(merger.clone()),
-        dead_letters,
-        clock.clone(),
-    )?;
-    let (classifier, task) =
-        assembly::start_classifier(project, sources, Arc::new(rules.clone()), &stores, clock.clone())?;
+    let mut line = Pipeline::start(project, &stores, clock.clone()).await?;
+    let records = Arc::new(line.rules.clone());
+    let (classifier, task) = assembly::start_classifier(project, sources, records, &stores, clock)?;
 
     let bar = progress_bar();
-    let watching = tokio::spawn(watch(bar.clone(), classifier.clone(), merger.clone()));
+    let watching = tokio::spawn(watch(bar.clone(), classifier.clone(), line.merger.clone()));
     let ends = task.ended().await;
     // The input has an end, so no group need wait for its window.
-    merger.close_groups_now().await;
-    merger.wait_idle().await;
+    line.merger.close_groups_now().await;
+    line.merger.wait_idle().await;
     watching.abort();
     bar.finish_and_clear();
 
-    let mut summary = Summary::gather(&classifier, &rules, &merger, &dispatcher, &stores, ends).await?;
-    summary.not_loaded = not_loaded;
-    rules.drain().await;
-    merger.drain().await;
-    dispatcher.drain().await;
-    pool.shutdown().await;
-    merger_task
-        .join()
-        .await
-        .map_err(|error| Failure::while_doing("the merger failed", error))?;
-    dispatcher_task
-        .await
-        .map_err(|error| Failure::while_doing("the dispatcher failed", error))?;
+    let mut summary = Summary::gather(&classifier, &line, &stores, ends).await?;
+    summary.not_loaded = std::mem::take(&mut line.not_loaded);
+    line.stop().await?;
     Ok(summary)
 }
 
@@ -174,25 +143,28 @@ struct RuleLine {
 impl Summary {
     async fn gather(
         classifier: &Classifier,
-        rules: &RulesNode,
-        merger: &MergerHandle,
-        dispatcher: &DispatcherHandle,
+        line: &Pipeline,
         stores: &Stores,
         ends: Vec<SourceEnd>,
     ) -> Result<Self, Failure> {
         let read = classifier.stats().snapshot();
-        let merged = merger.stats().await;
-        let delivered = dispatcher.stats();
-        let rules = rules.stats().snapshot().into_iter().filter_map(|(name, stats)| {
-            let line = RuleLine {
-                name,
-                alerts: stats.matches,
-                exceptions: stats.exceptions,
-                kills: stats.kills,
-                suspended: stats.suspended,
-            };
-            (line.alerts + line.exceptions + line.kills + line.suspended > 0).then_some(line)
-        });
+        let merged = line.merger.stats().await;
+        let delivered = line.dispatcher.stats();
+        let rules = line
+            .rules
+            .stats()
+            .snapshot()
+            .into_iter()
+            .filter_map(|(name, stats)| {
+                let line = RuleLine {
+                    name,
+                    alerts: stats.matches,
+                    exceptions: stats.exceptions,
+                    kills: stats.kills,
+                    suspended: stats.suspended,
+                };
+                (line.alerts + line.exceptions + line.kills + line.suspended > 0).then_some(line)
+            });
         let mut outputs: BTreeMap<OutputName, (u64, u64)> = delivered
             .outputs
             .into_iter()

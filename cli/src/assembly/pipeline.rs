@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use streamalert_dispatcher::DispatcherHandle;
+use streamalert_merger::{MergerHandle, MergerTask};
+use streamalert_python::PythonPool;
+use streamalert_rules_node::RulesNode;
+use streamalert_types::Clock;
+use tokio::task::JoinHandle;
+
+use crate::assembly::{self, Stores};
+use crate::failure::Failure;
+use crate::project::Project;
+
+/// Everything behind the classifier, in this process, for a command that ends.
+pub(crate) struct Pipeline {
+    pub(crate) rules: RulesNode,
+    pub(crate) merger: MergerHandle,
+    pub(crate) dispatcher: DispatcherHandle,
+    /// Rule files that did not load.
+    pub(crate) not_loaded: Vec<String>,
+    pool: PythonPool,
+    merger_task: MergerTask,
+    dispatcher_task: JoinHandle<()>,
+}
+
+impl Pipeline {
+    /// Starts it. What an earlier process left undelivered is being delivered when this returns.
+    pub(crate) async fn start(
+        project: &Project,
+        stores: &Stores,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
+        let (pool, not_loaded) = assembly::load_rules(project, None, clock.clone()).await?;
+        let registry = assembly::registry(project, clock.clone())?;
+        let letters = stores.dead_letters.clone();
+        let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
+            project,
+            registry,
+            Some(pool.clone()),
+            letters.clone(),
+            clock.clone(),
+        );
+        let options = assembly::merger_options(&project.settings);
+        let (merger, merger_task) =
+            assembly::start_merger(options, stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
+        let rules = assembly::rules_node(project, pool.clone(), Arc::new(merger.clone()), letters, clock)?;
+        Ok(Self {
+            rules,
+            merger,
+            dispatcher,
+            not_loaded,
+            pool,
+            merger_task,
+            dispatcher_task,
+        })
+    }
+
+    /// Stops it in the order of the stream. What is not delivered stays in the store.
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        self.rules.drain().await;
+        self.merger.drain().await;
+        self.dispatcher.drain().await;
+        self.pool.shutdown().await;
+        let merger = self.merger_task.join().await;
+        merger.map_err(|error| Failure::while_doing("the merger failed", error))?;
+        let dispatcher = self.dispatcher_task.await;
+        dispatcher.map_err(|error| Failure::while_doing("the dispatcher failed", error))
+    }
+}
