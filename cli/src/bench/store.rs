@@ -39,12 +39,14 @@ struct Row {
 /// Durable alerts per second on the embedded store, in a folder made under `parent` and removed afterwards. This is
 /// time on the clock, since waiting for the disk is most of it; computing time stands beside it.
 pub(crate) async fn store(parent: &Path) -> Result<Report, Failure> {
-    std::fs::create_dir_all(parent)?;
+    let unusable = |error| Failure::while_doing(&format!("cannot measure in {}", parent.display()), error);
+    std::fs::create_dir_all(parent).map_err(unusable)?;
     let mut rows = Vec::new();
     for batch in BATCHES {
         let dir = tempfile::Builder::new()
             .prefix("streamalert-bench-")
-            .tempdir_in(parent)?;
+            .tempdir_in(parent)
+            .map_err(unusable)?;
         let store = EmbeddedStore::open(EmbeddedOptions::new(dir.path()))
             .map_err(|error| Failure::Other(error.to_string()))?;
         let row = measure(&store, batch)
