@@ -178,6 +178,11 @@ impl Inner {
             }
         }
         let rules = self.parts.runtime.rules();
+        // What no rule is about need not cross to the runtime, which would have to read it first.
+        records.retain(|record| !rules.for_log_type(&record.log_type).is_empty());
+        if records.is_empty() {
+            return Ok(Findings::default());
+        }
         let outcomes = self
             .parts
             .runtime
