@@ -29,7 +29,12 @@ pub(crate) async fn run(global: &Global, args: &Validate) -> Result<(), Failure>
             anstream::println!("{} {note}", paint::in_style(paint::DIM, "note:"));
         }
         let warnings = problems.len() - errors;
-        anstream::println!("{summary}{errors} errors, {warnings} warnings");
+        let plural = |count| if count == 1 { "" } else { "s" };
+        anstream::println!(
+            "{summary}{errors} error{}, {warnings} warning{}",
+            plural(errors),
+            plural(warnings)
+        );
     }
     if errors > 0 { Err(Failure::Told) } else { Ok(()) }
 }
