@@ -1,0 +1,9 @@
+//! Methods of `dict`.
+
+use crate::registry::MethodFn;
+
+/// The method of this name.
+#[must_use]
+pub fn lookup(_name: &str) -> Option<MethodFn> {
+    None
+}
