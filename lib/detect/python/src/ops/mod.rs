@@ -1,5 +1,7 @@
 //! What operators and protocols do on objects: each function is Python's, over all forms of an object.
 
+pub mod key;
+
 use crate::cx::{Cx, R};
 use crate::ir::{BinaryOp, CompareOp, UnaryOp};
 use crate::obj::Obj;
