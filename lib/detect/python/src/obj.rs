@@ -7,6 +7,7 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use hashbrown::HashTable;
 
+use crate::cx::{Cx, R};
 use crate::ir::Code;
 use crate::iter::Iter;
 use crate::program::{ConstDict, ConstFunction, ConstId, ConstPartial, ConstSeq, ConstSet};
@@ -223,4 +224,63 @@ pub struct Exception<'a> {
     pub line: Cell<u32>,
     /// Attributes beyond `args`, such as `JSONDecodeError.pos`.
     pub extra: &'a [(&'static str, Obj<'a>)],
+}
+
+impl<'a> List<'a> {
+    /// A new list.
+    #[must_use]
+    pub fn object(cx: &Cx<'a>, items: BumpVec<'a, Obj<'a>>) -> Obj<'a> {
+        Obj::List(cx.bump.alloc(Self {
+            items: RefCell::new(items),
+        }))
+    }
+}
+
+impl<'a> Table<'a> {
+    /// No entries.
+    #[must_use]
+    pub fn new(bump: &'a Bump) -> Self {
+        Self {
+            entries: BumpVec::new_in(bump),
+            live: 0,
+            index: None,
+            changes: 0,
+        }
+    }
+}
+
+impl<'a> Dict<'a> {
+    /// A new plain dictionary.
+    #[must_use]
+    pub fn empty(cx: &Cx<'a>) -> Obj<'a> {
+        Obj::Dict(cx.bump.alloc(Self {
+            inner: RefCell::new(Table::new(cx.bump)),
+            kind: DictKind::Plain,
+        }))
+    }
+}
+
+impl<'a> Set<'a> {
+    /// A new set of these.
+    ///
+    /// # Errors
+    /// `TypeError` when one is unhashable.
+    pub fn object(cx: &Cx<'a>, items: BumpVec<'a, Obj<'a>>, frozen: bool) -> R<'a> {
+        let set = Obj::Set(cx.bump.alloc(Self {
+            inner: RefCell::new(Table::new(cx.bump)),
+            frozen,
+        }));
+        for item in items {
+            Self::insert(cx, set, item)?;
+        }
+        Ok(set)
+    }
+
+    /// Adds an element to an [`Obj::Set`], frozen or not.
+    ///
+    /// # Errors
+    /// `TypeError` when it is unhashable.
+    pub fn insert(cx: &Cx<'a>, _set: Obj<'a>, _item: Obj<'a>) -> R<'a, ()> {
+        Err(cx.leave("not built"))
+    }
 }
