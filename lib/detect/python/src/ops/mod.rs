@@ -1,45 +1,13 @@
 //! What operators and protocols do on objects: each function is Python's, over all forms of an object.
 
 pub mod key;
+mod types;
+
+pub use types::{builtin_name, class_name, class_of, is_instance, is_subclass, resolve, type_name, type_of};
 
 use crate::cx::{Cx, R};
 use crate::ir::{BinaryOp, CompareOp, UnaryOp};
 use crate::obj::Obj;
-use crate::types::Type;
-
-/// `type(value)`.
-#[must_use]
-pub fn type_of(_value: Obj<'_>) -> Type {
-    Type::Object
-}
-
-/// `type(value).__name__`, for messages.
-#[must_use]
-pub fn type_name<'a>(_cx: &Cx<'a>, _value: Obj<'a>) -> &'a str {
-    "object"
-}
-
-/// `__name__` of a class object; `None` when it is no class.
-#[must_use]
-pub fn class_name<'a>(_cx: &Cx<'a>, _class: Obj<'a>) -> Option<&'a str> {
-    None
-}
-
-/// `isinstance(value, classes)`; classes may be a tuple.
-///
-/// # Errors
-/// `TypeError` when `classes` is none.
-pub fn is_instance<'a>(cx: &Cx<'a>, _value: Obj<'a>, _classes: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
-
-/// `issubclass(class, classes)`.
-///
-/// # Errors
-/// `TypeError` when either is no class.
-pub fn is_subclass<'a>(cx: &Cx<'a>, _class: Obj<'a>, _classes: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
 
 /// `bool(value)`.
 ///
