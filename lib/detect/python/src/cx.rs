@@ -8,7 +8,7 @@ use streamalert_value::{Kind, NodeRef, Tree};
 
 use crate::env::Env;
 use crate::obj::{Exception, Obj};
-use crate::program::{Const, ConstId, PointId, Program};
+use crate::program::{Const, ConstId, PathId, PointId, Program};
 use crate::types::ExcKind;
 
 /// A result of evaluation.
@@ -162,6 +162,41 @@ impl<'a> Cx<'a> {
             return Err(Raise::Limit(Limit::Memory));
         }
         self.use_fuel(bytes as u64 / 64)
+    }
+
+    /// A field path's value in this record, looked up once per event.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self, path: PathId) -> Slot<'a> {
+        match self.slots.get(path as usize).map(Cell::get) {
+            Some(Slot::Unknown) => self.fill_slot(path),
+            Some(slot) => slot,
+            None => Slot::Odd,
+        }
+    }
+
+    fn fill_slot(&self, path: PathId) -> Slot<'a> {
+        // Parents come before their children, and paths are a few keys long.
+        let Some(info) = self.program.paths.get(path as usize) else {
+            return Slot::Odd;
+        };
+        let container = match info.parent.map(|parent| self.slot(parent)) {
+            None => Ok(self.tree.root()),
+            Some(Slot::Present(Obj::NodeDict(index))) => Ok(self.tree.node(index)),
+            Some(Slot::Absent) => Err(Slot::Absent),
+            Some(_) => Err(Slot::Odd),
+        };
+        let slot = match container {
+            Err(slot) => slot,
+            Ok(container) => match container.get_hashed(info.hash, &info.key) {
+                None => Slot::Absent,
+                Some(node) => self.object(node).map_or(Slot::Odd, Slot::Present),
+            },
+        };
+        if let Some(cell) = self.slots.get(path as usize) {
+            cell.set(slot);
+        }
+        slot
     }
 
     /// A text in the arena.
