@@ -1,15 +1,15 @@
 //! Frames between the pool and a worker: length of the body (4 bytes, little endian), kind (1 byte), body.
 //! The other side of this layout is `wire.py`.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use streamalert_detect::{Fired, RuleException, RuleIndex, RuleOutcome};
-use streamalert_types::Record;
 use streamalert_value::{Map, Value};
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::marshal::Group;
 
 pub(crate) const INIT: u8 = 1;
 pub(crate) const BIND: u8 = 2;
@@ -61,21 +61,60 @@ pub(crate) fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Which rules to run on each record of a frame: the distinct lists, and which of them a record has.
+#[derive(Debug, Default)]
+pub(crate) struct Plans<'a> {
+    lists: Vec<Cow<'a, [RuleIndex]>>,
+    numbers: HashMap<Cow<'a, [RuleIndex]>, u16>,
+    of: Vec<u16>,
+}
+
+impl<'a> Plans<'a> {
+    /// Adds the next record's list.
+    pub(crate) fn add(&mut self, list: Cow<'a, [RuleIndex]>) {
+        // Most records have the list of the one before.
+        if let Some(last) = self.of.last()
+            && self.lists.get(usize::from(*last)) == Some(&list)
+        {
+            self.of.push(*last);
+            return;
+        }
+        let number = *self.numbers.entry(list).or_insert_with_key(|list| {
+            self.lists.push(list.clone());
+            u16::try_from(self.lists.len() - 1).expect("a slice has no more records than that")
+        });
+        self.of.push(number);
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_len16(out, self.lists.len());
+        for list in &self.lists {
+            put_len(out, list.len());
+            list.iter().for_each(|rule| put_u32(out, rule.0));
+        }
+    }
+}
+
 /// What an EVALUATE frame says.
-pub(crate) struct EvaluateFrame<'a> {
+pub(crate) struct EvaluateFrame<'a, G> {
     pub(crate) sequence: u32,
     pub(crate) trace: bool,
     pub(crate) fixtures: Option<&'a str>,
-    pub(crate) records: &'a [Record],
-    /// Rules not to run at all.
-    pub(crate) off: &'a [RuleIndex],
-    /// Rules not to run on one record, by its place in `records`.
-    pub(crate) skips: &'a BTreeSet<(u32, RuleIndex)>,
+    /// The records, in groups.
+    pub(crate) groups: G,
+    /// How many records at the beginning of the first group are not to be evaluated.
+    pub(crate) done: usize,
+    /// For every record of the groups.
+    pub(crate) plans: &'a Plans<'a>,
 }
 
-impl EvaluateFrame<'_> {
+impl<'a, G: Iterator<Item = &'a Group> + Clone> EvaluateFrame<'a, G> {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let bytes: usize = self.records.iter().map(|record| record.json.len() + 6).sum();
+        let bytes: usize = self
+            .groups
+            .clone()
+            .map(|group| group.data.len() + group.count * 2 + 8)
+            .sum();
         let mut out = Vec::with_capacity(bytes + 1024);
         out.extend([0, 0, 0, 0, EVALUATE]);
         put_u32(&mut out, self.sequence);
@@ -83,44 +122,21 @@ impl EvaluateFrame<'_> {
         let fixtures = self.fixtures.unwrap_or_default();
         put_len(&mut out, fixtures.len());
         out.extend_from_slice(fixtures.as_bytes());
-        let (types, kind_of) = self.log_types();
-        put_len16(&mut out, types.len());
-        for log_type in types {
-            put_text16(&mut out, log_type);
-        }
-        put_len(&mut out, self.off.len());
-        self.off.iter().for_each(|rule| put_u32(&mut out, rule.0));
-        put_len(&mut out, self.skips.len());
-        for (record, rule) in self.skips {
-            put_u32(&mut out, *record);
-            put_u32(&mut out, rule.0);
-        }
-        put_len(&mut out, self.records.len());
-        for (record, kind) in self.records.iter().zip(kind_of) {
-            out.extend_from_slice(&kind.to_le_bytes());
-            put_len(&mut out, record.json.len());
-            out.extend_from_slice(&record.json);
+        self.plans.encode(&mut out);
+        put_len(&mut out, self.done);
+        put_len(&mut out, self.groups.clone().count());
+        let mut of = self.plans.of.iter();
+        for group in self.groups.clone() {
+            put_len(&mut out, group.count);
+            of.by_ref()
+                .take(group.count)
+                .for_each(|plan| out.extend_from_slice(&plan.to_le_bytes()));
+            put_len(&mut out, group.data.len());
+            out.extend_from_slice(&group.data);
         }
         let length = u32::try_from(out.len() - 5).expect("slices are bounded far below 4 GiB");
         out[..4].copy_from_slice(&length.to_le_bytes());
         out
-    }
-
-    /// The distinct log types and, per record, which of them it has.
-    fn log_types(&self) -> (Vec<&Arc<str>>, Vec<u16>) {
-        let mut types: Vec<&Arc<str>> = Vec::new();
-        let mut places: HashMap<&str, u16> = HashMap::new();
-        let kind_of = self
-            .records
-            .iter()
-            .map(|record| {
-                *places.entry(&record.log_type).or_insert_with(|| {
-                    types.push(&record.log_type);
-                    u16::try_from(types.len() - 1).expect("a slice has fewer records than that")
-                })
-            })
-            .collect();
-        (types, kind_of)
     }
 }
 

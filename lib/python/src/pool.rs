@@ -13,7 +13,10 @@ use streamalert_value::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::batch::{Batch, PairRecord, Wanted};
+use crate::marshal::GroupWriter;
 use crate::process::WorkerProcess;
+use crate::queue::{Closed, Queue};
 use crate::slot::{EvaluateJob, Job, PublishJob, Slot, watch_period};
 use crate::start::{PoolStartError, Starter, first_process, keep_spare, launcher, report};
 use crate::{Limits, LoadReport, PoolOptions, Publication, PublishError};
@@ -27,6 +30,9 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 
 /// A killed process is gone within this time, or it hangs in the kernel and is left behind.
 const KILL_MAX: Duration = Duration::from_secs(5);
+
+/// Why a call is refused, or not answered, at the end.
+const SHUTTING_DOWN: &str = "the pool is shutting down";
 
 /// How a pool is doing.
 #[derive(Debug, Clone, Default)]
@@ -119,8 +125,7 @@ impl Shared {
 
 struct Inner {
     shared: Arc<Shared>,
-    /// Taken on shutdown.
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    queue: Arc<Queue<Job>>,
     bytes: Arc<Semaphore>,
     tasks: tokio::sync::Mutex<Tasks>,
     /// Holds the shim. Taken when it is removed.
@@ -210,7 +215,7 @@ impl PythonPool {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (spares, spares_taken) = mpsc::channel(1);
-        let (jobs, queue) = mpsc::channel(limits.queue_slices_max.max(1));
+        let (queue, seats) = Queue::new(processes.len(), limits.queue_slices_max);
         let shared = Arc::new(Shared {
             rules: starter.rules.clone(),
             watch_period: watch_period(&limits),
@@ -222,11 +227,10 @@ impl PythonPool {
             clock,
             limits,
         });
-        let queue = Arc::new(tokio::sync::Mutex::new(queue));
         let dir = Mutex::new(Some(starter.launcher.dir.path().to_owned()));
         let mut slots = JoinSet::new();
-        for process in processes {
-            slots.spawn(Slot::new(shared.clone(), Some(process), queue.clone()).run());
+        for (process, seat) in processes.into_iter().zip(seats) {
+            slots.spawn(Slot::new(shared.clone(), Some(process), seat).run());
         }
         // Apart from the slots, which may need a spare to work off the queue.
         let mut spare = JoinSet::new();
@@ -238,7 +242,7 @@ impl PythonPool {
         Self {
             inner: Arc::new(Inner {
                 shared,
-                jobs: Mutex::new(Some(jobs)),
+                queue,
                 bytes,
                 tasks,
                 dir,
@@ -268,11 +272,10 @@ impl PythonPool {
             reply,
         });
         let unavailable = || PublishError::Unavailable {
-            reason: "the pool is shutting down".into(),
+            reason: SHUTTING_DOWN.into(),
         };
-        let jobs = self.queue().ok_or_else(unavailable)?;
-        jobs.send(job).await.map_err(|_| unavailable())?;
-        drop(jobs);
+        let caller = self.inner.queue.enter().map_err(|Closed| unavailable())?;
+        caller.put(job).await.map_err(|Closed| unavailable())?;
         let answer = answer.await.map_err(|_| unavailable())?;
         let answer =
             answer.map_err(|RuntimeError::Unavailable { reason }| PublishError::Unavailable { reason })?;
@@ -304,16 +307,10 @@ impl PythonPool {
         }
     }
 
-    /// Ends the workers after the slices that are queued, within half a minute, and removes their temporary
-    /// folder, whatever clones of the pool remain. Later calls answer `Unavailable`.
+    /// Ends the workers after the calls that have begun, within half a minute, and removes their temporary folder,
+    /// whatever clones of the pool remain. Later calls answer `Unavailable`.
     pub async fn shutdown(&self) {
-        drop(
-            self.inner
-                .jobs
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        self.inner.queue.close();
         let mut tasks = self.inner.tasks.lock().await;
         let queued = async { while tasks.slots.join_next().await.is_some() {} };
         if tokio::time::timeout(SHUTDOWN_MAX, queued).await.is_err() {
@@ -328,33 +325,103 @@ impl PythonPool {
         self.inner.remove_dir();
     }
 
-    fn queue(&self) -> Option<mpsc::Sender<Job>> {
-        self.inner
-            .jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Evaluates, on each record, only the rules given for it, each as [`RuleRuntime::evaluate`] does. Outcomes are
+    /// in the order of those rules; a rule that is not of this pool is answered as killed.
+    ///
+    /// # Errors
+    /// See [`RuntimeError`]. Dropping the future abandons the work at the next slice.
+    pub async fn evaluate_pairs(
+        &self,
+        records: Vec<PairRecord>,
+        options: EvaluateOptions,
+    ) -> Result<Vec<RecordOutcome>, RuntimeError> {
+        let wanted = |pair: PairRecord| (pair.record, Wanted::Rules(pair.rules));
+        self.evaluate_wanted(records.into_iter().map(wanted), options)
+            .await
     }
 
-    /// Cuts records into slices of bounded number and bytes.
-    fn slices(&self, records: Vec<Record>) -> Vec<(Vec<Record>, usize)> {
-        let limits = &self.inner.shared.limits;
-        let mut slices: Vec<(Vec<Record>, usize)> = Vec::new();
-        for record in records {
-            let weight = record.weight_bytes();
-            match slices.last_mut() {
-                Some((slice, bytes))
-                    if slice.len() < limits.batch_records_max
-                        && *bytes + weight <= limits.batch_bytes_max =>
-                {
-                    slice.push(record);
-                    *bytes += weight;
-                }
-                _ => slices.push((vec![record], weight)),
+    async fn evaluate_wanted(
+        &self,
+        records: impl ExactSizeIterator<Item = (Record, Wanted)> + Send,
+        options: EvaluateOptions,
+    ) -> Result<Vec<RecordOutcome>, RuntimeError> {
+        let unavailable = || RuntimeError::Unavailable {
+            reason: SHUTTING_DOWN.into(),
+        };
+        let caller = self.inner.queue.enter().map_err(|Closed| unavailable())?;
+        let fixtures = options.fixtures.as_deref().map(|fixtures| {
+            let tables = Value::Map(fixtures.lookup_tables.clone());
+            Arc::<str>::from(tables.to_json())
+        });
+        let count = records.len();
+        let shared = &self.inner.shared;
+        let bytes_max = shared.limits.queue_bytes_max;
+        let mut answers = Vec::new();
+        let mut writer = GroupWriter::new();
+        for (records, bytes) in slices(records, &shared.limits) {
+            let is_idle = |(record, wanted): &(Record, Wanted)| wanted.of(record, &shared.rules).is_empty();
+            if records.iter().all(is_idle) {
+                answers.push(Answer::Here(
+                    Batch::new(records, &shared.rules, &mut writer).finish(),
+                ));
+                continue;
+            }
+            let permits = u32::try_from(bytes.clamp(1, bytes_max.max(1))).unwrap_or(u32::MAX);
+            let bytes = self.inner.bytes.clone().acquire_many_owned(permits);
+            let bytes = bytes.await.map_err(|_| unavailable())?;
+            let (reply, answer) = oneshot::channel();
+            let job = EvaluateJob {
+                batch: Batch::new(records, &shared.rules, &mut writer),
+                trace: options.trace,
+                fixtures: fixtures.clone(),
+                reply,
+                _bytes: bytes,
+            };
+            caller
+                .put(Job::Evaluate(job))
+                .await
+                .map_err(|Closed| unavailable())?;
+            answers.push(Answer::Coming(answer));
+        }
+        let mut outcomes = Vec::with_capacity(count);
+        for answer in answers {
+            match answer {
+                Answer::Here(answer) => outcomes.extend(answer),
+                Answer::Coming(answer) => outcomes.extend(answer.await.map_err(|_| unavailable())??),
             }
         }
-        slices
+        Ok(outcomes)
     }
+}
+
+/// What comes of a slice.
+enum Answer {
+    Here(Vec<RecordOutcome>),
+    Coming(oneshot::Receiver<Result<Vec<RecordOutcome>, RuntimeError>>),
+}
+
+/// Cuts records into slices of bounded number and bytes.
+fn slices(
+    records: impl Iterator<Item = (Record, Wanted)>,
+    limits: &Limits,
+) -> impl Iterator<Item = (Vec<(Record, Wanted)>, usize)> {
+    // A frame numbers the records' lists of rules in 16 bits.
+    let records_max = limits.batch_records_max.clamp(1, usize::from(u16::MAX));
+    let bytes_max = limits.batch_bytes_max;
+    let mut records = records.peekable();
+    std::iter::from_fn(move || {
+        let first = records.next()?;
+        let mut bytes = first.0.weight_bytes();
+        let mut slice = vec![first];
+        while slice.len() < records_max
+            && let Some(next) =
+                records.next_if(|(record, _)| bytes.saturating_add(record.weight_bytes()) <= bytes_max)
+        {
+            bytes += next.0.weight_bytes();
+            slice.push(next);
+        }
+        Some((slice, bytes))
+    })
 }
 
 #[async_trait]
@@ -368,42 +435,8 @@ impl RuleRuntime for PythonPool {
         records: Vec<Record>,
         options: EvaluateOptions,
     ) -> Result<Vec<RecordOutcome>, RuntimeError> {
-        let unavailable = || RuntimeError::Unavailable {
-            reason: "the pool is shutting down".into(),
-        };
-        let fixtures = options.fixtures.as_deref().map(|fixtures| {
-            let tables = Value::Map(fixtures.lookup_tables.clone());
-            Arc::<str>::from(tables.to_json())
-        });
-        let count = records.len();
-        let bytes_max = self.inner.shared.limits.queue_bytes_max;
-        let mut answers = Vec::new();
-        for (records, bytes) in self.slices(records) {
-            let permits = u32::try_from(bytes.clamp(1, bytes_max.max(1))).unwrap_or(u32::MAX);
-            let permit = self
-                .inner
-                .bytes
-                .clone()
-                .acquire_many_owned(permits)
-                .await
-                .map_err(|_| unavailable())?;
-            let (reply, answer) = oneshot::channel();
-            let fixtures = fixtures.clone();
-            let job = EvaluateJob {
-                records,
-                trace: options.trace,
-                fixtures,
-                reply,
-                _bytes: permit,
-            };
-            let jobs = self.queue().ok_or_else(unavailable)?;
-            jobs.send(Job::Evaluate(job)).await.map_err(|_| unavailable())?;
-            answers.push(answer);
-        }
-        let mut outcomes = Vec::with_capacity(count);
-        for answer in answers {
-            outcomes.extend(answer.await.map_err(|_| unavailable())??);
-        }
-        Ok(outcomes)
+        let wanted = |record| (record, Wanted::Candidates);
+        self.evaluate_wanted(records.into_iter().map(wanted), options)
+            .await
     }
 }

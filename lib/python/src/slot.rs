@@ -2,16 +2,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use streamalert_detect::{KillReason, RecordOutcome, RuleIndex, RuleOutcome, RuleResult, RuntimeError};
-use streamalert_types::Record;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use streamalert_detect::{KillReason, RecordOutcome, RuleIndex, RuleOutcome, RuntimeError};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use crate::Limits;
 use crate::batch::Batch;
 use crate::frame::{self, EvaluateFrame, Frame, PublishedFrame, ResultFrame};
+use crate::marshal::GroupWriter;
 use crate::pool::Shared;
 use crate::process::WorkerProcess;
+use crate::queue::Seat;
 use crate::watchdog::{Step, WatchLimits, Watchdog};
 
 /// Deaths of workers that no rule answers for, after which the record at hand is given up: so many while reading
@@ -29,7 +30,7 @@ pub(crate) enum Job {
 
 /// Records to evaluate.
 pub(crate) struct EvaluateJob {
-    pub(crate) records: Vec<Record>,
+    pub(crate) batch: Batch,
     pub(crate) trace: bool,
     /// JSON of the fixtures' lookup tables.
     pub(crate) fixtures: Option<Arc<str>>,
@@ -52,7 +53,7 @@ pub(crate) struct PublishJob {
 pub(crate) struct Slot {
     pub(crate) shared: Arc<Shared>,
     pub(crate) process: Option<WorkerProcess>,
-    pub(crate) jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
+    seat: Seat<Job>,
     sequence: u32,
 }
 
@@ -66,27 +67,26 @@ enum Event {
 }
 
 impl Slot {
-    pub(crate) const fn new(
-        shared: Arc<Shared>,
-        process: Option<WorkerProcess>,
-        jobs: Arc<tokio::sync::Mutex<mpsc::Receiver<Job>>>,
-    ) -> Self {
+    pub(crate) const fn new(shared: Arc<Shared>, process: Option<WorkerProcess>, seat: Seat<Job>) -> Self {
         Self {
             shared,
             process,
-            jobs,
+            seat,
             sequence: 0,
         }
     }
 
     /// Works until the queue is closed and empty.
     pub(crate) async fn run(mut self) {
-        loop {
-            let job = self.jobs.lock().await.recv().await;
-            match job {
-                Some(Job::Evaluate(job)) => self.evaluate(job).await,
+        while let Some(mut turn) = self.seat.take().await {
+            match turn.take_job() {
+                Some(Job::Evaluate(job)) => {
+                    if let Some(rest) = self.evaluate(job).await {
+                        turn.put_back(Job::Evaluate(rest));
+                    }
+                }
                 Some(Job::Publish(job)) => self.publish(job).await,
-                None => break,
+                None => {}
             }
         }
         if let Some(mut process) = self.process.take() {
@@ -94,19 +94,21 @@ impl Slot {
         }
     }
 
-    async fn evaluate(&mut self, mut job: EvaluateJob) {
-        let mut batch = Batch::new(std::mem::take(&mut job.records));
-        while batch.from < batch.records.len() && !job.reply.is_closed() {
-            if let Err(error) = self
-                .evaluate_slice(&mut batch, job.trace, job.fixtures.as_deref())
-                .await
-            {
+    /// Evaluates one slice; answers the job when it is not done with that.
+    async fn evaluate(&mut self, mut job: EvaluateJob) -> Option<EvaluateJob> {
+        if !job.batch.is_done() && !job.reply.is_closed() {
+            let (batch, fixtures) = (&mut job.batch, job.fixtures.as_deref());
+            if let Err(error) = self.evaluate_slice(batch, job.trace, fixtures).await {
                 let _ = job.reply.send(Err(error));
-                return;
+                return None;
             }
         }
+        if !job.batch.is_done() && !job.reply.is_closed() {
+            return Some(job);
+        }
         // A caller that has gone away does not want its answer.
-        let _ = job.reply.send(Ok(batch.finish()));
+        let _ = job.reply.send(Ok(job.batch.finish()));
+        None
     }
 
     /// Sends what is left of the batch once and takes what comes of it.
@@ -124,15 +126,19 @@ impl Slot {
         };
         let suspended = self.shared.suspended();
         let off: Vec<RuleIndex> = suspended.iter().chain(&process.missing).copied().collect();
-        let request = EvaluateFrame {
-            sequence,
-            trace,
-            fixtures,
-            records: &batch.records[batch.from..],
-            off: &off,
-            skips: &batch.skips_from_here(),
+        let request = {
+            let (groups, done) = batch.groups_left();
+            let plans = &batch.plans(&self.shared.rules, &off);
+            EvaluateFrame {
+                sequence,
+                trace,
+                fixtures,
+                groups,
+                done,
+                plans,
+            }
+            .encode()
         };
-        let request = request.encode();
         let mut watchdog = self.watchdog(sequence);
         let event = self.exchange(&request, sequence, &mut watchdog).await;
         match event {
@@ -165,48 +171,17 @@ impl Slot {
         watchdog: &Watchdog,
     ) {
         self.shared.count_dropped_lines(result.dropped);
-        let left = batch.records.len() - batch.from;
-        let done = result.done.min(left);
-        if done < left
+        if result.done < batch.left()
             && let Some(rule) = watchdog.hottest()
         {
             self.shared.strike(rule, "took most of a slice");
         }
+        let rules = &self.shared.rules;
         for entry in result.entries {
-            let at = batch.from + entry.record;
-            match entry.outcome {
-                Some(outcome) => batch.results[at].push(RuleResult {
-                    rule: entry.rule,
-                    outcome,
-                }),
-                None => {
-                    let why = KillReason::Protocol("the record is not one json object".into());
-                    for rule in self.shared.rules.for_log_type(&batch.records[at].log_type) {
-                        batch.results[at].push(RuleResult {
-                            rule: *rule,
-                            outcome: RuleOutcome::Killed(why.clone()),
-                        });
-                    }
-                }
-            }
+            batch.take_outcome(entry.record, entry.rule, entry.outcome, rules);
         }
         let missing = self.process.as_ref().map_or(&[][..], |process| &process.missing);
-        for at in batch.from..batch.from + done {
-            if suspended.is_empty() && missing.is_empty() {
-                break;
-            }
-            for rule in self.shared.rules.for_log_type(&batch.records[at].log_type) {
-                let outcome = if suspended.contains(rule) {
-                    RuleOutcome::Suspended
-                } else if missing.contains(rule) {
-                    RuleOutcome::Killed(KillReason::Missing)
-                } else {
-                    continue;
-                };
-                batch.results[at].push(RuleResult { rule: *rule, outcome });
-            }
-        }
-        batch.advance(done);
+        batch.advance(result.done, suspended, missing, rules);
     }
 
     /// The process died or went mad: whoever was at work answers for it; if nobody was, the batch is tried
@@ -227,12 +202,13 @@ impl Slot {
             Step::Publish | Step::Elsewhere => (0, DEATHS_BEFORE_MAX),
         };
         tracing::warn!(%reason, "python worker died outside of any rule");
-        if batch.count_death(record) >= deaths_max {
-            for rule in self.shared.rules.for_log_type(&batch.log_type(record)) {
-                batch.give_up(record, *rule, RuleOutcome::Killed(reason.clone()));
-            }
-            batch.withhold(record);
-        }
+        batch.blame(
+            record,
+            deaths_max,
+            &reason,
+            &self.shared.rules,
+            &mut GroupWriter::new(),
+        );
     }
 
     async fn publish(&mut self, job: PublishJob) {

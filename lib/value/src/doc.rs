@@ -242,6 +242,23 @@ impl<'a> NodeRef<'a> {
         }
     }
 
+    /// Appends the text or key, unescaped, in UTF-8; lone surrogates as three bytes each, which Python calls
+    /// `surrogatepass`. Nothing when it is neither.
+    pub fn write_surrogate_utf8(self, out: &mut Vec<u8>) {
+        match self.node() {
+            Node {
+                kind: Kind::Text | Kind::Key,
+                escaped: false,
+                ..
+            } => out.extend_from_slice(self.raw_inside().as_bytes()),
+            Node {
+                kind: Kind::Text | Kind::Key,
+                ..
+            } => unescape_key(self.raw_inside(), out),
+            _ => {}
+        }
+    }
+
     /// The code points of a text, lone surrogates included; empty when it is no text.
     pub(crate) fn code_points(self) -> CodePoints<'a> {
         match self.kind() {

@@ -1,6 +1,7 @@
 """Evaluates rules on records, and publishers on alerts."""
 import gc
 import json
+import marshal
 import time
 import traceback
 from copy import deepcopy
@@ -28,7 +29,15 @@ _TRACEBACK_MAX = 4000
 # Full tracebacks per rule: the first few, then a sample, since making one costs more than most rules.
 _TRACEBACKS_FULL, _TRACEBACKS_SAMPLE = 5, 1000
 
+# Lists of rules that are remembered; each is as long as the rules of a log type at most.
+_PLANS_MAX = 1024
+
+# What a copy of a dictionary may share with it.
+_ATOMS = frozenset((str, bytes, int, float, complex, bool, type(None)))
+
 _NOT_RUN = object()
+
+IOC_KEY = ThreatIntel.IOC_KEY
 
 
 class _Unit:
@@ -57,21 +66,27 @@ class Evaluator:
         self._progress = progress
         self._slice_seconds = slice_seconds
         self._output = output
-        self._units = []
+        self._entries = {}
         self._plans = {}
 
     def bind(self, names, rules, infos):
-        """Takes the rules over in the order of `names`; None where there is none of that name."""
-        self._units = [_Unit(index, rules[name], infos[name])
-                       for index, name in enumerate(names) if name in rules]
+        """Takes the rules over in the order of `names`; nothing where there is none of that name."""
+        units = [_Unit(index, rules[name], infos[name]) for index, name in enumerate(names) if name in rules]
+        self._entries = {unit.index: (unit.index, unit.simple, unit.func, unit) for unit in units}
         self._plans.clear()
 
-    def _plan(self, log_type):
-        plan = self._plans.get(log_type)
+    def _plan(self, reader):
+        """What to run for the next list of rules in the frame."""
+        count, = reader.take(wire.U32)
+        begin = reader.at
+        key = bytes(reader.bytes(4 * count))
+        plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[log_type] = [
-                (unit.index, unit.simple, unit.func, unit) for unit in self._units
-                if not unit.item.disabled and (unit.item.logs is None or log_type in unit.item.logs)]
+            if len(self._plans) >= _PLANS_MAX:
+                self._plans.clear()
+            reader.at = begin
+            plan = self._plans[key] = [
+                self._entries[index] for index in reader.numbers('I', count) if index in self._entries]
         return plan
 
     def evaluate(self, body):
@@ -80,72 +95,102 @@ class Evaluator:
         sequence, = reader.take(wire.U32)
         trace, = reader.take(wire.U8)
         fixtures = reader.text(*reader.take(wire.U32))
-        plans = [self._plan(reader.text(*reader.take(wire.U16))) for _ in range(*reader.take(wire.U16))]
-        off = {reader.take(wire.U32)[0] for _ in range(*reader.take(wire.U32))}
-        skips = {reader.take(wire.U32_PAIR) for _ in range(*reader.take(wire.U32))}
-        if off:
-            plans = [[entry for entry in plan if entry[0] not in off] for plan in plans]
+        plans = [self._plan(reader) for _ in range(*reader.take(wire.U16))]
         if fixtures:
             lookup_tables._with_fixtures(json.loads(fixtures))
         try:
-            return self._slice(reader, sequence, plans, skips, trace)
+            return self._slice(reader, sequence, plans, trace)
         finally:
             if fixtures:
                 lookup_tables._with_fixtures(None)
 
-    def _slice(self, reader, sequence, plans, skips, trace):
+    def _slice(self, reader, sequence, plans, trace):
         progress, output = self._progress, self._output
-        count, = reader.take(wire.U32)
+        first, = reader.take(wire.U32)
         batch = (sequence & 0xffff) << _BATCH_SHIFT
         entries = []
         dropped_before = output.dropped
         end = time.monotonic() + self._slice_seconds
         done = 0
-        while done < count:
-            word = batch | done << _RECORD_SHIFT
-            progress[0] = word | RULE_PARSE
-            kind, length = reader.take(wire.RECORD_HEAD)
-            text = reader.text(length)
+        for _ in range(*reader.take(wire.U32)):
+            count, = reader.take(wire.U32)
+            numbers = reader.numbers('H', count)
+            data = reader.bytes(*reader.take(wire.U32))
+            progress[0] = batch | done << _RECORD_SHIFT | RULE_PARSE
             try:
-                record = _record(text)
+                records = marshal.loads(data)
             except MemoryError:
                 out_of_memory()
-            except Exception:  # pylint: disable=broad-except
-                entries.append(wire.ENTRY_HEAD.pack(done, RULE_IDLE, wire.UNREADABLE, 0))
+            # Given away one by one, so that a record is gone when its rules are through.
+            records.reverse()
+            if first:
+                del records[-first:]
+            for number in numbers[first:]:
+                self._record(records.pop(), plans[number], batch | done << _RECORD_SHIFT, trace, entries)
                 done += 1
+                if time.monotonic() > end:
+                    break
+            else:
+                first = 0
                 continue
-            for index, simple, func, unit in plans[kind]:
-                if skips and (done, index) in skips:
-                    continue
-                progress[0] = word | index
-                try:
-                    if simple:
-                        if func(record):
-                            result = unit.fired_plain
-                        elif trace:
-                            result = None
-                        else:
-                            continue
-                    else:
-                        result = _general(unit, record, text)
-                except MemoryError:
-                    out_of_memory()
-                except BaseException as error:  # pylint: disable=broad-except
-                    data = _exception(unit, error, trace)
-                    entries.append(wire.ENTRY_HEAD.pack(done, index, wire.EXCEPTION, len(data)) + data)
-                    continue
-                if result is None or result is _NOT_RUN:
-                    if trace:
-                        outcome = wire.NOT_RUN if result is _NOT_RUN else wire.FALSE
-                        entries.append(wire.ENTRY_HEAD.pack(done, index, outcome, 0))
-                else:
-                    entries.append(wire.ENTRY_HEAD.pack(done, index, wire.FIRED, len(result)) + result)
-            done += 1
-            if time.monotonic() > end:
-                break
+            break
         progress[0] = batch | done << _RECORD_SHIFT | RULE_IDLE
         dropped = output.dropped - dropped_before
         return [wire.RESULT_HEAD.pack(sequence, done, dropped, len(entries))] + entries
+
+    def _record(self, record, plan, word, trace, entries):
+        """Evaluates rules on one record and appends what there is to tell. `word` is the progress word without
+        the rule."""
+        if not plan:
+            return
+        if record is None or IOC_KEY in record and not self._with_sets(record, word):
+            entries.append(wire.ENTRY_HEAD.pack(word >> _RECORD_SHIFT & 0xffffff, RULE_IDLE, wire.UNREADABLE, 0))
+            return
+        progress = self._progress
+        copies = None
+        for index, simple, func, unit in plan:
+            progress[0] = word | index
+            try:
+                if simple:
+                    if func(record):
+                        result = unit.fired_plain
+                    elif trace:
+                        result = None
+                    else:
+                        continue
+                else:
+                    if unit.private and copies is None:
+                        copies = _Copies(record)
+                    result = _general(unit, record, copies)
+            except MemoryError:
+                out_of_memory()
+            except BaseException as error:  # pylint: disable=broad-except
+                result = _exception(unit, error, trace)
+                outcome = wire.EXCEPTION
+            else:
+                if result is None or result is _NOT_RUN:
+                    if not trace:
+                        continue
+                    outcome, result = wire.NOT_RUN if result is _NOT_RUN else wire.FALSE, b''
+                else:
+                    outcome = wire.FIRED
+            head = wire.ENTRY_HEAD.pack(word >> _RECORD_SHIFT & 0xffffff, index, outcome, len(result))
+            entries.append(head + result)
+
+    def _with_sets(self, record, word):
+        """Makes the indicators of a record sets, as StreamAlert hands them to rules; false when they cannot be."""
+        self._progress[0] = word | RULE_PARSE
+        try:
+            iocs = record[IOC_KEY]
+            if isinstance(iocs, dict):
+                for kind, values in iocs.items():
+                    if isinstance(values, list):
+                        iocs[kind] = set(values)
+        except MemoryError:
+            out_of_memory()
+        except TypeError:
+            return False
+        return True
 
     def publish(self, body):
         """The parts of a PUBLISHED frame for a PUBLISH frame: an empty text and the publication, or why
@@ -179,19 +224,23 @@ def settle():
     gc.set_threshold(20000, 20, 20)
 
 
-def _record(text):
-    record = json.loads(text)
-    if not isinstance(record, dict):
-        raise TypeError('a record is a dictionary')
-    iocs = record.get(ThreatIntel.IOC_KEY)
-    if isinstance(iocs, dict):
-        for kind, values in iocs.items():
-            if isinstance(values, list):
-                iocs[kind] = set(values)
-    return record
+class _Copies:
+    """Copies of a record for rules that may change theirs. Made from bytes, which is the quickest deep copy of
+    what JSON can hold."""
+
+    def __init__(self, record):
+        self._record = record
+        self._data = None
+
+    def make(self):
+        """One more copy."""
+        if self._data is None:
+            # Version 2 does not look for objects that occur twice, which costs more than it saves.
+            self._data = marshal.dumps(self._record, 2)
+        return marshal.loads(self._data)
 
 
-def _general(unit, record, text):
+def _general(unit, record, copies):
     """Fired bytes, None for false, _NOT_RUN; raises what the rule raises."""
     if unit.types:
         normalized = record.get(Normalizer.NORMALIZATION_KEY)
@@ -203,7 +252,7 @@ def _general(unit, record, text):
             return _NOT_RUN
     seen = record
     if unit.private:
-        record = _record(text)
+        record = copies.make()
     for matcher in unit.matchers:
         try:
             if not matcher(record):
@@ -218,8 +267,13 @@ def _general(unit, record, text):
     if context is None:
         fired = unit.func(record)
     else:
-        context = unit.item.context = deepcopy(context)
-        fired = unit.func(record, context)
+        context = unit.item.context = _fresh(context)
+        try:
+            fired = unit.func(record, context)
+        finally:
+            if not unit.private:
+                # It may hold parts of the record, which other rules get as well.
+                unit.item.context = None
     if not fired:
         return None
     outputs = unit.outputs
@@ -231,6 +285,17 @@ def _general(unit, record, text):
     if not context and changed is None and outputs is unit.outputs:
         return unit.fired_plain
     return _fired(outputs, _context(unit, context), changed)
+
+
+def _fresh(context):
+    """A copy of an initial context of which the rule can change what it likes."""
+    if type(context) is dict:
+        for key, value in context.items():
+            if type(key) is not str or type(value) not in _ATOMS:
+                break
+        else:
+            return context.copy()
+    return deepcopy(context)
 
 
 def _dynamic_outputs(unit, record, context):
@@ -257,7 +322,7 @@ def _context(unit, context):
     if not context:
         return b'{}'
     try:
-        return json.dumps(context, default=_plain, skipkeys=True).encode('ascii')
+        return _CONTEXT_JSON(context).encode('ascii')
     except (TypeError, ValueError, RecursionError) as error:
         LOGGER.error('context of rule %s is not json and is left out of the alert: %s', unit.item.name, error)
         return b'{}'
@@ -269,6 +334,9 @@ def _plain(value):
         return list(value)
     except TypeError:
         return str(value)
+
+
+_CONTEXT_JSON = json.JSONEncoder(default=_plain, skipkeys=True).encode
 
 
 def _fired(outputs, context, record):

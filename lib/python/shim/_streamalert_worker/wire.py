@@ -47,7 +47,7 @@ class Reader:
     """Takes fields off the front of a body."""
 
     def __init__(self, body):
-        self.body = body
+        self.body = memoryview(body)
         self.at = 0
 
     def take(self, layout):
@@ -56,16 +56,22 @@ class Reader:
         self.at += layout.size
         return fields
 
-    def text(self, length):
-        """UTF-8 text of this many bytes."""
+    def bytes(self, length):
+        """A view of this many bytes."""
         begin = self.at
         self.at += length
-        return str(memoryview(self.body)[begin:self.at], 'utf-8')
+        return self.body[begin:self.at]
+
+    def numbers(self, kind, count):
+        """So many numbers of one kind, as `struct` calls it."""
+        return struct.unpack('<{}{}'.format(count, kind), self.bytes(count * struct.calcsize('<' + kind)))
+
+    def text(self, length):
+        """UTF-8 text of this many bytes."""
+        return str(self.bytes(length), 'utf-8')
 
 
 U8, U16, U32 = struct.Struct('<B'), struct.Struct('<H'), struct.Struct('<I')
-U32_PAIR = struct.Struct('<II')
-RECORD_HEAD = struct.Struct('<HI')
 RESULT_HEAD = struct.Struct('<IIII')
 ENTRY_HEAD = struct.Struct('<IIBI')
 

@@ -1,36 +1,27 @@
-use streamalert_types::{DataType, Position, Sequence, Source};
-
 use super::*;
 
-fn record(log_type: &str, json: &str) -> Record {
-    Record {
-        source: Arc::new(Source {
-            service: "s3".into(),
-            resource: "b".into(),
-            cluster: None,
-        }),
-        position: Position {
-            partition: "p".into(),
-            sequence: Sequence::Offset(0),
-        },
-        sub: 0,
-        log_type: log_type.into(),
-        data_type: DataType::Json,
-        json: Bytes::copy_from_slice(json.as_bytes()),
-    }
-}
-
 #[test]
-fn records_of_one_log_type_share_its_name() {
-    let records = [record("a:b", "{}"), record("c", "{\"x\":1}"), record("a:b", "{}")];
-    let skips = [(1, RuleIndex(5))].into();
+fn records_with_the_same_rules_share_their_list() {
+    let group = |count, data: &[u8]| Group {
+        count,
+        data: data.to_vec(),
+    };
+    let groups = [group(2, b"ab"), group(1, b"c")];
+    let mut plans = Plans::default();
+    for list in [
+        &[RuleIndex(4), RuleIndex(1)][..],
+        &[],
+        &[RuleIndex(4), RuleIndex(1)],
+    ] {
+        plans.add(list.into());
+    }
     let frame = EvaluateFrame {
         sequence: 9,
         trace: true,
         fixtures: None,
-        records: &records,
-        off: &[RuleIndex(4)],
-        skips: &skips,
+        groups: groups.iter(),
+        done: 1,
+        plans: &plans,
     };
     let bytes = frame.encode();
     assert_eq!(
@@ -40,19 +31,14 @@ fn records_of_one_log_type_share_its_name() {
     let expected = [
         &[EVALUATE][..],
         &[9, 0, 0, 0, 1, 0, 0, 0, 0],
-        &[2, 0, 3, 0],
-        b"a:b",
-        &[1, 0],
+        &[2, 0],
+        &[2, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0],
+        &[0, 0, 0, 0],
+        &[1, 0, 0, 0, 2, 0, 0, 0],
+        &[2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0],
+        b"ab",
+        &[1, 0, 0, 0, 0, 0, 1, 0, 0, 0],
         b"c",
-        &[1, 0, 0, 0, 4, 0, 0, 0],
-        &[1, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0],
-        &[3, 0, 0, 0],
-        &[0, 0, 2, 0, 0, 0],
-        b"{}",
-        &[1, 0, 7, 0, 0, 0],
-        b"{\"x\":1}",
-        &[0, 0, 2, 0, 0, 0],
-        b"{}",
     ]
     .concat();
     assert_eq!(&bytes[4..], expected);
