@@ -28,12 +28,13 @@ enum Layer {
     Outside,
 }
 
-const LAYERS: [(&str, Layer); 17] = [
+const LAYERS: [(&str, Layer); 18] = [
     ("streamalert-value", Layer::Value),
     ("streamalert-types", Layer::Types),
     ("streamalert-config", Layer::Pure),
     ("streamalert-schema", Layer::Pure),
     ("streamalert-detect", Layer::Pure),
+    ("streamalert-lint", Layer::Pure),
     ("streamalert-proto", Layer::Proto),
     ("streamalert-store", Layer::Store),
     ("streamalert-stream", Layer::Runtime),

@@ -1,0 +1,6 @@
+mod comparisons;
+mod decorators;
+mod files;
+mod flow;
+mod records;
+mod state;
