@@ -7,6 +7,7 @@ use bumpalo::Bump;
 use streamalert_value::{Kind, NodeRef, Tree};
 
 use crate::env::Env;
+use crate::marks::{Kept, Marks, Place};
 use crate::obj::{Exception, Obj};
 use crate::program::{Const, ConstId, PathId, PointId, Program};
 use crate::types::ExcKind;
@@ -82,10 +83,8 @@ pub struct Cx<'a> {
     pub limits: Limits,
     /// Lookup tables, the clock, caches that outlive the event.
     pub env: &'a Env,
-    /// Values of `Program::paths` in this record; [`Slot::Unknown`] until asked for.
-    pub slots: &'a [Cell<Slot<'a>>],
-    /// Values of shared expressions; [`Obj::Unbound`] until computed.
-    pub memos: &'a [Cell<Obj<'a>>],
+    /// Where field paths lead in this record, and values of shared expressions.
+    pub marks: &'a Marks,
     /// Steps left for this pair.
     pub fuel: Cell<u64>,
     /// Nested calls.
@@ -101,8 +100,6 @@ pub struct Cx<'a> {
 /// A field path's value in this record.
 #[derive(Clone, Copy)]
 pub enum Slot<'a> {
-    /// Not looked up yet.
-    Unknown,
     /// Present.
     Present(Obj<'a>),
     /// Every container on the way is a dictionary and the key is missing in one of them.
@@ -164,39 +161,84 @@ impl<'a> Cx<'a> {
         self.use_fuel(bytes as u64 / 64)
     }
 
-    /// A field path's value in this record, looked up once per event.
+    /// A field path's value in this record, found once per event.
     #[inline]
     #[must_use]
     pub fn slot(&self, path: PathId) -> Slot<'a> {
-        match self.slots.get(path as usize).map(Cell::get) {
-            Some(Slot::Unknown) => self.fill_slot(path),
-            Some(slot) => slot,
-            None => Slot::Odd,
+        match self.place(path) {
+            Place::Node(index) => self
+                .object(self.tree.node(index))
+                .map_or(Slot::Odd, Slot::Present),
+            Place::Absent => Slot::Absent,
+            Place::Odd => Slot::Odd,
         }
     }
 
-    fn fill_slot(&self, path: PathId) -> Slot<'a> {
+    /// Where a field path leads in this record, found once per event.
+    #[inline]
+    #[must_use]
+    pub fn place(&self, path: PathId) -> Place {
+        match self.marks.place(path) {
+            Some(place) => place,
+            None => self.find_place(path),
+        }
+    }
+
+    fn find_place(&self, path: PathId) -> Place {
         // Parents come before their children, and paths are a few keys long.
         let Some(info) = self.program.paths.get(path as usize) else {
-            return Slot::Odd;
+            return Place::Odd;
         };
-        let container = match info.parent.map(|parent| self.slot(parent)) {
+        let container = match info.parent.map(|parent| self.place(parent)) {
             None => Ok(self.tree.root()),
-            Some(Slot::Present(Obj::NodeDict(index))) => Ok(self.tree.node(index)),
-            Some(Slot::Absent) => Err(Slot::Absent),
-            Some(_) => Err(Slot::Odd),
+            Some(Place::Node(index)) => Ok(self.tree.node(index)),
+            Some(other) => Err(other),
         };
-        let slot = match container {
-            Err(slot) => slot,
-            Ok(container) => match container.get_hashed(info.hash, &info.key) {
-                None => Slot::Absent,
-                Some(node) => self.object(node).map_or(Slot::Odd, Slot::Present),
-            },
+        let place = match container {
+            Err(place) => place,
+            Ok(container) if container.kind() != Kind::Map => Place::Odd,
+            Ok(container) => container
+                .get_hashed(info.hash, &info.key)
+                .map_or(Place::Absent, |node| Place::Node(node.index())),
         };
-        if let Some(cell) = self.slots.get(path as usize) {
-            cell.set(slot);
-        }
-        slot
+        self.marks.set_place(path, place);
+        place
+    }
+
+    /// A value kept for this event.
+    #[inline]
+    #[must_use]
+    pub fn kept(&self, memo: u32) -> Option<Obj<'a>> {
+        Some(match self.marks.kept(memo)? {
+            Kept::None => Obj::None,
+            Kept::Bool(flag) => Obj::Bool(flag),
+            Kept::Int(number) => Obj::Int(number),
+            Kept::Float(float) => Obj::Float(float),
+            Kept::Node(index) => self.object(self.tree.node(index)).ok()?,
+            Kept::Span(start, end) => Obj::Str(self.tree.source().get(start as usize..end as usize)?),
+        })
+    }
+
+    /// Keeps a value for the rest of the event, if nobody can tell whether two rules were given the same object and
+    /// it needs no room in the arena.
+    pub fn keep(&self, memo: u32, value: Obj<'a>) {
+        let kept = match value {
+            Obj::None => Kept::None,
+            Obj::Bool(flag) => Kept::Bool(flag),
+            Obj::Int(number) => Kept::Int(number),
+            Obj::Float(float) => Kept::Float(float),
+            Obj::NodeDict(index) | Obj::NodeList(index) => Kept::Node(index),
+            Obj::Str(text) => {
+                let source = self.tree.source();
+                let start = (text.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
+                match start.checked_add(text.len()) {
+                    Some(end) if end <= source.len() => Kept::Span(start as u32, end as u32),
+                    _ => return,
+                }
+            }
+            _ => return,
+        };
+        self.marks.keep(memo, kept);
     }
 
     /// A text in the arena.

@@ -17,6 +17,7 @@ pub mod guard;
 pub mod ir;
 pub mod iter;
 pub mod lower;
+pub mod marks;
 pub mod methods;
 pub mod modules;
 pub mod obj;

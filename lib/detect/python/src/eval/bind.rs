@@ -73,10 +73,10 @@ pub(super) fn bind<'a>(
     }
     let first_default = count.saturating_sub(defaults.count());
     let mut missing: BumpVec<'a, &'a str> = BumpVec::new_in(cx.bump);
-    for at in given..count {
-        if matches!(locals[at], Obj::Unbound) {
+    for (at, local) in locals.iter_mut().enumerate().take(count).skip(given) {
+        if matches!(local, Obj::Unbound) {
             if at >= first_default {
-                locals[at] = defaults.positional(cx, at - first_default)?;
+                *local = defaults.positional(cx, at - first_default)?;
             } else {
                 missing.push(&params.positional[at]);
             }

@@ -31,7 +31,7 @@ pub(crate) fn eval<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, expr: &'a Expr) -
         }
         Expr::Call(site) => {
             let func = eval(cx, frame, &site.func)?;
-            with_args(cx, frame, &site.args, |cx, args| super::call(cx, func, args))
+            with_args(cx, frame, &site.args, |cx, args| call(cx, func, args))
         }
         Expr::Index(parts) => {
             let value = eval(cx, frame, &parts.0)?;
@@ -143,35 +143,16 @@ fn eval_path<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, path: &'a PathExpr) -> 
 
 fn eval_memo<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, memo: &'a MemoExpr) -> R<'a> {
     let is_record = matches!(frame.locals.get(usize::from(memo.local)), Some(Obj::NodeDict(0)));
-    let Some(slot) = cx.memos.get(memo.slot as usize).filter(|_| is_record) else {
+    if !is_record {
         return eval(cx, frame, &memo.expr);
-    };
-    let known = slot.get();
-    if !matches!(known, Obj::Unbound) {
+    }
+    if let Some(known) = cx.kept(memo.slot) {
         cx.tick()?;
         return Ok(known);
     }
     let value = eval(cx, frame, &memo.expr)?;
-    if is_immutable(value) {
-        slot.set(value);
-    }
+    cx.keep(memo.slot, value);
     Ok(value)
-}
-
-/// Whether nobody can tell if two rules were given the same object.
-const fn is_immutable(value: Obj<'_>) -> bool {
-    matches!(
-        value,
-        Obj::None
-            | Obj::Bool(_)
-            | Obj::Int(_)
-            | Obj::Float(_)
-            | Obj::Big(_)
-            | Obj::Str(_)
-            | Obj::Bytes(_)
-            | Obj::NodeDict(_)
-            | Obj::NodeList(_)
-    )
 }
 
 /// Evaluates arguments and hands them on.
