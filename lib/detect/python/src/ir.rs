@@ -248,7 +248,7 @@ pub enum Expr {
     /// `a or b or c`.
     Or(Box<[Expr]>),
     /// `a < b <= c`.
-    Compare(Box<(Expr, Box<[(CompareOp, Expr)]>)>),
+    Compare(Box<(Expr, Comparisons)>),
     /// `then if test else otherwise`, in the order test, then, otherwise.
     IfElse(Box<[Expr; 3]>),
     /// A call of anything but an attribute that is unresolved.
@@ -276,6 +276,9 @@ pub enum Expr {
     /// Not known to us: the pair goes to CPython when this is reached.
     Fallback(PointId),
 }
+
+/// Operators with their right operands.
+pub type Comparisons = Box<[(CompareOp, Expr)]>;
 
 /// See [`Expr::Path`].
 #[derive(Debug)]
