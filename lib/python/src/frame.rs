@@ -19,6 +19,7 @@ pub(crate) const LOADING: u8 = 17;
 pub(crate) const LOADED: u8 = 18;
 pub(crate) const RESULT: u8 = 19;
 pub(crate) const PUBLISHED: u8 = 20;
+pub(crate) const EXPORTED: u8 = 21;
 
 const FIRED: u8 = 1;
 const EXCEPTION: u8 = 2;

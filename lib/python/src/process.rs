@@ -52,6 +52,8 @@ pub(crate) struct InitMessage {
     pub(crate) memory_bytes: u64,
     pub(crate) open_files: u64,
     pub(crate) allow_processes: bool,
+    /// Whether it is to send what it loaded and end, instead of evaluating.
+    pub(crate) export: bool,
     pub(crate) slice_secs: f64,
     pub(crate) print_lines_per_sec_max: u32,
 }

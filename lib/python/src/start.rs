@@ -149,6 +149,7 @@ pub(crate) async fn launcher(options: PoolOptions) -> Result<Launcher, PoolStart
         memory_bytes: limits.memory_bytes,
         open_files: limits.open_files,
         allow_processes: limits.allow_processes,
+        export: false,
         slice_secs: limits.slice.as_secs_f64(),
         print_lines_per_sec_max: limits.print_lines_per_sec_max,
         repo_root,

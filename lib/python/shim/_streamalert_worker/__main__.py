@@ -40,6 +40,9 @@ def main():
     sys.argv = ['streamalert']
 
     try:
+        if options['export']:
+            from _streamalert_worker import export_main
+            export_main.serve(channel, options, shim_root)
         serve(channel, options, progress, output)
     except MemoryError:
         guard.out_of_memory()

@@ -25,6 +25,7 @@ class Loader:
         self._announce = announce
         self._skipped = set(options['skip_files'])
         self._modules = {}
+        self._file_hashes = {}
         self.errors = []
         self.warnings = []
 
@@ -222,9 +223,12 @@ class Loader:
                 if file and file.startswith(self._root + os.sep) and file not in rule_files:
                     shared.update(_read(file))
             self._shared_hash = shared.digest()
-        own = hashlib.blake2b(self._shared_hash, digest_size=16)
-        own.update(_read(rule_file))
-        return own.hexdigest()
+        known = self._file_hashes.get(rule_file)
+        if known is None:
+            own = hashlib.blake2b(self._shared_hash, digest_size=16)
+            own.update(_read(rule_file))
+            known = self._file_hashes[rule_file] = own.hexdigest()
+        return known
 
 
 def _read(path):
