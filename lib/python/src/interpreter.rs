@@ -61,15 +61,7 @@ const ANSWER_CHARS_MAX: usize = 60;
 /// # Errors
 /// See [`InterpreterError`].
 pub async fn find_interpreter(wanted: Option<&Path>) -> Result<Interpreter, InterpreterError> {
-    let candidates: Vec<PathBuf> = match wanted {
-        Some(dir) if dir.is_dir() => vec![dir.join("bin/python3"), dir.join("bin/python")],
-        Some(path) => vec![path.to_owned()],
-        None => std::env::var_os("VIRTUAL_ENV")
-            .map(|dir| Path::new(&dir).join("bin/python"))
-            .into_iter()
-            .chain(["python3".into(), "python".into()])
-            .collect(),
-    };
+    let candidates = candidates(wanted);
     let mut refused = None;
     for path in &candidates {
         match probe(path).await {
@@ -84,6 +76,19 @@ pub async fn find_interpreter(wanted: Option<&Path>) -> Result<Interpreter, Inte
         .collect::<Vec<_>>()
         .join(", ");
     Err(refused.unwrap_or(InterpreterError::NotFound { tried }))
+}
+
+/// What [`find_interpreter`] tries, in this order.
+pub(crate) fn candidates(wanted: Option<&Path>) -> Vec<PathBuf> {
+    match wanted {
+        Some(dir) if dir.is_dir() => vec![dir.join("bin/python3"), dir.join("bin/python")],
+        Some(path) => vec![path.to_owned()],
+        None => std::env::var_os("VIRTUAL_ENV")
+            .map(|dir| Path::new(&dir).join("bin/python"))
+            .into_iter()
+            .chain(["python3".into(), "python".into()])
+            .collect(),
+    }
 }
 
 /// Asks an executable what it is; `None`: there is no such file.

@@ -7,6 +7,7 @@
 //! Invariant: user code never runs in this process.
 
 mod batch;
+pub mod export;
 mod frame;
 mod interpreter;
 mod load;
@@ -23,6 +24,7 @@ mod start;
 mod watchdog;
 
 pub use batch::PairRecord;
+pub use export::{Export, ExportCache, export};
 pub use interpreter::{Interpreter, InterpreterError, find_interpreter};
 pub use load::{LoadError, LoadErrorKind, LoadReport, LoadWarning};
 pub use options::{Limits, PoolOptions};

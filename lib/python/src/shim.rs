@@ -10,7 +10,7 @@ macro_rules! embedded {
 }
 
 /// Path and text of every file.
-const FILES: &[(&str, &str)] = embedded![
+pub(crate) const FILES: &[(&str, &str)] = embedded![
     "_streamalert_worker/__init__.py",
     "_streamalert_worker/__main__.py",
     "_streamalert_worker/evaluate.py",

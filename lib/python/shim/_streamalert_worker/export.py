@@ -36,6 +36,9 @@ _CLASS_NOISE = frozenset((
     '__dict__', '__doc__', '__firstlineno__', '__module__', '__qualname__', '__static_attributes__',
     '__weakref__', '_abc_impl'))
 
+# What Python puts into every enum.
+_ENUM_NOISE = frozenset(('__new__', '__new_member__', '_generate_next_value_'))
+
 
 def export(report, sources, homes, repo_root):
     """The document, as bytes, for the rules of a load report."""
@@ -344,7 +347,7 @@ class _Exporter:
             members = attributes.get('_member_map_')
             kept = list(members.items()) if type(members) is dict else []
             kept += [(name, value) for name, value in attributes.items() if type(value) in (
-                types.FunctionType, staticmethod, classmethod) and not name.startswith('_generate_next_value')]
+                types.FunctionType, staticmethod, classmethod) and name not in _ENUM_NOISE]
         else:
             kept = [(name, value) for name, value in attributes.items() if name not in _CLASS_NOISE]
         if not all(_is_text(name) for name, _value in kept):

@@ -130,7 +130,7 @@ class Named:
                 if _is_class(value):
                     for inner, held in list(_SCOPE.__get__(value).items()):
                         names.setdefault(id(held), (name + '.' + inner, held))
-                names[id(value)] = (name, value)
+                names.setdefault(id(value), (name, value))
         found = names.get(id(thing))
         return _builtin(self.public_module(module), found[0]) if found else None
 

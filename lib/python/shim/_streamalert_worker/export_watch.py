@@ -120,6 +120,11 @@ class Watch:
             self._refuse('opens a {}'.format(type(path).__name__))
             return
         path = os.path.abspath(path)
+        try:
+            path.encode('utf-8')
+        except UnicodeEncodeError:
+            self._refuse('opens a file whose name is not UTF-8')
+            return
         if self._homes.of_path(path) in ('user', 'package'):
             self._reads[(kind, path)] = None
 

@@ -1,7 +1,9 @@
 //! A repository in a temporary directory and records for it.
 #![allow(dead_code, clippy::print_stderr, reason = "each test file uses its part")]
 
-use std::path::Path;
+pub(crate) mod document;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -39,6 +41,17 @@ impl Repo {
             workers: 1,
             ..PoolOptions::for_repo(self.path())
         }
+    }
+
+    /// What exporting with this interpreter, which must succeed, makes of it.
+    pub(crate) async fn export_with(&self, interpreter: &Path) -> document::Document {
+        let options = PoolOptions {
+            interpreter: Some(interpreter.to_owned()),
+            ..self.options()
+        };
+        let (report, export) = streamalert_python::export(&options, None).await.unwrap();
+        assert!(report.errors.is_empty(), "{:?}", report.errors);
+        document::Document::new(&export.json)
     }
 
     pub(crate) async fn start(&self) -> (PythonPool, LoadReport) {
@@ -132,5 +145,14 @@ pub(crate) fn golden(file: &str) -> Option<Vec<serde_json::Value>> {
             eprintln!("skipped: no {}", path.display());
             None
         }
+    }
+}
+
+/// The interpreters to try what depends on the version with: those of `STREAMALERT_TEST_PYTHONS`, separated as in
+/// `PATH`, or the one that is found.
+pub(crate) async fn interpreters() -> Vec<PathBuf> {
+    match std::env::var_os("STREAMALERT_TEST_PYTHONS") {
+        Some(paths) => std::env::split_paths(&paths).collect(),
+        None => vec![streamalert_python::find_interpreter(None).await.unwrap().path],
     }
 }
