@@ -24,5 +24,7 @@ pub mod obj;
 pub mod ops;
 pub mod program;
 pub mod registry;
+#[doc(hidden)]
+pub mod testing;
 pub mod text;
 pub mod types;

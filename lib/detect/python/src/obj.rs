@@ -1,13 +1,15 @@
 //! Python objects while an event is evaluated. All are `Copy`: what they point to lives in the event's arena, in the
 //! event's text or in the program, and goes with it; nothing is counted and nothing is freed one by one.
 
+mod table;
+
 use std::cell::{Cell, RefCell};
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use hashbrown::HashTable;
 
-use crate::cx::{Cx, R};
+use crate::cx::Cx;
 use crate::ir::Code;
 use crate::iter::Iter;
 use crate::program::{ConstDict, ConstFunction, ConstId, ConstPartial, ConstSeq, ConstSet};
@@ -236,51 +238,56 @@ impl<'a> List<'a> {
     }
 }
 
-impl<'a> Table<'a> {
-    /// No entries.
+impl<'a> Big<'a> {
+    /// Whether it is below 0.
     #[must_use]
-    pub fn new(bump: &'a Bump) -> Self {
-        Self {
-            entries: BumpVec::new_in(bump),
-            live: 0,
-            index: None,
-            changes: 0,
-        }
+    pub fn is_negative(self) -> bool {
+        self.0.first().is_some_and(|sign| *sign != 0)
+    }
+
+    /// Its magnitude in base 2³², least significant digit first.
+    #[must_use]
+    pub fn magnitude(self) -> &'a [u32] {
+        self.0.get(1..).unwrap_or_default()
     }
 }
 
-impl<'a> Dict<'a> {
-    /// A new plain dictionary.
+impl Range {
+    /// How many numbers it holds.
     #[must_use]
-    pub fn empty(cx: &Cx<'a>) -> Obj<'a> {
-        Obj::Dict(cx.bump.alloc(Self {
-            inner: RefCell::new(Table::new(cx.bump)),
-            kind: DictKind::Plain,
-        }))
-    }
-}
-
-impl<'a> Set<'a> {
-    /// A new set of these.
-    ///
-    /// # Errors
-    /// `TypeError` when one is unhashable.
-    pub fn object(cx: &Cx<'a>, items: BumpVec<'a, Obj<'a>>, frozen: bool) -> R<'a> {
-        let set = Obj::Set(cx.bump.alloc(Self {
-            inner: RefCell::new(Table::new(cx.bump)),
-            frozen,
-        }));
-        for item in items {
-            Self::insert(cx, set, item)?;
+    pub fn count(&self) -> u64 {
+        let (low, high) = if self.step > 0 {
+            (self.start, self.stop)
+        } else {
+            (self.stop, self.start)
+        };
+        if low >= high {
+            return 0;
         }
-        Ok(set)
+        let span = high.wrapping_sub(low) as u64;
+        (span - 1) / self.step.unsigned_abs() + 1
     }
 
-    /// Adds an element to an [`Obj::Set`], frozen or not.
-    ///
-    /// # Errors
-    /// `TypeError` when it is unhashable.
-    pub fn insert(cx: &Cx<'a>, _set: Obj<'a>, _item: Obj<'a>) -> R<'a, ()> {
-        Err(cx.leave("not built"))
+    /// The number at a place; meaningless at and beyond [`Range::count`].
+    #[must_use]
+    pub fn at(&self, place: u64) -> i64 {
+        self.start.wrapping_add((place as i64).wrapping_mul(self.step))
+    }
+
+    /// The place of a number.
+    #[must_use]
+    pub fn place_of(&self, number: i64) -> Option<u64> {
+        let inside = if self.step > 0 {
+            self.start <= number && number < self.stop
+        } else {
+            self.stop < number && number <= self.start
+        };
+        let away = if self.step > 0 {
+            number.wrapping_sub(self.start)
+        } else {
+            self.start.wrapping_sub(number)
+        } as u64;
+        let step = self.step.unsigned_abs();
+        (inside && away % step == 0).then(|| away / step)
     }
 }

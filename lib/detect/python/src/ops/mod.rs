@@ -1,93 +1,36 @@
 //! What operators and protocols do on objects: each function is Python's, over all forms of an object.
 
+pub mod big;
+mod contains;
+mod counter;
+mod equal;
+mod hash;
 pub mod key;
+pub mod map;
+mod order;
+pub mod setlike;
+mod truth;
 mod types;
+
+pub use big::int_from_decimal;
+pub use contains::contains;
+pub use equal::{as_tuple, eq, is, same_or_eq};
+pub use hash::{hash, hash_const};
+pub use map::dict_get;
+pub use order::compare;
+pub use truth::{len, text_len, truthy};
 
 pub use types::{builtin_name, class_name, class_of, is_instance, is_subclass, resolve, type_name, type_of};
 
 use crate::cx::{Cx, R};
-use crate::ir::{BinaryOp, CompareOp, UnaryOp};
+use crate::ir::{BinaryOp, UnaryOp};
 use crate::obj::Obj;
-
-/// `bool(value)`.
-///
-/// # Errors
-/// What Python raises.
-#[inline]
-pub fn truthy<'a>(cx: &Cx<'a>, _value: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
-
-/// `a is b`. Falls back where CPython's answer rests on interning or caching (texts, numbers, empty tuples).
-///
-/// # Errors
-/// The fallback.
-pub fn is<'a>(cx: &Cx<'a>, _a: Obj<'a>, _b: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
-
-/// `a == b`.
-///
-/// # Errors
-/// What Python raises.
-#[inline]
-pub fn eq<'a>(cx: &Cx<'a>, _a: Obj<'a>, _b: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
-
-/// `a is b or a == b`, as containers compare their elements.
-///
-/// # Errors
-/// What Python raises.
-pub fn same_or_eq<'a>(cx: &Cx<'a>, _a: Obj<'a>, _b: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
-
-/// Any comparison operator.
-///
-/// # Errors
-/// What Python raises.
-pub fn compare<'a>(cx: &Cx<'a>, _op: CompareOp, _a: Obj<'a>, _b: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
-
-/// `item in container`.
-///
-/// # Errors
-/// What Python raises.
-pub fn contains<'a>(cx: &Cx<'a>, _container: Obj<'a>, _item: Obj<'a>) -> R<'a, bool> {
-    Err(cx.leave("not built"))
-}
-
-/// A hash, equal for equal values (`1`, `1.0`, `True`). Not CPython's: whoever asks for `hash(x)` falls back.
-///
-/// # Errors
-/// `TypeError` for what is unhashable.
-pub fn hash<'a>(cx: &Cx<'a>, _value: Obj<'a>) -> R<'a, u64> {
-    Err(cx.leave("not built"))
-}
-
-/// `len(value)`.
-///
-/// # Errors
-/// `TypeError`.
-pub fn len<'a>(cx: &Cx<'a>, _value: Obj<'a>) -> R<'a, usize> {
-    Err(cx.leave("not built"))
-}
 
 /// `value[index]`, slices included.
 ///
 /// # Errors
 /// What Python raises.
 pub fn get_item<'a>(cx: &Cx<'a>, _value: Obj<'a>, _index: Obj<'a>) -> R<'a> {
-    Err(cx.leave("not built"))
-}
-
-/// The value of a dictionary under a key; `None` when it lacks it.
-///
-/// # Errors
-/// `TypeError` when the key is unhashable; the fallback of [`Cx::object`].
-pub fn dict_get<'a>(cx: &Cx<'a>, _dict: Obj<'a>, _key: Obj<'a>) -> R<'a, Option<Obj<'a>>> {
     Err(cx.leave("not built"))
 }
 
@@ -139,10 +82,29 @@ pub fn unary<'a>(cx: &Cx<'a>, _op: UnaryOp, _a: Obj<'a>) -> R<'a> {
     Err(cx.leave("not built"))
 }
 
-/// The `int` of canonical decimal text with an optional sign.
+/// An `int` or `bool` of 64 bits.
+#[inline]
+#[must_use]
+pub fn small_int(value: Obj<'_>) -> Option<i64> {
+    match value {
+        Obj::Int(number) => Some(number),
+        Obj::Bool(flag) => Some(i64::from(flag)),
+        _ => None,
+    }
+}
+
+/// Runs what goes into nested containers: too deep, and CPython answers instead, since where it raises
+/// `RecursionError` depends on its own frames.
 ///
 /// # Errors
-/// [`crate::cx::Limit::Memory`] when it is too large.
-pub fn int_from_decimal<'a>(cx: &Cx<'a>, _digits: &str) -> R<'a> {
-    Err(cx.leave("not built"))
+/// The fallback; what `inner` raises.
+pub fn nested<'a, T>(cx: &Cx<'a>, inner: impl FnOnce() -> R<'a, T>) -> R<'a, T> {
+    let depth = cx.depth.get();
+    if depth >= cx.limits.depth {
+        return Err(cx.leave("containers nested too deep"));
+    }
+    cx.depth.set(depth + 1);
+    let result = inner();
+    cx.depth.set(depth);
+    result
 }

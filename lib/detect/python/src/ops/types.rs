@@ -60,11 +60,17 @@ pub fn type_of(value: Obj<'_>) -> Type {
         Obj::Set(_) => Type::Set,
         Obj::Range(_) => Type::Range,
         Obj::Slice(_) => Type::Slice,
-        Obj::View(view) => Type::View(match view.kind {
-            ViewKind::Keys => "dict_keys",
-            ViewKind::Values => "dict_values",
-            ViewKind::Items => "dict_items",
-        }),
+        Obj::View(view) => {
+            let ordered = matches!(view.dict, Obj::Dict(dict) if matches!(dict.kind, DictKind::Ordered));
+            Type::View(match (view.kind, ordered) {
+                (ViewKind::Keys, false) => "dict_keys",
+                (ViewKind::Values, false) => "dict_values",
+                (ViewKind::Items, false) => "dict_items",
+                (ViewKind::Keys, true) => "odict_keys",
+                (ViewKind::Values, true) => "odict_values",
+                (ViewKind::Items, true) => "odict_items",
+            })
+        }
         Obj::Iter(iter) if iter.class == "generator" => Type::Generator,
         Obj::Iter(iter) => Type::Iterator(iter.class),
         Obj::Function(_) | Obj::Closure(_) => Type::Function,
