@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use streamalert_value::Doc;
 
-use crate::cx::{Cx, Limits, Slot};
+use crate::cx::{Cx, Limits};
 use crate::env::Env;
+use crate::marks::Marks;
 use crate::obj::Obj;
 use crate::program::{Program, PyVersion};
 
@@ -59,9 +60,9 @@ pub fn with_program<T>(program: &Program, json: &str, test: impl for<'a> FnOnce(
     let (bump, env) = (Bump::new(), env());
     let mut doc = Doc::new();
     let tree = doc.parse(json).expect("the record of a test is JSON");
-    let slots: Vec<_> = program.paths.iter().map(|_| Cell::new(Slot::Unknown)).collect();
-    let memos: Vec<_> = (0..program.memos).map(|_| Cell::new(Obj::Unbound)).collect();
-    run(&bump, program, tree, &env, &slots, &memos, test)
+    let mut marks = Marks::new(program.paths.len(), program.memos as usize);
+    marks.next_event();
+    run(&bump, program, tree, &env, &marks, test)
 }
 
 fn run<'a, T>(
@@ -69,8 +70,7 @@ fn run<'a, T>(
     program: &'a Program,
     tree: streamalert_value::Tree<'a>,
     env: &'a Env,
-    slots: &'a [Cell<Slot<'a>>],
-    memos: &'a [Cell<Obj<'a>>],
+    marks: &'a Marks,
     test: impl FnOnce(&Cx<'a>, Obj<'a>) -> T,
 ) -> T {
     let limits = Limits::default();
@@ -81,8 +81,7 @@ fn run<'a, T>(
         fuel: Cell::new(limits.fuel),
         limits,
         env,
-        slots,
-        memos,
+        marks,
         depth: Cell::new(0),
         line: Cell::new(0),
         handling: Cell::new(None),

@@ -9,7 +9,7 @@ use crate::obj::Obj;
 ///
 /// # Errors
 /// What comparing raises.
-pub fn equal<'a>(cx: &Cx<'a>, a: Obj<'a>, b: Obj<'a>) -> R<'a, bool> {
+pub(super) fn equal<'a>(cx: &Cx<'a>, a: Obj<'a>, b: Obj<'a>) -> R<'a, bool> {
     all(cx, CompareOp::Eq, a, b)
 }
 
@@ -17,7 +17,7 @@ pub fn equal<'a>(cx: &Cx<'a>, a: Obj<'a>, b: Obj<'a>) -> R<'a, bool> {
 ///
 /// # Errors
 /// What comparing raises.
-pub fn order<'a>(cx: &Cx<'a>, op: CompareOp, a: Obj<'a>, b: Obj<'a>) -> R<'a, bool> {
+pub(super) fn order<'a>(cx: &Cx<'a>, op: CompareOp, a: Obj<'a>, b: Obj<'a>) -> R<'a, bool> {
     match op {
         CompareOp::Le | CompareOp::Ge => all(cx, op, a, b),
         CompareOp::Lt => Ok(all(cx, CompareOp::Le, a, b)? && !equal(cx, a, b)?),

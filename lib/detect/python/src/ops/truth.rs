@@ -1,7 +1,7 @@
 //! Truth and length.
 
 use crate::cx::{Cx, R, Raise};
-use crate::obj::{Obj, ViewKind};
+use crate::obj::Obj;
 
 /// `bool(value)`.
 ///
@@ -100,10 +100,4 @@ fn too_long<'a>(cx: &Cx<'a>) -> Raise<'a> {
         crate::types::ExcKind::OverflowError,
         format_args!("Python int too large to convert to C ssize_t"),
     )
-}
-
-/// Whether this is a view that behaves as a set.
-#[must_use]
-pub fn is_set_view(kind: ViewKind) -> bool {
-    kind != ViewKind::Values
 }
