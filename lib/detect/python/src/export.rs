@@ -118,6 +118,9 @@ pub enum Object {
     Module {
         /// Its full name.
         name: String,
+        /// For a module of the user's: those attributes that some function mentions.
+        #[serde(default)]
+        attrs: BTreeMap<String, ObjectId>,
     },
     /// A function, class or instance that the standard library or our `streamalert` package knows by this name.
     Builtin {
@@ -137,6 +140,15 @@ pub enum Object {
         /// `__qualname__`.
         #[serde(default)]
         qualname: String,
+        /// The name in the source, when `__name__` was changed.
+        #[serde(default)]
+        code_name: String,
+        /// Of several functions of this line and name: which, from 0 …
+        #[serde(default)]
+        nth: u32,
+        /// … and how many there are; 0 when there is only this.
+        #[serde(default)]
+        of: u32,
         /// Values of the last positional parameters.
         #[serde(default)]
         defaults: Vec<ObjectId>,
@@ -157,6 +169,12 @@ pub enum Object {
         /// `__qualname__`.
         #[serde(default)]
         qualname: String,
+        /// Index into [`Export::sources`].
+        #[serde(default)]
+        source: u32,
+        /// The first decorator's line when decorated; 0 when not known.
+        #[serde(default)]
+        line: u32,
         /// Bases.
         #[serde(default)]
         bases: Vec<ObjectId>,

@@ -1,7 +1,34 @@
 //! From exported objects to a program.
+//!
+//! In order: objects become constants of the same number ([`link`](self)), files are parsed, each function is
+//! lowered with its names resolved, then what all functions together say is worked out: which constants change,
+//! which functions are pure, which expressions are shared, which fallback points a rule can reach.
 
-use crate::export::Export;
-use crate::program::Program;
+mod call;
+mod class;
+mod expr;
+mod function;
+mod inline;
+mod link;
+mod literal;
+mod operator;
+mod pattern;
+mod pool;
+mod scope;
+mod source;
+mod stmt;
+mod unit;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use self::link::Wanted;
+use self::pool::Pool;
+use self::source::{File, Found, Index};
+use self::unit::{Names, Shared, Unit};
+use crate::export::{Export, Object};
+use crate::ir::Code;
+use crate::program::{Const, ConstId, Program, PyVersion, RuleCode};
 
 /// An export that makes no program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +47,173 @@ pub enum CompileError {
 /// # Errors
 /// See [`CompileError`].
 pub fn compile(export: &Export) -> Result<Program, CompileError> {
-    Err(CompileError::Version {
-        found: export.version,
+    if export.version != 1 {
+        return Err(CompileError::Version {
+            found: export.version,
+        });
+    }
+    let (_, minor, patch) = export.python;
+    let version = PyVersion { minor, patch };
+    let mut shared = Shared {
+        version,
+        objects: &export.objects,
+        pool: Pool::default(),
+        codes: Vec::new(),
+        classes: Vec::new(),
+    };
+    let wanted = link::link(&mut shared, export);
+    let files: Vec<File> = export.sources.iter().map(File::new).collect();
+    let indexes: Vec<Index<'_>> = files.iter().map(Index::new).collect();
+    for function in wanted {
+        if let Err(reason) = lower(&mut shared, &files, &indexes, export, function) {
+            let point = shared.pool.point(0, 0, reason, "");
+            if let Some(place) = shared.pool.consts.get_mut(function.object as usize) {
+                *place = Const::Unsupported(point);
+            }
+        }
+    }
+    let codes = shared
+        .codes
+        .into_iter()
+        .map(|code| code.unwrap_or_else(unknown_code))
+        .collect();
+    let rules = rules(export, &shared.pool);
+    Ok(Program {
+        version,
+        files: export
+            .sources
+            .iter()
+            .map(|source| source.file.as_str().into())
+            .collect(),
+        consts: shared.pool.consts,
+        codes,
+        classes: shared.classes,
+        paths: shared.pool.paths,
+        memos: 0,
+        points: shared.pool.points,
+        rules,
     })
 }
+
+/// Lowers one exported function.
+fn lower<'a>(
+    shared: &mut Shared<'a>,
+    files: &'a [File],
+    indexes: &[Index<'a>],
+    export: &'a Export,
+    wanted: Wanted,
+) -> Result<(), String> {
+    let Some(Object::Function {
+        source,
+        line,
+        name,
+        qualname,
+        code_name,
+        nth,
+        of,
+        closure,
+        globals,
+        ..
+    }) = export.objects.get(wanted.object as usize)
+    else {
+        return Ok(());
+    };
+    let (Some(file), Some(index)) = (files.get(*source as usize), indexes.get(*source as usize)) else {
+        return Err(format!("the function {name} has no source"));
+    };
+    let shown = export
+        .sources
+        .get(*source as usize)
+        .map_or("", |source| source.file.as_str());
+    if let Err(why) = &file.tree {
+        return Err(format!("{shown}: {why}"));
+    }
+    let wanted_name = if code_name.is_empty() { name } else { code_name };
+    let place = (*of > 1).then_some((*nth, *of));
+    let Some(found) = index.find(*line, wanted_name, place) else {
+        return Err(format!("the function {name} is not found at {shown}:{line}"));
+    };
+    if let source::FunctionNode::Def(def) = found.node
+        && (def.is_async || def.type_params.is_some())
+    {
+        return Err(format!("the function {name} is async or has type parameters"));
+    }
+    let names = Names {
+        globals,
+        closure,
+        class: found.class,
+    };
+    let code = lower_found(shared, file, *source, names, &found, (*line, name, qualname))
+        .ok_or_else(|| format!("the function {name} has too many variables"))?;
+    if let Some(place) = shared.codes.get_mut(wanted.code as usize) {
+        *place = Some(code);
+    }
+    Ok(())
+}
+
+fn lower_found<'a>(
+    shared: &mut Shared<'a>,
+    file: &'a File,
+    source: u32,
+    names: Names<'a>,
+    found: &Found<'a>,
+    (line, name, qualname): (u32, &str, &str),
+) -> Option<Code> {
+    let scopes = function::scopes_of(found, &names)?;
+    let mut unit = Unit {
+        shared,
+        file,
+        source,
+        names,
+        scopes: Rc::new(scopes),
+        frame: 0,
+        scope: 0,
+        imported: HashMap::new(),
+        blocks: 0,
+        qualname: if qualname.is_empty() {
+            name.to_owned()
+        } else {
+            qualname.to_owned()
+        },
+    };
+    Some(unit.whole(found, line, name))
+}
+
+/// What stands where a function could not be lowered; its constant is unsupported, so nobody calls it.
+fn unknown_code() -> Code {
+    Code {
+        name: Box::default(),
+        qualname: Box::default(),
+        source: 0,
+        line: 0,
+        params: crate::ir::Params::default(),
+        locals: Box::default(),
+        cells: Box::default(),
+        free: Box::default(),
+        body: Box::default(),
+        is_generator: false,
+        is_pure: false,
+    }
+}
+
+fn rules(export: &Export, pool: &Pool) -> Vec<RuleCode> {
+    let refused = |id: ConstId| match pool.consts.get(id as usize) {
+        Some(Const::Unsupported(point)) => Some(*point),
+        _ => None,
+    };
+    let rules = export.rules.iter().map(|rule| RuleCode {
+        name: rule.name.as_str().into(),
+        func: rule.func,
+        matchers: rule.matchers.as_slice().into(),
+        dynamic_outputs: rule.dynamic_outputs.as_slice().into(),
+        context: rule.context,
+        refused: std::iter::once(&rule.func)
+            .chain(&rule.matchers)
+            .find_map(|id| refused(*id)),
+        points: Box::default(),
+    });
+    rules.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+use super::*;
+use crate::export::{ExportedRule, Source};
+
+/// An export of one file with one function, the first object, at `line`.
+fn export_of(text: &str, line: u32, name: &str) -> Export {
+    Export {
+        version: 1,
+        python: (3, 11, 7),
+        sources: vec![Source {
+            file: "rules/a.py".to_owned(),
+            text: text.to_owned(),
+        }],
+        objects: vec![Object::Function {
+            source: 0,
+            line,
+            name: name.to_owned(),
+            qualname: name.to_owned(),
+            code_name: String::new(),
+            nth: 0,
+            of: 0,
+            defaults: Vec::new(),
+            kwdefaults: Default::default(),
+            closure: Default::default(),
+            globals: Default::default(),
+        }],
+        rules: vec![ExportedRule {
+            name: name.to_owned(),
+            func: 0,
+            matchers: Vec::new(),
+            dynamic_outputs: Vec::new(),
+            context: None,
+        }],
+    }
+}
+
+fn program(text: &str) -> Program {
+    compile(&export_of(text, 1, "rule")).unwrap()
+}
+
+#[test]
+fn a_field_of_the_record_is_a_path() {
+    let program =
+        program("def rule(rec):\n    return rec['a']['b'] == 'x' and rec.get('c', {}).get('d', 1)\n");
+    let shown = format!("{:?}", program.codes[0].body);
+    assert!(program.rules[0].refused.is_none());
+    assert_eq!(program.paths.len(), 4, "{:?}", program.paths);
+    assert!(shown.contains("Path(PathExpr { local: 0, path: 1"), "{shown}");
+}
+
+#[test]
+fn a_file_that_does_not_parse_refuses_its_rules() {
+    let program = program("def rule(rec:\n    return 1\n");
+    let point = program.rules[0].refused.expect("refused");
+    let reason = &program.points[point as usize].reason;
+    assert!(reason.contains("does not parse"), "{reason}");
+}
