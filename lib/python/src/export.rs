@@ -34,7 +34,7 @@
 //! | `dict` | `v`: pairs of ids | in order |
 //! | `regex` | `pattern`: id, `flags`: number | a compiled pattern; the flags as `re` tells them, so with `re.UNICODE` |
 //! | `module` | `name`, `attrs` | `attrs` (name → id) only for modules that are neither Python's nor ours: those attributes that code which refers to the module mentions |
-//! | `builtin` | `module`, `name` | a function, class, method or instance of the standard library or of the `streamalert` package, by module and qualified name; `rules.helpers.base` where that is our stand-in. The name leads to this very object, so one that the user replaced is none |
+//! | `builtin` | `module`, `name` | a function, class, method or instance of the standard library or of the `streamalert` package, by module and qualified name; `rules.helpers.base` where that is our stand-in. The name leads to this very object, so one that the user replaced is none. The module is the shortest public one that has the object under the name (`json` `JSONDecodeError`, `operator` `contains`; `os.path` for `posixpath`) |
 //! | `function` | `source`, `line`, `name`, `qualname`, `code_name`, `nth`, `of`, `defaults`, `kwdefaults`, `closure`, `globals` | see below |
 //! | `class` | `name`, `qualname`, `source`, `line`, `bases`: ids, `attrs`: name → id | what the class itself defines, without `__doc__`, `__module__` and the like. Of an `enum` the members and functions |
 //! | `staticmethod`, `classmethod` | `func`: id | as they stand in a class |

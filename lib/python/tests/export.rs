@@ -46,10 +46,10 @@ async fn a_rule_has_its_function_matchers_outputs_context_and_info() {
     for interpreter in interpreters().await {
         let document = kinds_repo().export_with(&interpreter).await;
         let rule = document.rule("probe");
-        assert_eq!(document.show(&rule["func"]), "function probe rules/kinds.py:171");
+        assert_eq!(document.show(&rule["func"]), "function probe rules/kinds.py:176");
         assert_eq!(
             document.show(&rule["matchers"][0]),
-            "function matcher rules/kinds.py:160"
+            "function matcher rules/kinds.py:165"
         );
         assert!(
             document
@@ -58,7 +58,7 @@ async fn a_rule_has_its_function_matchers_outputs_context_and_info() {
         );
         assert_eq!(
             document.show(&rule["dynamic_outputs"][0]),
-            "function outputs rules/kinds.py:164"
+            "function outputs rules/kinds.py:169"
         );
         assert_eq!(rule["matchers"].as_array().unwrap().len(), 2);
         assert_eq!(
@@ -66,7 +66,7 @@ async fn a_rule_has_its_function_matchers_outputs_context_and_info() {
             "dict[str \"seen\": list[int 1, str \"a\", none]]"
         );
         assert_eq!(rule["info"]["logs"][0], "t");
-        assert_eq!(rule["info"]["line"], 171);
+        assert_eq!(rule["info"]["line"], 176);
         assert!(document.rule("decorated")["context"].is_null());
         assert_eq!(document.field("version"), 1);
         assert_eq!(document.field("python").as_array().unwrap().len(), 3);
@@ -83,11 +83,11 @@ async fn a_decorated_rule_is_its_wrapper_over_what_it_wraps() {
         let wrapper = document.object(&document.rule("decorated")["func"]);
         assert_eq!(wrapper["code_name"], "wrapper");
         assert_eq!(wrapper["name"], "decorated");
-        assert_eq!(wrapper["line"], 110, "the line of `@functools.wraps`");
+        assert_eq!(wrapper["line"], 115, "the line of `@functools.wraps`");
         let inner = &wrapper["closure"]["function"];
         assert_eq!(
             document.show(inner),
-            "function decorated rules/kinds.py:183",
+            "function decorated rules/kinds.py:188",
             "the line of `@rule`"
         );
         assert_eq!(
@@ -100,7 +100,7 @@ async fn a_decorated_rule_is_its_wrapper_over_what_it_wraps() {
         assert_eq!(between["code_name"], "wrapper");
         assert_eq!(
             document.show(&between["closure"]["function"]),
-            "function wrapped rules/kinds.py:116"
+            "function wrapped rules/kinds.py:121"
         );
     }
 }

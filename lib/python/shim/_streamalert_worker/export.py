@@ -151,9 +151,13 @@ class _Exporter:
         todo = self._todo
         while todo:
             number, thing = todo.pop()
-            describe = self._kinds.get(id(type(thing)))
-            self.texts[number] = describe(thing) if describe else self._other(thing)
-        for module, (number, attributes) in self._modules.items():
+            describe = self._kinds.get(id(type(thing)), self._other)
+            try:
+                self.texts[number] = describe(thing)
+            except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+                # Something that pretends well, or that a thread of the user's changes right now.
+                self.texts[number] = _unsupported('it cannot be described, {}'.format(type(error).__name__))
+        for number, attributes in self._modules.values():
             self.texts[number] = '{{"t":"module","name":{},"attrs":{}}}'.format(
                 quote(self._module_name(self._kept[number])), _names(attributes.items()))
 

@@ -3,8 +3,13 @@ import sys
 import types
 from json.encoder import encode_basestring as quote
 
-# Our stand-in, under the name by which rules import it.
-_PUBLIC = {'_streamalert_worker.rule_helpers': 'rules.helpers.base'}
+# Modules under the name by which code imports them.
+_PUBLIC = {
+    '_streamalert_worker.rule_helpers': 'rules.helpers.base',
+    'genericpath': 'os.path',
+    'posix': 'os',
+    'posixpath': 'os.path',
+}
 
 _MODULE = type.__dict__['__module__']
 _QUALNAME = type.__dict__['__qualname__']
@@ -96,13 +101,15 @@ class Named:
         """(module, name) when that name in a module of Python's or ours is this very object."""
         if self._homes.of_name(module) not in ('std', 'shim') or type(name) is not str:
             return None
-        public = module.lstrip('_') if module.startswith('_') else 'os' if module == 'posix' else None
-        if public and self._homes.of_name(public) == 'std' and self._look_up(public, name) is thing:
-            module = public
-        elif self._look_up(module, name) is not thing:
-            # Static methods and lambdas of classes and modules do not have to be what their name says.
-            return None
-        return self.public_module(module), name
+        # `json.decoder.JSONDecodeError` is known as `json.JSONDecodeError`, `_operator.contains` as
+        # `operator.contains`, whatever the version of Python calls the module behind.
+        parts = module.lstrip('_').split('.')
+        for count in range(1, len(parts) + 1):
+            public = '.'.join(parts[:count])
+            if self._homes.of_name(public) == 'std' and self._look_up(public, name) is thing:
+                return self.public_module(public), name
+        # Static methods and lambdas of classes and modules do not have to be what their name says.
+        return (self.public_module(module), name) if self._look_up(module, name) is thing else None
 
     @staticmethod
     def _look_up(module, qualname):
