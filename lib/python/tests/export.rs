@@ -87,7 +87,7 @@ async fn a_decorated_rule_is_its_wrapper_over_what_it_wraps() {
         let inner = &wrapper["closure"]["function"];
         assert_eq!(
             document.show(inner),
-            "function decorated rules/kinds.py:188",
+            "function decorated rules/kinds.py:189",
             "the line of `@rule`"
         );
         assert_eq!(
