@@ -1,9 +1,0 @@
-//! Methods of `str`.
-
-use crate::registry::MethodFn;
-
-/// The method of this name.
-#[must_use]
-pub fn lookup(_name: &str) -> Option<MethodFn> {
-    None
-}
