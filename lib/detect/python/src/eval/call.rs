@@ -287,7 +287,7 @@ pub fn call_method<'a>(cx: &Cx<'a>, receiver: Obj<'a>, name: &'a str, args: &Arg
 ///
 /// # Errors
 /// `AttributeError`, or the fallback.
-pub(super) fn get_attr<'a>(cx: &Cx<'a>, value: Obj<'a>, name: &'a str) -> R<'a> {
+pub fn get_attr<'a>(cx: &Cx<'a>, value: Obj<'a>, name: &'a str) -> R<'a> {
     if let Some(kind) = methods::kind(value)
         && let Some(call) = methods::lookup(kind, name)
     {

@@ -10,7 +10,7 @@ mod generator;
 mod pattern;
 mod stmt;
 
-pub use call::{call, call_method};
+pub use call::{call, call_method, get_attr as attribute};
 pub use generator::Generator;
 
 use std::cell::Cell;
