@@ -8,7 +8,7 @@ use crate::marshal::{Group, GroupWriter};
 
 /// Records that a worker reads at once. They share their keys; but what is read too early leaves the processor's cache
 /// again before its rules run.
-const GROUP_RECORDS_MAX: usize = 32;
+const GROUP_RECORDS_MAX: usize = 16;
 
 /// Bytes of JSON of such a group, beyond its first record. Bounds what an unreadable record takes along.
 const GROUP_BYTES_MAX: usize = 64 << 10;

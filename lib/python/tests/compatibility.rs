@@ -448,6 +448,44 @@ async fn rules_that_may_change_their_record_are_told_from_those_that_do_not() {
         ("return Thing().go(rec)", true),
         ("from helper import changes\n    return changes(rec)", true),
         ("return Unknowable(rec)", true),
+        ("return A_RULE.process(rec)", true),
+    ];
+    // With `context={}`: what is stored into it is no change of the record, but what is changed through it may be.
+    let with_context = [
+        ("context['x'] = rec['y']\n    return True", false),
+        ("context['x'] = {'y': [rec.get('y'), 1]}\n    return True", false),
+        (
+            "key = rec['k']\n    value = key\n    context[key] = value\n    return True",
+            false,
+        ),
+        (
+            "for key in rec:\n        if key:\n            context[key] = rec[key] if key else 0\n    return True",
+            false,
+        ),
+        ("context['x'] = [k for k in rec]\n    return True", false),
+        ("context['x'] = rec['y']\n    context['x'].append(1)", true),
+        ("context['x'] = rec['y']\n    context['x']['z'] = 1", true),
+        ("context['x'] = rec['y']\n    context['x'] += [1]", true),
+        ("context['x'] = rec\n    writes(context['x'])", true),
+        ("(rec if rec['a'] else context)['x'] = 1", true),
+        ("(context if rec['a'] else rec)['x'] = 1", true),
+        ("(rec or context)['x'] = 1", true),
+        ("(context and rec)['x'] = 1", true),
+        ("context['x' if rec['a'] else 'y'] = 1", true),
+        ("context = rec\n    context['x'] = 1", true),
+        (
+            "for context in rec['l']:\n        pass\n    context['x'] = 1",
+            true,
+        ),
+        ("(lambda context: context.__setitem__('x', 1))(rec)", true),
+        ("def f(context):\n        context['x'] = 1\n    f(rec)", true),
+        ("rec['x'] = context", true),
+        ("rec['x'], context['x'] = 1, 2", true),
+        ("context['x'] = rec['x'] = 1", true),
+        ("rec[context['x']] = 1", true),
+        ("return stores(rec, rec['x'])", true),
+        ("return A_RULE.func(rec, rec['x'])", true),
+        ("del context['x']", true),
     ];
     let mut source = format!(
         "{IMPORTS}import fnmatch, json, random, re, operator
@@ -465,11 +503,18 @@ class Calls:
     def __call__(self, r): return r
 Unknowable = Calls()
 TABLE = {{'f': writes}}
+def stores(r, context): context['x'] = 1
+@rule(logs=['a'], context={{}})
+def A_RULE(r, context): context['x'] = 1
 "
     );
     for (number, (body, _)) in cases.iter().enumerate() {
         source += &format!("@rule(logs=['a'])\ndef r{number}(rec):\n    {body}\n");
     }
+    for (number, (body, _)) in with_context.iter().enumerate() {
+        source += &format!("@rule(logs=['a'], context={{}})\ndef c{number}(rec, context):\n    {body}\n");
+    }
+    source += "class Box(dict): pass\n@rule(logs=['a'], context=Box())\ndef in_box(rec, context):\n    context['x'] = 1\n";
     source +=
         "def m(r): r['x'] = 1\n@rule(logs=['a'], matchers=[m])\ndef by_matcher(rec):\n    return True\n";
     let helper = "def looks(r): return r.get('a')\ndef changes(r): r['x'] = 1\nclass Helper:\n    def looks(self, r): return looks(r)\n    def changes(self, r): return changes(r)\n";
@@ -503,6 +548,10 @@ TABLE = {{'f': writes}}
             wrong.is_empty() && may("by_matcher"),
             "{interpreter:?}: {wrong:?}"
         );
+        for (number, (body, expected)) in with_context.iter().enumerate() {
+            assert_eq!(may(&format!("c{number}")), *expected, "{interpreter:?}: {body}");
+        }
+        assert!(may("in_box") && !may("A_RULE"), "{interpreter:?}");
     }
 }
 

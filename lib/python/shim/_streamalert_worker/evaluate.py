@@ -35,6 +35,9 @@ _PLANS_MAX = 1024
 # What a copy of a dictionary may share with it.
 _ATOMS = frozenset((str, bytes, int, float, complex, bool, type(None)))
 
+# What a record holds that can change; sets are its indicators.
+_CONTAINERS = frozenset((dict, list, set))
+
 _NOT_RUN = object()
 
 IOC_KEY = ThreatIntel.IOC_KEY
@@ -117,16 +120,14 @@ class Evaluator:
             numbers = reader.numbers('H', count)
             data = reader.bytes(*reader.take(wire.U32))
             progress[0] = batch | done << _RECORD_SHIFT | RULE_PARSE
-            try:
-                records = marshal.loads(data)
-            except MemoryError:
-                out_of_memory()
-            # Given away one by one, so that a record is gone when its rules are through.
-            records.reverse()
-            if first:
-                del records[-first:]
-            for number in numbers[first:]:
-                self._record(records.pop(), plans[number], batch | done << _RECORD_SHIFT, trace, entries)
+            group = _Group(data)
+            records = group.load()
+            for place in range(first, count):
+                # Given away one by one, so that a record is gone when its rules are through.
+                record, records[place] = records[place], None
+                group.place = place
+                word = batch | done << _RECORD_SHIFT
+                self._record(record, plans[numbers[place]], word, trace, entries, group)
                 done += 1
                 if time.monotonic() > end:
                     break
@@ -138,17 +139,18 @@ class Evaluator:
         dropped = output.dropped - dropped_before
         return [wire.RESULT_HEAD.pack(sequence, done, dropped, len(entries))] + entries
 
-    def _record(self, record, plan, word, trace, entries):
+    def _record(self, record, plan, word, trace, entries, group):
         """Evaluates rules on one record and appends what there is to tell. `word` is the progress word without
         the rule."""
         if not plan:
             return
-        if record is None or IOC_KEY in record and not self._with_sets(record, word):
+        if record is None or IOC_KEY in record and not self._readable(record, word):
             entries.append(wire.ENTRY_HEAD.pack(word >> _RECORD_SHIFT & 0xffffff, RULE_IDLE, wire.UNREADABLE, 0))
             return
         progress = self._progress
-        copies = None
-        for index, simple, func, unit in plan:
+        last = plan[-1]
+        for entry in plan:
+            index, simple, func, unit = entry
             progress[0] = word | index
             try:
                 if simple:
@@ -159,9 +161,7 @@ class Evaluator:
                     else:
                         continue
                 else:
-                    if unit.private and copies is None:
-                        copies = _Copies(record)
-                    result = _general(unit, record, copies)
+                    result = _general(unit, record, entry is last, group)
             except MemoryError:
                 out_of_memory()
             except BaseException as error:  # pylint: disable=broad-except
@@ -177,15 +177,11 @@ class Evaluator:
             head = wire.ENTRY_HEAD.pack(word >> _RECORD_SHIFT & 0xffffff, index, outcome, len(result))
             entries.append(head + result)
 
-    def _with_sets(self, record, word):
-        """Makes the indicators of a record sets, as StreamAlert hands them to rules; false when they cannot be."""
+    def _readable(self, record, word):
+        """Hands the indicators of a record over as sets; false when they cannot be."""
         self._progress[0] = word | RULE_PARSE
         try:
-            iocs = record[IOC_KEY]
-            if isinstance(iocs, dict):
-                for kind, values in iocs.items():
-                    if isinstance(values, list):
-                        iocs[kind] = set(values)
+            _with_sets(record)
         except MemoryError:
             out_of_memory()
         except TypeError:
@@ -224,23 +220,61 @@ def settle():
     gc.set_threshold(20000, 20, 20)
 
 
-class _Copies:
-    """Copies of a record for rules that may change theirs. Made from bytes, which is the quickest deep copy of
-    what JSON can hold."""
+class _Group:
+    """Records that came as one, and the record at hand once more where it is needed as it came."""
 
-    def __init__(self, record):
-        self._record = record
-        self._data = None
+    def __init__(self, data):
+        self._data = data
+        self._originals = None
+        self.place = 0
 
-    def make(self):
-        """One more copy."""
-        if self._data is None:
-            # Version 2 does not look for objects that occur twice, which costs more than it saves.
-            self._data = marshal.dumps(self._record, 2)
-        return marshal.loads(self._data)
+    def load(self):
+        """The records."""
+        try:
+            return marshal.loads(self._data)
+        except MemoryError:
+            out_of_memory()
+
+    def original(self):
+        """The record at hand as it came. To be asked for once."""
+        if self._originals is None:
+            self._originals = self.load()
+        record, self._originals[self.place] = self._originals[self.place], None
+        _with_sets(record)
+        return record
 
 
-def _general(unit, record, copies):
+def _with_sets(record):
+    """Makes the indicators of a record sets, as StreamAlert hands them to rules."""
+    iocs = record.get(IOC_KEY)
+    if isinstance(iocs, dict):
+        for kind, values in iocs.items():
+            if isinstance(values, list):
+                iocs[kind] = set(values)
+
+
+def _copy(value):
+    """A deep copy of what a record holds."""
+    if type(value) is dict:
+        copied = value.copy()
+        for key, inner in value.items():
+            if type(inner) in _CONTAINERS:
+                copied[key] = _copy(inner)
+        return copied
+    if type(value) is list:
+        return [_copy(inner) if type(inner) in _CONTAINERS else inner for inner in value]
+    return value.copy()
+
+
+def _copy_record(record):
+    try:
+        return _copy(record)
+    except RecursionError:
+        # Nested almost as deeply as Python can read.
+        return marshal.loads(marshal.dumps(record, 2))
+
+
+def _general(unit, record, is_last, group):
     """Fired bytes, None for false, _NOT_RUN; raises what the rule raises."""
     if unit.types:
         normalized = record.get(Normalizer.NORMALIZATION_KEY)
@@ -251,8 +285,9 @@ def _general(unit, record, copies):
         if not isinstance(value, dict) or any(sub not in value for sub in subs):
             return _NOT_RUN
     seen = record
-    if unit.private:
-        record = copies.make()
+    if unit.private and not is_last:
+        # Other rules get the record as well.
+        record = _copy_record(record)
     for matcher in unit.matchers:
         try:
             if not matcher(record):
@@ -280,7 +315,7 @@ def _general(unit, record, copies):
     if unit.dynamic:
         outputs = list(dict.fromkeys(outputs + _dynamic_outputs(unit, record, context)))
     changed = None
-    if unit.private and record != seen:
+    if unit.private and record != (group.original() if record is seen else seen):
         changed = json.dumps(record, separators=(',', ':'), default=list).encode('ascii')
     if not context and changed is None and outputs is unit.outputs:
         return unit.fired_plain

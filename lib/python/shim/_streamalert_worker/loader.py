@@ -165,7 +165,8 @@ class Loader:
             'matchers': len(item.matchers or ()),
             'context': item.initial_context is not None,
             'disabled': bool(item.disabled),
-            'may_mutate': mutation.may_mutate(functions),
+            'may_mutate': mutation.may_mutate(
+                functions, item.func if type(item.initial_context) is dict else None),
             'file': shown,
             'line': line,
             'code_hash': self._code_hash(file),

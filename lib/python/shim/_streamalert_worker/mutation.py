@@ -6,6 +6,8 @@ import dis
 import functools
 import types
 
+from streamalert.shared.rule import Rule
+
 _WRITES = frozenset((
     'STORE_SUBSCR', 'DELETE_SUBSCR', 'STORE_SLICE', 'STORE_ATTR', 'DELETE_ATTR', 'STORE_GLOBAL',
     'IMPORT_STAR'))
@@ -20,8 +22,9 @@ _METHODS = frozenset((
 # Functions that change what they are given, or can do anything.
 _FUNCTIONS = frozenset((
     '__import__', 'compile', 'delattr', 'delitem', 'eval', 'exec', 'getattr', 'globals', 'heapify',
-    'heappop', 'heappush', 'heappushpop', 'heapreplace', 'iadd', 'iconcat', 'insort', 'insort_left',
-    'insort_right', 'locals', 'methodcaller', 'setattr', 'setitem', 'shuffle', 'vars'))
+    'get_rule', 'heappop', 'heappush', 'heappushpop', 'heapreplace', 'iadd', 'iconcat', 'insort', 'insort_left',
+    'insort_right', 'locals', 'methodcaller', 'setattr', 'rules_for_log_type', 'rules_with_datatypes', 'setitem',
+    'shuffle', 'vars', '_rules'))
 
 # Modules whose functions leave their arguments alone, but for the names above.
 _HARMLESS = frozenset((
@@ -34,10 +37,21 @@ _HARMLESS = frozenset((
 _DEPTH_MAX = 12
 
 
-def may_mutate(functions):
-    """Whether one of these functions, or what it calls, may change its arguments."""
+def may_mutate(functions, with_context=None):
+    """Whether one of these functions, or what it calls, may change its arguments. `with_context` may be one of
+    them: its second argument is a dictionary that is nobody else's, in which it may set items."""
     seen = {}
-    return any(_thing(function, seen, 0) for function in functions)
+    return any(_with_context(function, seen) if function is with_context else _thing(function, seen, 0)
+               for function in functions)
+
+
+def _with_context(function, seen):
+    """As `_thing`. The answer is not remembered: whoever calls the function with something else as its second
+    argument must not be told that it is harmless."""
+    code = getattr(function, '__code__', None)
+    if not isinstance(function, types.FunctionType) or code.co_argcount < 2:
+        return _thing(function, seen, 0)
+    return _function(function, seen, 1, code.co_varnames[1])
 
 
 def _thing(thing, seen, depth):
@@ -91,7 +105,7 @@ def _class(cls, seen, depth):
     return False
 
 
-def _function(function, seen, depth):
+def _function(function, seen, depth, own=None):
     # Not a copy: a file of thousands of rules has as many globals.
     scopes = collections.ChainMap({}, function.__globals__, builtins.__dict__)
     code = function.__code__
@@ -101,7 +115,8 @@ def _function(function, seen, depth):
         except ValueError:
             return True
     defaults = list(function.__defaults__ or ()) + list((function.__kwdefaults__ or {}).values())
-    return _reached(defaults, seen, depth) or any(_code(part, scopes, seen, depth) for part in _codes(code))
+    return _reached(defaults, seen, depth) or any(
+        _code(part, scopes, seen, depth, own if part is code else None) for part in _codes(code))
 
 
 def _codes(code):
@@ -111,11 +126,15 @@ def _codes(code):
             yield from _codes(constant)
 
 
-def _code(code, scopes, seen, depth):
+def _code(code, scopes, seen, depth, own):
+    """`own` names a local variable that holds a dictionary which may be changed."""
     owner = _UNKNOWN  # what the instruction before put on the stack, as far as it is known
-    for step in dis.get_instructions(code):
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _NOTHING]
+    if any(own in _stored(step) for step in steps):
+        own = None  # the name comes to mean something else
+    for place, step in enumerate(steps):
         operation, value = step.opname, step.argval
-        if operation in _WRITES:
+        if operation in _WRITES and not (own and _sets_item_of(own, steps, place)):
             return True
         if operation.startswith('INPLACE_') or (operation == 'BINARY_OP' and step.argrepr.endswith('=')):
             # `x += [...]` changes a list that `x` may share with the record.
@@ -133,9 +152,39 @@ def _code(code, scopes, seen, depth):
         elif operation in ('IMPORT_NAME', 'IMPORT_FROM'):
             if operation == 'IMPORT_FROM' or value.split('.')[0] not in _HARMLESS:
                 return True
-        elif operation not in ('CACHE', 'NOP', 'PUSH_NULL', 'PRECALL', 'EXTENDED_ARG'):
+        else:
             owner = _UNKNOWN
     return False
+
+
+# Instructions that leave the stack's values alone.
+_NOTHING = frozenset(('CACHE', 'NOP', 'PUSH_NULL', 'PRECALL', 'EXTENDED_ARG'))
+
+
+def _stored(step):
+    """The local variables that an instruction sets or deletes."""
+    operation, value = step.opname, step.argval
+    if operation == 'STORE_FAST_LOAD_FAST':
+        return value[:1]
+    if operation.startswith(('STORE_FAST', 'DELETE_FAST', 'LOAD_FAST_AND_CLEAR')):
+        return value if isinstance(value, tuple) else (value,)
+    return ()
+
+
+def _sets_item_of(own, steps, place):
+    """Whether this instruction is the end of `own[key] = value` with a plain key: the variable and the key are
+    loaded right before it, and no jump leads in between with something else on the stack."""
+    store, key = steps[place], steps[place - 1]
+    if store.opname != 'STORE_SUBSCR' or place < 2 or store.is_jump_target:
+        return False
+    if key.opname == 'LOAD_FAST_LOAD_FAST':
+        return key.argval[0] == own
+    if key.opname not in ('LOAD_CONST', 'LOAD_FAST', 'LOAD_FAST_CHECK') or key.is_jump_target:
+        return False
+    holder = steps[place - 2]
+    if holder.opname in ('LOAD_FAST_LOAD_FAST', 'STORE_FAST_LOAD_FAST'):
+        return holder.argval[1] == own
+    return holder.opname in ('LOAD_FAST', 'LOAD_FAST_CHECK') and holder.argval == own
 
 
 def _attribute(owner, name):
@@ -156,6 +205,9 @@ def _reached(thing, seen, depth):
     whose class the user wrote, every method."""
     if isinstance(thing, types.ModuleType):
         return False
+    if isinstance(thing, Rule):
+        # Its `process` would call it.
+        return _thing(thing.func, seen, depth)
     if callable(thing):
         return _thing(thing, seen, depth)
     if isinstance(thing, (list, tuple, set, frozenset, dict)):
