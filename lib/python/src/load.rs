@@ -57,7 +57,7 @@ pub enum LoadErrorKind {
 /// Something that loaded but deserves a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadWarning {
-    /// The file.
+    /// The file; empty when it is about no file.
     pub file: PathBuf,
     /// The line, from 1; 0 = unknown.
     pub line: u32,
@@ -67,6 +67,9 @@ pub struct LoadWarning {
 
 impl fmt::Display for LoadWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.file.as_os_str().is_empty() {
+            return f.write_str(&self.message);
+        }
         write!(f, "{}:{}: {}", self.file.display(), self.line, self.message)
     }
 }

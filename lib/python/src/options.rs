@@ -76,6 +76,12 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Open files of a worker process.
     pub open_files: u64,
+    /// Largest file that user code may write, in bytes; 0 = unlimited.
+    pub file_bytes: u64,
+    /// Whether user code may use the network. Without, a worker lives in a network namespace of its own, and opening
+    /// a socket is a `PermissionError`. Where the system refuses the namespace the load report has a warning, and
+    /// only the second holds.
+    pub network: bool,
     /// Whether user code may start processes.
     pub allow_processes: bool,
     /// Records of one slice. More gives less overhead, fewer gives earlier answers.
@@ -101,6 +107,8 @@ impl Default for Limits {
             load: Duration::from_secs(30),
             memory_bytes: 512 << 20,
             open_files: 128,
+            file_bytes: 64 << 20,
+            network: true,
             allow_processes: false,
             batch_records_max: 256,
             batch_bytes_max: 4 << 20,

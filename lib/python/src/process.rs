@@ -51,6 +51,8 @@ pub(crate) struct InitMessage {
     pub(crate) progress_file: PathBuf,
     pub(crate) memory_bytes: u64,
     pub(crate) open_files: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) network: bool,
     pub(crate) allow_processes: bool,
     /// Whether it is to send what it loaded and end, instead of evaluating.
     pub(crate) export: bool,

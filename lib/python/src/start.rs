@@ -148,6 +148,8 @@ pub(crate) async fn launcher(options: PoolOptions) -> Result<Launcher, PoolStart
         progress_file: PathBuf::new(),
         memory_bytes: limits.memory_bytes,
         open_files: limits.open_files,
+        file_bytes: limits.file_bytes,
+        network: limits.network,
         allow_processes: limits.allow_processes,
         export: false,
         slice_secs: limits.slice.as_secs_f64(),

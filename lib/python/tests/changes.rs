@@ -9,7 +9,7 @@
 mod support;
 
 use streamalert_detect::{EvaluateOptions, Fired, RecordOutcome, RuleOutcome, RuleRuntime};
-use streamalert_python::{PairRecord, PythonPool};
+use streamalert_python::{PairRecord, PythonPool, find_interpreter};
 use support::{IMPORTS, Repo, numbered, record, words};
 
 const RULES: &str = "
@@ -203,4 +203,145 @@ async fn every_record_gets_its_context_as_the_rule_wrote_it() {
         fired(&outcome, 0).context.to_json(),
         r#"{"count":0,"name":"x","later":[1]}"#
     );
+}
+
+#[tokio::test]
+async fn rules_that_may_change_their_record_are_told_from_those_that_do_not() {
+    let cases = [
+        ("return rec['a'] == 1 and 'x' in rec.get('b', {})", false),
+        ("return any(k.startswith('a') for k in sorted(rec))", false),
+        (
+            "return bool(PATTERN.search(rec['a'])) or fnmatch.fnmatch(rec['a'], '*')",
+            false,
+        ),
+        (
+            "return reads(rec) and helper.looks(rec) and HELPER.looks(rec)",
+            false,
+        ),
+        (
+            "return json.loads(rec['a'])['x'] == max(rec['l'], default=0)",
+            false,
+        ),
+        ("rec['a'] = 1", true),
+        ("del rec['a']", true),
+        ("rec.pop('a')", true),
+        ("return rec['l'].sort()", true),
+        ("x = rec['l']\n    x += [1]", true),
+        ("return writes(rec)", true),
+        ("return outer(rec)", true),
+        ("return helper.changes(rec)", true),
+        ("return HELPER.changes(rec)", true),
+        ("return TABLE['f'](rec)", true),
+        ("return partial(writes, rec)()", true),
+        ("return (lambda r: r.update(a=1))(rec)", true),
+        ("return setattr(rec, 'a', 1)", true),
+        ("random.shuffle(rec['l'])", true),
+        ("return Thing().go(rec)", true),
+        ("from helper import changes\n    return changes(rec)", true),
+        ("return Unknowable(rec)", true),
+        ("return A_RULE.process(rec)", true),
+    ];
+    // With `context={}`: what is stored into it is no change of the record, but what is changed through it may be.
+    let with_context = [
+        ("context['x'] = rec['y']\n    return True", false),
+        ("context['x'] = {'y': [rec.get('y'), 1]}\n    return True", false),
+        (
+            "key = rec['k']\n    value = key\n    context[key] = value\n    return True",
+            false,
+        ),
+        (
+            "for key in rec:\n        if key:\n            context[key] = rec[key] if key else 0\n    return True",
+            false,
+        ),
+        ("context['x'] = [k for k in rec]\n    return True", false),
+        ("context['x'] = rec['y']\n    context['x'].append(1)", true),
+        ("context['x'] = rec['y']\n    context['x']['z'] = 1", true),
+        ("context['x'] = rec['y']\n    context['x'] += [1]", true),
+        ("context['x'] = rec\n    writes(context['x'])", true),
+        ("(rec if rec['a'] else context)['x'] = 1", true),
+        ("(context if rec['a'] else rec)['x'] = 1", true),
+        ("(rec or context)['x'] = 1", true),
+        ("(context and rec)['x'] = 1", true),
+        ("context['x' if rec['a'] else 'y'] = 1", true),
+        ("context = rec\n    context['x'] = 1", true),
+        (
+            "for context in rec['l']:\n        pass\n    context['x'] = 1",
+            true,
+        ),
+        ("(lambda context: context.__setitem__('x', 1))(rec)", true),
+        ("def f(context):\n        context['x'] = 1\n    f(rec)", true),
+        ("rec['x'] = context", true),
+        ("rec['x'], context['x'] = 1, 2", true),
+        ("context['x'] = rec['x'] = 1", true),
+        ("rec[context['x']] = 1", true),
+        ("return stores(rec, rec['x'])", true),
+        ("return A_RULE.func(rec, rec['x'])", true),
+        ("del context['x']", true),
+    ];
+    let mut source = format!(
+        "{IMPORTS}import fnmatch, json, random, re, operator
+from functools import partial
+import helper
+PATTERN = re.compile('x')
+HELPER = helper.Helper()
+def reads(r): return r['a']
+def writes(r): r['z'] = 1
+def outer(r): return inner(r)
+def inner(r): return writes(r) or outer(r)
+class Thing:
+    def go(self, r): r.clear()
+class Calls:
+    def __call__(self, r): return r
+Unknowable = Calls()
+TABLE = {{'f': writes}}
+def stores(r, context): context['x'] = 1
+@rule(logs=['a'], context={{}})
+def A_RULE(r, context): context['x'] = 1
+"
+    );
+    for (number, (body, _)) in cases.iter().enumerate() {
+        source += &format!("@rule(logs=['a'])\ndef r{number}(rec):\n    {body}\n");
+    }
+    for (number, (body, _)) in with_context.iter().enumerate() {
+        source += &format!("@rule(logs=['a'], context={{}})\ndef c{number}(rec, context):\n    {body}\n");
+    }
+    source += "class Box(dict): pass\n@rule(logs=['a'], context=Box())\ndef in_box(rec, context):\n    context['x'] = 1\n";
+    source +=
+        "def m(r): r['x'] = 1\n@rule(logs=['a'], matchers=[m])\ndef by_matcher(rec):\n    return True\n";
+    let helper = "def looks(r): return r.get('a')\ndef changes(r): r['x'] = 1\nclass Helper:\n    def looks(self, r): return looks(r)\n    def changes(self, r): return changes(r)\n";
+    let repo = Repo::new(&[("helper.py", helper), ("rules/r.py", &source)]);
+    let mut options = repo.options();
+    let root = std::env::var_os("HOME").map(|home| std::path::Path::new(&home).join(".pyenv/versions"));
+    let dirs = root
+        .and_then(|root| std::fs::read_dir(root).ok())
+        .into_iter()
+        .flatten();
+    let mut interpreters: Vec<_> = dirs.filter_map(|entry| Some(Some(entry.ok()?.path()))).collect();
+    interpreters.push(None);
+    for interpreter in interpreters {
+        if find_interpreter(interpreter.as_deref()).await.is_err() {
+            continue;
+        }
+        options.interpreter.clone_from(&interpreter);
+        let (_, report) = PythonPool::start(options.clone()).await.unwrap();
+        assert!(report.errors.is_empty(), "{:?}", report.errors);
+        let may = |name: &str| report.rules.find(name).unwrap().1.may_mutate;
+        let wrong: Vec<_> = cases
+            .iter()
+            .enumerate()
+            // An instance with methods that write makes every use of it suspect: that only costs time.
+            .filter(|(number, (body, expected))| {
+                may(&format!("r{number}")) != *expected && !body.contains("HELPER.looks")
+            })
+            .map(|(_, (body, _))| body)
+            .collect();
+        assert!(
+            wrong.is_empty() && may("by_matcher"),
+            "{interpreter:?}: {wrong:?}"
+        );
+        for (number, (body, expected)) in with_context.iter().enumerate() {
+            assert_eq!(may(&format!("c{number}")), *expected, "{interpreter:?}: {body}");
+        }
+        assert!(may("in_box") && !may("A_RULE"), "{interpreter:?}");
+    }
 }

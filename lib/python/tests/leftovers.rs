@@ -25,6 +25,26 @@ fn shim_folders() -> BTreeSet<PathBuf> {
         .collect()
 }
 
+/// A process that was killed while it started is gone soon, though nobody waits for it.
+async fn no_worker_is_left() {
+    for _ in 0..100 {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten();
+        let own = format!("/proc/{}", rustix::process::getpid().as_raw_pid());
+        let workers = processes.filter_map(Result::ok).filter(|entry| {
+            let read = |file: &str| std::fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+            let parent = read("status")
+                .lines()
+                .find_map(|line| Some(format!("/proc/{}", line.strip_prefix("PPid:")?.trim())));
+            parent.as_ref() == Some(&own) && read("cmdline").contains("_streamalert_worker")
+        });
+        if workers.count() == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("a worker is left");
+}
+
 /// Looks at once, on a runtime of one thread: background tasks get no chance to tidy up later.
 #[test]
 #[ignore = "started by another test"]
@@ -49,6 +69,15 @@ fn a_pool_to_be_parted_with() {
         let clone = pool.clone();
         assert_eq!(evaluate(&pool, vec![record("a:b", "{}")]).await, [["r=true"]]);
         match &*parting {
+            "replace" => {
+                let (next, _) = repo.start().await;
+                assert_eq!(shim_folders().len(), 2);
+                pool.shutdown().await;
+                assert_eq!(evaluate(&next, vec![record("a:b", "{}")]).await, [["r=true"]]);
+                assert_eq!(shim_folders().len(), 1);
+                next.shutdown().await;
+                no_worker_is_left().await;
+            }
             "shutdown" => {
                 pool.shutdown().await;
                 assert_eq!(shim_folders().len(), 0);
@@ -63,7 +92,7 @@ fn a_pool_to_be_parted_with() {
 
 #[test]
 fn a_pool_leaves_nothing_behind_however_it_ends() {
-    for parting in ["shutdown", "drop"] {
+    for parting in ["shutdown", "drop", "replace"] {
         let temporary = tempfile::tempdir().unwrap();
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "a_pool_to_be_parted_with", "--nocapture"])

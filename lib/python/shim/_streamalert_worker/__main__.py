@@ -25,9 +25,11 @@ def main():
     if kind != wire.INIT:
         raise SystemExit('the first frame must be INIT')
     options = json.loads(bytes(body))
+    guard.close_inherited((channel_in, channel_out))
+    no_network = None if options['network'] else guard.leave_network()
+    # After the change of namespaces, which may undo it.
     guard.die_with_parent(options['parent'])
-    os.closerange(max(channel_in, channel_out) + 1, 1024)
-    guard.limit_resources(options['memory_bytes'], options['open_files'])
+    guard.limit_resources(options['memory_bytes'], options['open_files'], options['file_bytes'])
     output = guard.capture_output(options['print_lines_per_sec_max'])
     with open(options['progress_file'], 'r+b') as file:
         progress = memoryview(mmap.mmap(file.fileno(), 8)).cast('Q')
@@ -37,19 +39,21 @@ def main():
     fallback.install(options['repo_root'], shim_root)
     if not options['allow_processes']:
         guard.refuse_processes()
+    if not options['network']:
+        guard.refuse_network()
     sys.argv = ['streamalert']
 
     try:
         if options['export']:
             from _streamalert_worker import export_main
             export_main.serve(channel, options, shim_root)
-        serve(channel, options, progress, output)
+        serve(channel, options, progress, output, no_network)
     except MemoryError:
         guard.out_of_memory()
 
 
-def serve(channel, options, progress, output):
-    """Loads, then answers frames."""
+def serve(channel, options, progress, output, no_network):
+    """Loads, then answers frames. `no_network`: why the network could not be taken away altogether."""
     from streamalert.shared import config
     from streamalert.shared.lookup_tables import core as lookup_tables
     from streamalert.shared.rule import Rule
@@ -60,6 +64,10 @@ def serve(channel, options, progress, output):
     config._HOST_CONF_DIR = options['conf_dir']
     lookup_tables._HOST_FILES.update(options['lookup_tables'])
     loader = Loader(options, lambda path: channel.send(wire.LOADING, os.fsencode(path)))
+    if no_network:
+        loader.warnings.append({'file': '', 'line': 0, 'message': (
+            'rules cannot be cut off from the network by the system ({}): sockets are refused to python code, '
+            'but not to code in C'.format(no_network))})
     report = loader.load()
     channel.send(wire.LOADED, dump(report))
     rules = dict(Rule._rules)

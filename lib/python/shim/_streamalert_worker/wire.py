@@ -22,6 +22,8 @@ class Channel:
     def __init__(self, read_fd, write_fd):
         self._read_fd = read_fd
         self._write_fd = write_fd
+        # For all but unusual frames; fresh memory for each would cost page faults.
+        self._buffer = bytearray(_PIPE_BYTES)
         try:
             # A batch then crosses in one piece, instead of in turns of host and worker.
             fcntl.fcntl(read_fd, _F_SETPIPE_SZ, _PIPE_BYTES)
@@ -29,22 +31,25 @@ class Channel:
             pass  # not Linux, or the user's pipes hold too much already
 
     def receive(self):
-        """The next (kind, body); ends the process when the host is gone."""
+        """The next (kind, body); ends the process when the host is gone. The body is good until the next call."""
         length, kind = _HEAD.unpack(self._exactly(_HEAD.size))
         return kind, self._exactly(length)
 
     def _exactly(self, length):
         if not length:
             return b''
-        buffer = bytearray(length)
-        view = memoryview(buffer)
+        if length > len(self._buffer):
+            buffer = bytearray(length)
+        else:
+            buffer = self._buffer
+        view = memoryview(buffer)[:length]
         at = 0
         while at < length:
             count = os.readv(self._read_fd, [view[at:]])
             if count == 0:
                 os._exit(0)
             at += count
-        return buffer
+        return view
 
     def send(self, kind, *parts):
         """Sends one frame made of these parts."""

@@ -133,7 +133,8 @@ fn add_options(hasher: &mut blake3::Hasher, options: &PoolOptions) -> Option<()>
     let limits = &options.limits;
     hasher.update(&limits.memory_bytes.to_le_bytes());
     hasher.update(&limits.open_files.to_le_bytes());
-    hasher.update(&[u8::from(limits.allow_processes)]);
+    hasher.update(&limits.file_bytes.to_le_bytes());
+    hasher.update(&[u8::from(limits.allow_processes), u8::from(limits.network)]);
     let mut files = Vec::new();
     for (label, dirs) in [
         ("publishers", &options.publisher_dirs),
