@@ -18,6 +18,7 @@ pub(crate) const FILES: &[(&str, &str)] = embedded![
     "_streamalert_worker/export_code.py",
     "_streamalert_worker/export_main.py",
     "_streamalert_worker/export_named.py",
+    "_streamalert_worker/export_values.py",
     "_streamalert_worker/export_watch.py",
     "_streamalert_worker/fallback.py",
     "_streamalert_worker/guard.py",

@@ -46,10 +46,10 @@ async fn a_rule_has_its_function_matchers_outputs_context_and_info() {
     for interpreter in interpreters().await {
         let document = kinds_repo().export_with(&interpreter).await;
         let rule = document.rule("probe");
-        assert_eq!(document.show(&rule["func"]), "function probe rules/kinds.py:176");
+        assert_eq!(document.show(&rule["func"]), "function probe rules/kinds.py:191");
         assert_eq!(
             document.show(&rule["matchers"][0]),
-            "function matcher rules/kinds.py:165"
+            "function matcher rules/kinds.py:180"
         );
         assert!(
             document
@@ -58,7 +58,7 @@ async fn a_rule_has_its_function_matchers_outputs_context_and_info() {
         );
         assert_eq!(
             document.show(&rule["dynamic_outputs"][0]),
-            "function outputs rules/kinds.py:169"
+            "function outputs rules/kinds.py:184"
         );
         assert_eq!(rule["matchers"].as_array().unwrap().len(), 2);
         assert_eq!(
@@ -66,7 +66,7 @@ async fn a_rule_has_its_function_matchers_outputs_context_and_info() {
             "dict[str \"seen\": list[int 1, str \"a\", none]]"
         );
         assert_eq!(rule["info"]["logs"][0], "t");
-        assert_eq!(rule["info"]["line"], 176);
+        assert_eq!(rule["info"]["line"], 191);
         assert!(document.rule("decorated")["context"].is_null());
         assert_eq!(document.field("version"), 1);
         assert_eq!(document.field("python").as_array().unwrap().len(), 3);
@@ -83,11 +83,11 @@ async fn a_decorated_rule_is_its_wrapper_over_what_it_wraps() {
         let wrapper = document.object(&document.rule("decorated")["func"]);
         assert_eq!(wrapper["code_name"], "wrapper");
         assert_eq!(wrapper["name"], "decorated");
-        assert_eq!(wrapper["line"], 115, "the line of `@functools.wraps`");
+        assert_eq!(wrapper["line"], 130, "the line of `@functools.wraps`");
         let inner = &wrapper["closure"]["function"];
         assert_eq!(
             document.show(inner),
-            "function decorated rules/kinds.py:189",
+            "function decorated rules/kinds.py:204",
             "the line of `@rule`"
         );
         assert_eq!(
@@ -100,7 +100,7 @@ async fn a_decorated_rule_is_its_wrapper_over_what_it_wraps() {
         assert_eq!(between["code_name"], "wrapper");
         assert_eq!(
             document.show(&between["closure"]["function"]),
-            "function wrapped rules/kinds.py:121"
+            "function wrapped rules/kinds.py:136"
         );
     }
 }
@@ -186,6 +186,33 @@ async fn attributes_that_functions_set_on_modules_are_unsupported() {
             json.starts_with("unsupported: the module json is changed by the module of "),
             "{json}"
         );
+    }
+}
+
+#[tokio::test]
+async fn functions_of_installed_packages_are_exported_with_their_source() {
+    let rule = "import os, sys\nsys.path.append(os.path.abspath('venv/site-packages'))\n\
+        import dep\nfrom dep.inner import twice\nfrom streamalert.shared.rule import rule\n\
+        @rule(logs=['t'])\ndef r(rec):\n    return twice(rec['x']), dep.VERSION\n";
+    let repo = Repo::new(&[
+        ("rules/r.py", rule),
+        ("venv/site-packages/dep/__init__.py", "VERSION = '1'\n"),
+        (
+            "venv/site-packages/dep/inner.py",
+            "STEP = 2\ndef twice(x):\n    return x * STEP\n",
+        ),
+    ]);
+    for interpreter in interpreters().await {
+        let document = repo.export_with(&interpreter).await;
+        let twice = document.global("r", "twice");
+        assert_eq!(
+            document.show(twice),
+            "function twice venv/site-packages/dep/inner.py:2"
+        );
+        let globals = document.named(&document.object(twice)["globals"], &mut Vec::new());
+        assert_eq!(globals, " {STEP=int 2}");
+        let module = document.show(document.global("r", "dep"));
+        assert_eq!(module, "module dep {VERSION=str \"1\"}");
     }
 }
 

@@ -224,6 +224,24 @@ async fn processes_count_only_where_they_are_allowed() {
 }
 
 #[tokio::test]
+async fn an_interpreter_behind_a_script_counts_by_what_it_stands_for() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut cached = Cached::new(&[]).await;
+    let (script, target) = (cached.dir.path().join("python"), cached.dir.path().join("target"));
+    std::fs::write(&target, cached.interpreter.as_os_str().as_encoded_bytes()).unwrap();
+    let text = format!("#!/bin/sh\nexec \"$(cat {})\" \"$@\"\n", target.display());
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let link = cached.dir.path().join("linked-python");
+    std::os::unix::fs::symlink(&cached.interpreter, &link).unwrap();
+    cached.interpreter = script;
+    cached.export().await;
+    assert!(cached.is_hit().await);
+    std::fs::write(&target, link.as_os_str().as_encoded_bytes()).unwrap();
+    assert!(!cached.is_hit().await);
+}
+
+#[tokio::test]
 async fn a_clock_that_only_rules_ask_is_no_matter() {
     let text = format!("import time\nfrom random import random\n{RULE}    return time.time() + random()\n");
     let cached = Cached::new(&[("rules/r.py", &text)]).await;

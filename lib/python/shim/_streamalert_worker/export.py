@@ -17,6 +17,7 @@ from streamalert.shared.rule import Rule
 
 from _streamalert_worker.export_code import names_mentioned
 from _streamalert_worker.export_named import Named, names_of_class, own_attributes
+from _streamalert_worker.export_values import Values
 
 # Beyond this, containers and code are left out, so that one table does not cost the export of all rules.
 OBJECTS_MAX = 4000000
@@ -92,6 +93,7 @@ class _Exporter:
         self._sources = sources
         self._homes = homes
         self._named = Named(homes, sources)
+        self._values_of_python = Values()
         self._root = repo_root + os.sep
         self._numbers = {}
         self._kept = []  # keeps ids from being given to other objects
@@ -206,7 +208,12 @@ class _Exporter:
         return _names([(name, self.ref(value)) for name, value in named.items()])
 
     def _cached(self, thing):
-        return self._named.wrapper(thing) or _unsupported('a function under functools.lru_cache')
+        named = self._named.wrapper(thing)
+        if named:
+            return named
+        function = thing.__dict__.get('__wrapped__')
+        further = ',"func":{}'.format(self.ref(function)) if type(function) is types.FunctionType else ''
+        return _unsupported('a function under functools.lru_cache', further)
 
     def _method(self, function, owner):
         return '{{"t":"method","func":{},"self":{}}}'.format(self.ref(function), self.ref(owner))
@@ -372,8 +379,17 @@ class _Exporter:
             if type(scope) is dict and _is_text(scope.get('_name_')) and '_value_' in scope:
                 return '{{"t":"enum_member","class":{},"name":{},"value":{}}}'.format(
                     self.ref(kind), quote(scope['_name_']), self.ref(scope['_value_']))
-        return self._named.describe(thing) or _unsupported('an instance of {}.{}'.format(*names_of_class(kind)))
+        named = self._named.describe(thing)
+        if named:
+            return named
+        reason = 'an instance of {}.{}'.format(*names_of_class(kind))
+        call = self._values_of_python.call(thing)
+        if call is None:
+            return _unsupported(reason)
+        function, arguments = call
+        return _unsupported(reason, ',"call":{},"args":{}'.format(self.ref(function), self.refs(arguments)))
 
 
-def _unsupported(reason):
-    return '{{"t":"unsupported","reason":{}}}'.format(quote(reason.encode('utf-8', 'replace').decode('utf-8')))
+def _unsupported(reason, further=''):
+    return '{{"t":"unsupported","reason":{}{}}}'.format(
+        quote(reason.encode('utf-8', 'replace').decode('utf-8')), further)

@@ -20,7 +20,11 @@ const DEPTH_MAX: usize = 32;
 const ASK_SECS_MAX: u64 = 10;
 
 /// What an interpreter is behind a script.
-const QUESTION: &str = "import sys; print(sys.version, sys.executable, sys.prefix)";
+const QUESTION: &str = "import sys; print(sys.implementation.name, sys.version_info >= (3, 8), sys.version, \
+    sys.executable, sys.prefix)";
+
+/// How the answer of one that is used begins.
+const SUITABLE: &[u8] = b"cpython True ";
 
 /// The name of an entry: a hash in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +35,9 @@ pub(super) async fn key(options: &PoolOptions) -> Option<Key> {
     let mut hasher = blake3::Hasher::new();
     for candidate in interpreter::candidates(options.interpreter.as_deref()) {
         if let Some(path) = executable(&candidate) {
-            add_interpreter(&mut hasher, &path).await?;
+            if add_interpreter(&mut hasher, &path).await? {
+                break;
+            }
         }
     }
     let options = options.clone();
@@ -57,7 +63,9 @@ fn executable(candidate: &Path) -> Option<PathBuf> {
         })
 }
 
-async fn add_interpreter(hasher: &mut blake3::Hasher, path: &Path) -> Option<()> {
+/// Whether this one is used for sure. An executable would have to be started to know, so that those after it count
+/// as well.
+async fn add_interpreter(hasher: &mut blake3::Hasher, path: &Path) -> Option<bool> {
     let target = path.canonicalize().ok()?;
     let metadata = target.metadata().ok()?;
     update_sized(hasher, path.as_os_str().as_bytes());
@@ -73,17 +81,19 @@ async fn add_interpreter(hasher: &mut blake3::Hasher, path: &Path) -> Option<()>
     for dir in path.ancestors().skip(1).take(2) {
         update_sized(hasher, &std::fs::read(dir.join("pyvenv.cfg")).unwrap_or_default());
     }
-    if is_script(&target)? {
-        let mut command = tokio::process::Command::new(path);
-        command
-            .args(["-S", "-c", QUESTION])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        let answer = tokio::time::timeout(Duration::from_secs(ASK_SECS_MAX), command.output());
-        update_sized(hasher, &answer.await.ok()?.ok()?.stdout);
+    if !is_script(&target)? {
+        return Some(false);
     }
-    Some(())
+    let mut command = tokio::process::Command::new(path);
+    command
+        .args(["-S", "-c", QUESTION])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let answer = tokio::time::timeout(Duration::from_secs(ASK_SECS_MAX), command.output());
+    let answer = answer.await.ok()?.ok()?.stdout;
+    update_sized(hasher, &answer);
+    Some(answer.starts_with(SUITABLE))
 }
 
 fn is_script(path: &Path) -> Option<bool> {

@@ -119,7 +119,17 @@ impl Document {
                     self.show_within(&object["value"], above)
                 )
             }
-            "unsupported" => format!("unsupported: {}", text("reason")),
+            "unsupported" => {
+                let mut shown = format!("unsupported: {}", text("reason"));
+                if !object["call"].is_null() {
+                    let call = self.show_within(&object["call"], above);
+                    shown += &format!(" = {call}({})", self.all(&object["args"], above));
+                }
+                if !object["func"].is_null() {
+                    shown += &format!(" = {}", self.show_within(&object["func"], above));
+                }
+                shown
+            }
             other => panic!("unknown kind {other}"),
         }
     }
