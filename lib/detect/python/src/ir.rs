@@ -365,6 +365,8 @@ pub enum ComprehensionKind {
 pub struct Comprehension {
     /// What is made.
     pub kind: ComprehensionKind,
+    /// It is a generator expression in the source: `StopIteration` out of it becomes `RuntimeError`.
+    pub is_generator: bool,
     /// The element, or key.
     pub element: Expr,
     /// The value of a dictionary's element.

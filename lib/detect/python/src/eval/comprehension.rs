@@ -3,10 +3,11 @@
 use bumpalo::collections::Vec as BumpVec;
 
 use super::{Frame, assign, expr, test};
-use crate::cx::{Cx, R};
+use crate::cx::{Cx, R, Raise};
 use crate::ir::{Comprehension, ComprehensionKind};
 use crate::obj::{Dict, List, Obj, Set};
 use crate::ops;
+use crate::types::ExcKind;
 
 /// What the rounds make.
 enum Sink<'a> {
@@ -37,7 +38,17 @@ pub(super) fn eval<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, comp: &'a Compreh
         ComprehensionKind::Any => Sink::Until(true),
         ComprehensionKind::All => Sink::Until(false),
     };
-    let stopped = rounds(cx, frame, comp, 0, &mut sink)?;
+    let stopped = rounds(cx, frame, comp, 0, &mut sink).map_err(|raise| match raise {
+        Raise::Exception(exception)
+            if comp.is_generator && exception.kind.is_subclass(ExcKind::StopIteration) =>
+        {
+            cx.raise(
+                ExcKind::RuntimeError,
+                format_args!("generator raised StopIteration"),
+            )
+        }
+        other => other,
+    })?;
     Ok(match sink {
         Sink::Items(items) if comp.kind == ComprehensionKind::Tuple => Obj::Tuple(items.into_bump_slice()),
         Sink::Items(items) => List::object(cx, items),

@@ -207,10 +207,10 @@ impl Unit<'_, '_> {
         }
         let elements = [&*comp.elt, &*comp.elt];
         Some(match inline {
-            Inline::Whole(kind, _) => self.comprehension(comp, &comp.generators, kind, elements),
+            Inline::Whole(kind, _) => self.comprehension(comp, &comp.generators, (kind, true), elements),
             Inline::Argument(kind, _) => {
                 let func = self.expr(&inner.func);
-                let argument = self.comprehension(comp, &comp.generators, kind, elements);
+                let argument = self.comprehension(comp, &comp.generators, (kind, true), elements);
                 let args = CallArgs {
                     positional: Box::new([Item::One(argument)]),
                     keywords: Box::default(),
@@ -222,7 +222,8 @@ impl Unit<'_, '_> {
                     return None;
                 };
                 let value = self.expr(&attribute.value);
-                let argument = self.comprehension(comp, &comp.generators, ComprehensionKind::List, elements);
+                let argument =
+                    self.comprehension(comp, &comp.generators, (ComprehensionKind::List, true), elements);
                 let args = CallArgs {
                     positional: Box::new([Item::One(argument)]),
                     keywords: Box::default(),

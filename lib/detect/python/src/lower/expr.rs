@@ -222,13 +222,13 @@ impl Unit<'_, '_> {
             ast::Expr::ListComp(comp) => self.comprehension(
                 comp,
                 &comp.generators,
-                ComprehensionKind::List,
+                (ComprehensionKind::List, false),
                 [&comp.elt, &comp.elt],
             ),
             ast::Expr::SetComp(comp) => self.comprehension(
                 comp,
                 &comp.generators,
-                ComprehensionKind::Set,
+                (ComprehensionKind::Set, false),
                 [&comp.elt, &comp.elt],
             ),
             ast::Expr::DictComp(comp) => {
@@ -238,7 +238,7 @@ impl Unit<'_, '_> {
                 self.comprehension(
                     comp,
                     &comp.generators,
-                    ComprehensionKind::Dict,
+                    (ComprehensionKind::Dict, false),
                     [key, &comp.value],
                 )
             }
@@ -266,7 +266,7 @@ impl Unit<'_, '_> {
         &mut self,
         at: &impl ruff_text_size::Ranged,
         clauses: &[ast::Comprehension],
-        kind: ComprehensionKind,
+        (kind, is_generator): (ComprehensionKind, bool),
         elements: [&ast::Expr; 2],
     ) -> Expr {
         let scope = self.scopes.of_range(at.range());
@@ -300,6 +300,7 @@ impl Unit<'_, '_> {
         let (fresh_locals, fresh_cells) = Rc::clone(&self.scopes).fresh(scope);
         Expr::Comprehension(Box::new(Comprehension {
             kind,
+            is_generator,
             element,
             value,
             clauses,

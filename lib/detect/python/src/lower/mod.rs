@@ -11,13 +11,18 @@ mod function;
 mod inline;
 mod link;
 mod literal;
+mod memo;
 mod operator;
 mod pattern;
 mod pool;
+mod pure;
+mod reach;
 mod scope;
 mod source;
 mod stmt;
 mod unit;
+mod walk;
+mod walk_mut;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -72,13 +77,14 @@ pub fn compile(export: &Export) -> Result<Program, CompileError> {
             }
         }
     }
-    let codes = shared
+    let mut codes: Vec<Code> = shared
         .codes
         .into_iter()
         .map(|code| code.unwrap_or_else(unknown_code))
         .collect();
+    pure::mark(&mut codes, &shared.pool.consts);
     let rules = rules(export, &shared.pool);
-    Ok(Program {
+    let mut program = Program {
         version,
         files: export
             .sources
@@ -92,7 +98,10 @@ pub fn compile(export: &Export) -> Result<Program, CompileError> {
         memos: 0,
         points: shared.pool.points,
         rules,
-    })
+    };
+    program.memos = memo::share(&mut program);
+    reach::fill(&mut program);
+    Ok(program)
 }
 
 /// Lowers one exported function.

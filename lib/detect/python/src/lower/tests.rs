@@ -54,3 +54,37 @@ fn a_file_that_does_not_parse_refuses_its_rules() {
     let reason = &program.points[point as usize].reason;
     assert!(reason.contains("does not parse"), "{reason}");
 }
+
+#[test]
+fn what_two_functions_ask_of_the_record_is_shared() {
+    let text = "def rule(rec):\n    def f(r):\n        return r['a'].startswith('x') and r['b'] in ('y', 'z')\n    return rec['a'].startswith('x') or rec['c'] == 1\n";
+    let program = program(text);
+    assert_eq!(program.memos, 1);
+    let shown = format!("{:?}", program.codes);
+    assert_eq!(
+        shown.matches("Memo(MemoExpr { slot: 0, local: 0").count(),
+        2,
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_fallback_point_names_its_line() {
+    let program =
+        program("def rule(rec):\n    class A: pass\n    async def f(): pass\n    return locals()\n");
+    let rule = &program.rules[0];
+    let points: Vec<(u32, &str)> = rule
+        .points
+        .iter()
+        .filter_map(|id| program.points.get(*id as usize))
+        .map(|point| (point.line, &*point.reason))
+        .collect();
+    assert_eq!(
+        points,
+        [
+            (2, "a class within a function"),
+            (3, "an async function"),
+            (4, "the built-in locals is not known to the native engine"),
+        ]
+    );
+}
