@@ -257,3 +257,6 @@ fn groups(
     }
     groups
 }
+
+#[cfg(test)]
+mod tests;

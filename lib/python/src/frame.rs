@@ -87,6 +87,12 @@ impl<'a> Plans<'a> {
         self.of.push(number);
     }
 
+    /// The list of the record at this place.
+    #[cfg(test)]
+    pub(crate) fn list(&self, record: usize) -> &[RuleIndex] {
+        &self.lists[usize::from(self.of[record])]
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         put_len16(out, self.lists.len());
         for list in &self.lists {

@@ -7,6 +7,7 @@
 //! Invariant: user code never runs in this process.
 
 mod batch;
+mod evaluate;
 pub mod export;
 mod frame;
 mod interpreter;

@@ -3,21 +3,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use streamalert_detect::{
-    DEFAULT_PUBLISHER, EvaluateOptions, RecordOutcome, RuleIndex, RuleRuntime, RuleSet, RuntimeError,
-    StrikeEffect, Strikes, Suspension, alert_item, output_dict, publisher_names,
+    DEFAULT_PUBLISHER, RuleIndex, RuleSet, RuntimeError, StrikeEffect, Strikes, Suspension, alert_item,
+    output_dict, publisher_names,
 };
-use streamalert_types::{Alert, Clock, OutputName, Record};
+use streamalert_types::{Alert, Clock, OutputName};
 use streamalert_value::Value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use crate::batch::{Batch, PairRecord, Wanted};
-use crate::marshal::GroupWriter;
 use crate::process::WorkerProcess;
 use crate::queue::{Closed, Queue};
-use crate::slot::{EvaluateJob, Job, PublishJob, Slot, watch_period};
+use crate::slot::{Job, PublishJob, Slot, watch_period};
 use crate::start::{PoolStartError, Starter, first_process, keep_spare, launcher, report};
 use crate::{Limits, LoadReport, PoolOptions, Publication, PublishError};
 
@@ -32,7 +29,7 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 const KILL_MAX: Duration = Duration::from_secs(5);
 
 /// Why a call is refused, or not answered, at the end.
-const SHUTTING_DOWN: &str = "the pool is shutting down";
+pub(crate) const SHUTTING_DOWN: &str = "the pool is shutting down";
 
 /// How a pool is doing.
 #[derive(Debug, Clone, Default)]
@@ -123,10 +120,11 @@ impl Shared {
     }
 }
 
-struct Inner {
-    shared: Arc<Shared>,
-    queue: Arc<Queue<Job>>,
-    bytes: Arc<Semaphore>,
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: Arc<Queue<Job>>,
+    /// Bytes of slices that may wait or be evaluated.
+    pub(crate) bytes: Arc<Semaphore>,
     tasks: tokio::sync::Mutex<Tasks>,
     /// Holds the shim. Taken when it is removed.
     dir: Mutex<Option<PathBuf>>,
@@ -161,7 +159,7 @@ impl Drop for Inner {
 /// A pool of CPython worker processes. Clones share it; the last one dropped ends the processes.
 #[derive(Clone)]
 pub struct PythonPool {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl PythonPool {
@@ -323,120 +321,5 @@ impl PythonPool {
             let _ = tokio::time::timeout(KILL_MAX, process.kill()).await;
         }
         self.inner.remove_dir();
-    }
-
-    /// Evaluates, on each record, only the rules given for it, each as [`RuleRuntime::evaluate`] does. Outcomes are
-    /// in the order of those rules; a rule that is not of this pool is answered as killed.
-    ///
-    /// # Errors
-    /// See [`RuntimeError`]. Dropping the future abandons the work at the next slice.
-    pub async fn evaluate_pairs(
-        &self,
-        records: Vec<PairRecord>,
-        options: EvaluateOptions,
-    ) -> Result<Vec<RecordOutcome>, RuntimeError> {
-        let wanted = |pair: PairRecord| (pair.record, Wanted::Rules(pair.rules));
-        self.evaluate_wanted(records.into_iter().map(wanted), options)
-            .await
-    }
-
-    async fn evaluate_wanted(
-        &self,
-        records: impl ExactSizeIterator<Item = (Record, Wanted)> + Send,
-        options: EvaluateOptions,
-    ) -> Result<Vec<RecordOutcome>, RuntimeError> {
-        let unavailable = || RuntimeError::Unavailable {
-            reason: SHUTTING_DOWN.into(),
-        };
-        let caller = self.inner.queue.enter().map_err(|Closed| unavailable())?;
-        let fixtures = options.fixtures.as_deref().map(|fixtures| {
-            let tables = Value::Map(fixtures.lookup_tables.clone());
-            Arc::<str>::from(tables.to_json())
-        });
-        let count = records.len();
-        let shared = &self.inner.shared;
-        let bytes_max = shared.limits.queue_bytes_max;
-        let mut answers = Vec::new();
-        let mut writer = GroupWriter::new();
-        for (records, bytes) in slices(records, &shared.limits) {
-            let is_idle = |(record, wanted): &(Record, Wanted)| wanted.of(record, &shared.rules).is_empty();
-            if records.iter().all(is_idle) {
-                answers.push(Answer::Here(
-                    Batch::new(records, &shared.rules, &mut writer).finish(),
-                ));
-                continue;
-            }
-            let permits = u32::try_from(bytes.clamp(1, bytes_max.max(1))).unwrap_or(u32::MAX);
-            let bytes = self.inner.bytes.clone().acquire_many_owned(permits);
-            let bytes = bytes.await.map_err(|_| unavailable())?;
-            let (reply, answer) = oneshot::channel();
-            let job = EvaluateJob {
-                batch: Batch::new(records, &shared.rules, &mut writer),
-                trace: options.trace,
-                fixtures: fixtures.clone(),
-                reply,
-                _bytes: bytes,
-            };
-            caller
-                .put(Job::Evaluate(job))
-                .await
-                .map_err(|Closed| unavailable())?;
-            answers.push(Answer::Coming(answer));
-        }
-        let mut outcomes = Vec::with_capacity(count);
-        for answer in answers {
-            match answer {
-                Answer::Here(answer) => outcomes.extend(answer),
-                Answer::Coming(answer) => outcomes.extend(answer.await.map_err(|_| unavailable())??),
-            }
-        }
-        Ok(outcomes)
-    }
-}
-
-/// What comes of a slice.
-enum Answer {
-    Here(Vec<RecordOutcome>),
-    Coming(oneshot::Receiver<Result<Vec<RecordOutcome>, RuntimeError>>),
-}
-
-/// Cuts records into slices of bounded number and bytes.
-fn slices(
-    records: impl Iterator<Item = (Record, Wanted)>,
-    limits: &Limits,
-) -> impl Iterator<Item = (Vec<(Record, Wanted)>, usize)> {
-    // A frame numbers the records' lists of rules in 16 bits.
-    let records_max = limits.batch_records_max.clamp(1, usize::from(u16::MAX));
-    let bytes_max = limits.batch_bytes_max;
-    let mut records = records.peekable();
-    std::iter::from_fn(move || {
-        let first = records.next()?;
-        let mut bytes = first.0.weight_bytes();
-        let mut slice = vec![first];
-        while slice.len() < records_max
-            && let Some(next) =
-                records.next_if(|(record, _)| bytes.saturating_add(record.weight_bytes()) <= bytes_max)
-        {
-            bytes += next.0.weight_bytes();
-            slice.push(next);
-        }
-        Some((slice, bytes))
-    })
-}
-
-#[async_trait]
-impl RuleRuntime for PythonPool {
-    fn rules(&self) -> Arc<RuleSet> {
-        self.inner.shared.rules.clone()
-    }
-
-    async fn evaluate(
-        &self,
-        records: Vec<Record>,
-        options: EvaluateOptions,
-    ) -> Result<Vec<RecordOutcome>, RuntimeError> {
-        let wanted = |record| (record, Wanted::Candidates);
-        self.evaluate_wanted(records.into_iter().map(wanted), options)
-            .await
     }
 }
