@@ -146,7 +146,7 @@ pub(crate) struct Explain {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
         streamalert test                   every test event: beside the rules, in tests/integration\n  \
         streamalert test rules/aws         those of a folder\n  \
@@ -243,6 +243,63 @@ pub(crate) enum Rules {
         #[arg(long)]
         json: bool,
     },
+    /// Write a new rule and a test event for it
+    New(NewRule),
+    /// Look for mistakes in rules without running them; exit code 1 when there are errors
+    Lint(Lint),
+    /// Write type stubs of the `streamalert` package, for editors and type checkers
+    Stubs {
+        /// Where to; editors such as VS Code look into typings by themselves
+        #[arg(long, value_name = "DIR", default_value = "typings")]
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        streamalert rules new no_mfa --log cloudtrail:events\n  \
+        streamalert rules new no_mfa --log cloudtrail:events --output slack:security --dir rules/aws\n  \
+        streamalert rules new no_mfa --log cloudtrail:events --matcher matchers.aws.ApiCall.succeeded\n\n\
+    Two files are written, DIR/NAME.py and DIR/NAME.json: a rule that compares one key of the record, an event that it \
+    fires on and one that it does not. Both pass `streamalert test` and `streamalert rules lint`; change them step by \
+    step. Nothing is overwritten.")]
+pub(crate) struct NewRule {
+    /// The rule's name: a Python identifier that no other rule has
+    pub(crate) name: String,
+    /// The log type that it is for
+    #[arg(long, value_name = "LOG_TYPE")]
+    pub(crate) log: String,
+    /// Where its alerts go; may be repeated; default: the first configured output
+    #[arg(long, value_name = "SERVICE:DESCRIPTOR")]
+    pub(crate) output: Vec<String>,
+    /// A function that must answer true before the rule is asked, as module.function or module.Class.method; may be
+    /// repeated
+    #[arg(long, value_name = "MATCHER")]
+    pub(crate) matcher: Vec<String>,
+    /// The folder for the two files; default: the first rules folder, and in it the log type's family
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Do not run the new test events
+    #[arg(long)]
+    pub(crate) no_test: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        streamalert rules lint                   all rules and matchers\n  \
+        streamalert rules lint rules/aws no_mfa  those of a folder, and one rule\n  \
+        streamalert rules lint --json            one JSON object a finding: severity, file, line, column, code, name, \
+    rule, message, fix\n\n\
+    Checks keys and types against the schemas, outputs and publishers against the configuration, decorators, \
+    conditions that are never or always true, and what slows rules down. Needs no Python. docs/LINT.md lists the \
+    checks; `# streamalert: ignore[CODE]` or `# noqa: CODE` on a line silences one.")]
+pub(crate) struct Lint {
+    /// Files, folders or names of rules; without any, all rules and matchers
+    #[arg(value_name = "PATH | RULE")]
+    pub(crate) what: Vec<String>,
+    /// One JSON object a finding
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,6 +18,7 @@ mod paint;
 mod project;
 mod python;
 mod replay;
+mod scaffold;
 mod testing;
 
 use std::process::ExitCode;

@@ -70,7 +70,7 @@ fn options(project: &Project, workers: Option<usize>, clock: Arc<dyn Clock>) -> 
 }
 
 /// The folder that user code imports from: the one that holds `rules`, since rules say `from rules.helpers …`.
-fn repo_root(rule_dirs: &[PathBuf]) -> Result<PathBuf, Failure> {
+pub(crate) fn repo_root(rule_dirs: &[PathBuf]) -> Result<PathBuf, Failure> {
     for dir in rule_dirs.iter().filter(|dir| dir.exists()) {
         let dir = dir.canonicalize()?;
         let named_rules = dir

@@ -8,11 +8,18 @@ use crate::failure::Failure;
 use crate::project::{Project, load_settings};
 use crate::{assembly, paint, python};
 
-/// `rules list|stats`
+mod lint;
+mod new;
+mod stubs;
+
+/// `rules list|stats|new|lint|stubs`
 pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failure> {
     match args {
         args::Rules::List { json } => list(global, *json).await,
         args::Rules::Stats { json } => stats(global, *json).await,
+        args::Rules::New(args) => new::run(global, args).await,
+        args::Rules::Lint(args) => lint::run(global, args),
+        args::Rules::Stubs { dir } => stubs::run(dir),
     }
 }
 

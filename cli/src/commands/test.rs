@@ -49,7 +49,7 @@ pub(crate) async fn run(global: &Global, args: &Test) -> Result<(), Failure> {
 }
 
 /// Where test events are when nothing else is asked for: beside the rules, and where StreamAlert had them before.
-fn folders(project: &Project) -> Vec<PathBuf> {
+pub(crate) fn folders(project: &Project) -> Vec<PathBuf> {
     let root = project.conf.dir.parent().unwrap_or(Path::new(""));
     let mut folders = project.python_dirs().rules;
     folders.push(root.join("tests/integration"));

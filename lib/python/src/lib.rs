@@ -22,6 +22,7 @@ mod shim;
 mod slot;
 mod spawner;
 mod start;
+mod stubs;
 mod watchdog;
 
 pub use batch::PairRecord;
@@ -32,3 +33,4 @@ pub use options::{Limits, PoolOptions};
 pub use pool::{PoolHealth, PythonPool};
 pub use publish::{Publication, PublishError};
 pub use start::PoolStartError;
+pub use stubs::stubs;

@@ -45,6 +45,7 @@ pub enum Code {
     UnknownPublisher,
     UnknownKey,
     RecordChanged,
+    NearlyKnownKey,
     WrongType,
     Contradiction,
     AlwaysTrue,
@@ -254,6 +255,13 @@ pub const CHECKS: &[Check] = &[
         Warning,
         "The rule changes the record. Each such rule gets a copy of its own, which costs time on every record.",
         ("record['user'] = user.lower()", "user = user.lower()"),
+    ),
+    row(
+        Code::NearlyKnownKey,
+        ("SA203", "nearly-known-key"),
+        Warning,
+        "The log type keeps keys that its schema does not list, but this one is nearly one that it does.",
+        ("record['evntName']", "record['eventName']"),
     ),
     row(
         Code::WrongType,

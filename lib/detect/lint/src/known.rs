@@ -99,7 +99,12 @@ impl Shape {
 
     /// Whether a key may be there.
     pub(crate) fn may_have(&self, key: &str) -> bool {
-        self.open || self.keys.contains_key(key) || ADDED.contains(&key)
+        self.open || self.lists(key)
+    }
+
+    /// Whether a key is known.
+    pub(crate) fn lists(&self, key: &str) -> bool {
+        self.keys.contains_key(key) || ADDED.contains(&key)
     }
 }
 
@@ -144,6 +149,15 @@ fn names(value: &Value) -> BTreeSet<String> {
             .collect(),
         _ => BTreeSet::new(),
     }
+}
+
+/// The name that `word` is a slip of the finger away from.
+pub(crate) fn nearly<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// In shorter words one letter makes another word.
+    const LETTERS_MIN: usize = 5;
+    let lower = word.to_lowercase();
+    let mut names = names.into_iter().filter(|_| word.chars().count() >= LETTERS_MIN);
+    names.find(|name| strsim::damerau_levenshtein(&lower, &name.to_lowercase()) <= 1)
 }
 
 /// The name that `word` was probably meant to be, as a question.

@@ -122,6 +122,28 @@ impl<'a> Module<'a> {
     }
 }
 
+/// The functions and classes of a text that are registered as publishers, by name: those decorated with `Register`.
+#[must_use]
+pub fn publishers(text: &str) -> Vec<String> {
+    if crate::depth::refusal(text).is_some() {
+        return Vec::new();
+    }
+    let parsed = ruff_python_parser::parse_unchecked_source(text, ast::PySourceType::Python);
+    let body = &parsed.syntax().body;
+    let module = Module::read(body);
+    let registers = |decorator: &ast::Decorator| {
+        let name = module.full_name(&decorator.expression);
+        name.is_some_and(|name| name.ends_with("publisher.Register"))
+    };
+    let named = body.iter().filter_map(|statement| match statement {
+        Stmt::FunctionDef(function) => Some((&function.decorator_list, &function.name)),
+        Stmt::ClassDef(class) => Some((&class.decorator_list, &class.name)),
+        _ => None,
+    });
+    let registered = named.filter(|(decorators, _)| decorators.iter().any(registers));
+    registered.map(|(_, name)| name.as_str().to_owned()).collect()
+}
+
 /// The names that a function binds, and those among them that are bound once, by an assignment.
 #[derive(Debug, Default)]
 pub(crate) struct Locals<'a> {

@@ -9,7 +9,7 @@ use ruff_text_size::Ranged;
 use self::types::{Looked, Type, Types};
 use super::state::CHANGING;
 use crate::constant::{Constant, members, quoted};
-use crate::known::{Kind, did_you_mean};
+use crate::known::{Kind, did_you_mean, nearly};
 use crate::module::{Locals, Module};
 use crate::rule::{Rule, resolved};
 use crate::source::Sink;
@@ -93,8 +93,17 @@ impl<'a> Records<'_, '_, 'a> {
         let Some(Constant::Text(name)) = Constant::of(key) else {
             return;
         };
-        let Looked::Never(names) = self.types.lookup(container, name) else {
-            return;
+        let names = match self.types.lookup(container, name) {
+            Looked::Never(names) => names,
+            Looked::Unlisted(names) => {
+                if let Some(near) = nearly(name, names) {
+                    let message = format!("no schema lists the key {}", quoted(name));
+                    let fix = format!("did you mean {}?", quoted(near));
+                    self.sink.add(key.range(), Code::NearlyKnownKey, message, fix);
+                }
+                return;
+            }
+            Looked::Maybe => return,
         };
         let place = match container {
             Expr::Name(_) if self.types.is_record(container) => self.logs.clone(),

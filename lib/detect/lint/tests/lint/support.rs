@@ -10,7 +10,7 @@ const LOGS: &str = r#"{
     "configuration": {"optional_top_level_keys": ["port"], "envelope_keys": {"account": "string"}}},
   "okta:logs": {"parser": "json", "schema": {"eventName": "string", "port": "string", "outcome": {}}},
   "open:logs": {"parser": "json", "schema": {}},
-  "kept:logs": {"parser": "json", "schema": {"a": "string"}, "unknown_keys": "keep"}
+  "kept:logs": {"parser": "json", "schema": {"action": "string"}, "unknown_keys": "keep"}
 }"#;
 
 fn set(names: &[&str]) -> BTreeSet<String> {

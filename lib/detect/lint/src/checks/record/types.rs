@@ -20,6 +20,8 @@ pub(super) enum Type<'a> {
 pub(super) enum Looked<'a> {
     /// No log has it; these are the keys there are.
     Never(Vec<&'a str>),
+    /// No schema lists it, but some log keeps what its schema does not list; these are the keys that are.
+    Unlisted(Vec<&'a str>),
     /// Some may have it, or nothing is known.
     Maybe,
 }
@@ -111,17 +113,22 @@ impl<'a, 'l> Types<'a, 'l> {
     /// Looks a key up in what an expression is.
     pub(super) fn lookup(&self, container: &'a Expr, key: &str) -> Looked<'a> {
         let mut names = Vec::new();
+        let mut is_open = false;
         let types = self.of(container);
         for one in &types {
             match shape_of(*one) {
-                Some(shape) if !shape.may_have(key) => names.extend(shape.keys.keys().map(String::as_str)),
+                // A schema without keys takes anything: it says nothing.
+                Some(shape) if !shape.lists(key) && !shape.keys.is_empty() => {
+                    names.extend(shape.keys.keys().map(String::as_str));
+                    is_open |= shape.open;
+                }
                 _ => return Looked::Maybe,
             }
         }
-        if types.is_empty() {
-            Looked::Maybe
-        } else {
-            Looked::Never(names)
+        match (types.is_empty(), is_open) {
+            (true, _) => Looked::Maybe,
+            (false, true) => Looked::Unlisted(names),
+            (false, false) => Looked::Never(names),
         }
     }
 

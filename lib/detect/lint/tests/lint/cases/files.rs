@@ -1,4 +1,4 @@
-use streamalert_lint::{CHECKS, SourceFile, lint};
+use streamalert_lint::{CHECKS, SourceFile, lint, publishers};
 
 use crate::support::{body, ids, known, of_file, rule};
 
@@ -105,4 +105,14 @@ fn every_check_is_found_by_some_case() {
             check.id
         );
     }
+}
+
+#[test]
+fn registered_publishers_are_found_and_other_functions_are_none() {
+    let text = "from streamalert.shared.publisher import AlertPublisher, Register\n\
+                @Register\ndef short(alert, publication):\n    return {}\n\
+                @Register\nclass Long(AlertPublisher):\n    pass\n\
+                def helper():\n    pass\n";
+    assert_eq!(publishers(text), ["short", "Long"]);
+    assert_eq!(publishers("def ("), [""; 0]);
 }

@@ -63,6 +63,17 @@ fn open_objects_may_hold_anything_and_added_keys_are_known() {
 }
 
 #[test]
+fn a_slip_of_the_finger_is_told_where_other_keys_are_kept() {
+    let kept = |key: &str| {
+        let text = rule(&format!("return record['{key}']"));
+        ids(&text.replace("'cloudtrail:events'", "'kept:logs'"))
+    };
+    assert_eq!(kept("acton"), [(6, "SA203")]);
+    assert_eq!(kept("Action"), [(6, "SA203")]);
+    assert_eq!(kept("actor_name"), []);
+}
+
+#[test]
 fn names_that_stand_for_a_part_of_the_record_are_followed_while_that_is_sure() {
     assert_eq!(body("detail = record['detail']\nreturn detail['actr']").len(), 1);
     assert_eq!(

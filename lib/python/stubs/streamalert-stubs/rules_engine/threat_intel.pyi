@@ -1,0 +1,2 @@
+class ThreatIntel:
+    IOC_KEY: str

@@ -1,0 +1,1 @@
+from streamalert.shared.lookup_tables.drivers import construct_persistence_driver as construct_persistence_driver
