@@ -8,6 +8,7 @@
 mod bad_input;
 mod corpus;
 mod crash;
+mod developers_loop;
 mod explain;
 mod fleet;
 mod hostile_rules;

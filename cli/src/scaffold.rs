@@ -7,5 +7,5 @@ mod example;
 mod made;
 mod template;
 
-pub(crate) use example::Examples;
+pub(crate) use example::{Bystanders, Examples};
 pub(crate) use template::{NewRule, Reference, events_text, rule_text};

@@ -1,12 +1,14 @@
+use std::collections::BTreeSet;
+
 use streamalert_schema::RawInput;
 use streamalert_types::Source;
 use streamalert_value::{Map, Value};
 
 use super::made;
-use crate::assembly;
 use crate::explain::Explainer;
 use crate::failure::Failure;
 use crate::project::Project;
+use crate::{assembly, python};
 
 /// Invented records of the built-in log types: `{"log_type": …, "service": …, "data": …}`, one a line.
 const SAMPLES: [&str; 18] = [
@@ -60,6 +62,41 @@ pub(crate) struct Probe {
     pub(crate) other_data: Value,
 }
 
+/// Rules of the project that fire on an example, too: on the data, and on the other data.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Bystanders {
+    pub(crate) data: BTreeSet<String>,
+    pub(crate) other_data: BTreeSet<String>,
+}
+
+impl Bystanders {
+    /// Finds them.
+    ///
+    /// # Errors
+    /// Rules cannot be run.
+    pub(crate) async fn of(project: &Project, example: &Example) -> Result<Self, Failure> {
+        let clock = assembly::clock();
+        let (pool, _) = python::start(project, Some(1), clock.clone()).await?;
+        let mut explainer = Explainer::new(project, Some(pool.clone()), clock)?;
+        let mut found = Self::default();
+        let other = example.probe.as_ref().map(|probe| &probe.other_data);
+        for (data, fired) in [
+            (Some(&example.data), &mut found.data),
+            (other, &mut found.other_data),
+        ] {
+            let Some(input) = data.and_then(|data| RawInput::from_value(&raw(&example.source, data)).ok())
+            else {
+                continue;
+            };
+            let explanation = explainer.explain(&input, None, None).await?;
+            let alerts = explanation.records.iter().flat_map(|record| &record.alerts);
+            fired.extend(alerts.map(|explained| explained.alert.rule_name.to_string()));
+        }
+        pool.shutdown().await;
+        Ok(found)
+    }
+}
+
 /// Makes examples, with the project's own classifier as the judge.
 pub(crate) struct Examples<'a> {
     project: &'a Project,
@@ -72,11 +109,12 @@ impl<'a> Examples<'a> {
         Ok(Self { project, classifier })
     }
 
-    /// An example for a log type that exists.
+    /// An example for a log type that exists, with `word` as the value to look at: no other test event has it, so a
+    /// rule that wants it fires on nothing else.
     ///
     /// # Errors
     /// No source reads the log type, or nothing that could be made of its schema is taken for it.
-    pub(crate) async fn of(&mut self, log: &str) -> Result<Example, Failure> {
+    pub(crate) async fn of(&mut self, log: &str, word: &str) -> Result<Example, Failure> {
         let sources = self.sources(log)?;
         let mut candidates = samples(log);
         let definition = self
@@ -89,9 +127,8 @@ impl<'a> Examples<'a> {
             for source in &sources {
                 let records = self.records(log, source, &data).await?;
                 if let Some(record) = records.first() {
-                    let probe = self.probe(log, source, &data, record).await?;
                     let source = source.clone();
-                    return Ok(Example { source, data, probe });
+                    return self.probed(log, word, source, data, record).await;
                 }
             }
         }
@@ -140,29 +177,39 @@ impl<'a> Examples<'a> {
         Ok(maps.collect())
     }
 
-    /// A text of the record that may be another one without the data becoming something else.
-    async fn probe(
+    /// The example with a text of the record replaced by `word`, where the data does not become something else by it.
+    async fn probed(
         &mut self,
         log: &str,
-        source: &Source,
-        data: &Value,
+        word: &str,
+        source: Source,
+        data: Value,
         record: &Map,
-    ) -> Result<Option<Probe>, Failure> {
+    ) -> Result<Example, Failure> {
         for (path, value) in texts(record) {
-            let Some(other_data) = with_other(data, &value) else {
+            let Some(with_word) = replaced(&data, &value, word) else {
                 continue;
             };
-            let records = self.records(log, source, &other_data).await?;
-            let differs = |record: &Map| at(record, &path).and_then(Value::as_str) != Some(&value);
-            if !records.is_empty() && records.iter().all(differs) {
-                return Ok(Some(Probe {
+            let records = self.records(log, &source, &with_word).await?;
+            let has_word = |record: &Map| at(record, &path).and_then(Value::as_str) == Some(word);
+            if !records.is_empty() && records.iter().all(has_word) {
+                let probe = Probe {
                     path,
-                    value,
-                    other_data,
-                }));
+                    value: word.to_owned(),
+                    other_data: data,
+                };
+                return Ok(Example {
+                    source,
+                    data: with_word,
+                    probe: Some(probe),
+                });
             }
         }
-        Ok(None)
+        Ok(Example {
+            source,
+            data,
+            probe: None,
+        })
     }
 }
 
@@ -241,12 +288,11 @@ fn at<'m>(record: &'m Map, path: &[String]) -> Option<&'m Value> {
         .try_fold(record.get(first)?, |value, key| value.get(key))
 }
 
-/// The same data with another text wherever this one is.
-fn with_other(data: &Value, text: &str) -> Option<Value> {
-    let other = format!("Other{text}");
+/// The same data with another word wherever this text is.
+fn replaced(data: &Value, text: &str, word: &str) -> Option<Value> {
     match data {
-        Value::Str(line) => Some(Value::Str(line.replace(text, &other))),
-        json => Value::parse_json(json.to_json().replace(text, &other).as_bytes()).ok(),
+        Value::Str(line) => Some(Value::Str(line.replace(text, word))),
+        json => Value::parse_json(json.to_json().replace(text, word).as_bytes()).ok(),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn data(definition: &Value) -> Option<Value> {
             Some(Value::Str(pairs.collect::<Vec<_>>().join(&delimiter)))
         }
         "syslog" => Some(Value::Str(
-            "Jan 10 19:35:33 host-1.example.com sshd[1234]: example message".to_owned(),
+            "Jan 10 19:35:33 web-1 sshd[1234]: example message".to_owned(),
         )),
         _ => None,
     }

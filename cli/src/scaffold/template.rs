@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use streamalert_value::Value;
 
-use super::example::Example;
+use super::example::{Bystanders, Example};
 use crate::explain::{object, text};
 
 /// What a new rule is to be.
@@ -67,24 +67,35 @@ fn condition(example: &Example) -> String {
 }
 
 /// The text of the file of test events.
-pub(crate) fn events_text(rule: &NewRule<'_>, example: &Example) -> String {
-    let event = |description: String, data: &Value, fires: bool| {
-        let fired = Some(text(rule.name)).filter(|_| fires);
+pub(crate) fn events_text(rule: &NewRule<'_>, example: &Example, others: &Bystanders) -> String {
+    let event = |description: String, data: &Value, fired: Vec<&str>| {
         object([
             ("description", text(&description)),
             ("log", text(rule.log)),
             ("service", text(&example.source.service)),
             ("source", text(&example.source.resource)),
             ("data", data.clone()),
-            ("trigger_rules", Value::List(fired.into_iter().collect())),
+            (
+                "trigger_rules",
+                Value::List(fired.into_iter().map(text).collect()),
+            ),
         ])
     };
     let name = rule.name;
-    let mut events = vec![event(format!("{name} fires on this"), &example.data, true)];
+    let fired = std::iter::once(name).chain(others.data.iter().map(String::as_str));
+    let mut events = vec![event(
+        format!("{name} fires on this"),
+        &example.data,
+        fired.collect(),
+    )];
     if let Some(probe) = &example.probe {
         let what = probe.path.join(".");
         let description = format!("{name} does not fire: {what} is another");
-        events.push(event(description, &probe.other_data, false));
+        events.push(event(
+            description,
+            &probe.other_data,
+            others.other_data.iter().map(String::as_str).collect(),
+        ));
     }
     let mut out = String::new();
     pretty(&Value::List(events), 0, &mut out);

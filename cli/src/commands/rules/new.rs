@@ -8,7 +8,7 @@ use crate::args::{self, Global};
 use crate::commands::test;
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::scaffold::{Examples, NewRule, Reference, events_text, rule_text};
+use crate::scaffold::{Bystanders, Examples, NewRule, Reference, events_text, rule_text};
 use crate::{paint, python};
 
 /// Words of Python that no function can be called.
@@ -26,15 +26,17 @@ pub(crate) async fn run(global: &Global, args: &args::NewRule) -> Result<(), Fai
     let outputs = outputs(&project, &args.output)?;
     let matchers = matchers(&project, &args.matcher)?;
     let (rule_file, event_file) = files(&project, args)?;
-    let example = Examples::new(&project)?.of(&args.log).await?;
+    let example = Examples::new(&project)?.of(&args.log, &word(&args.name)).await?;
     let rule = NewRule {
         name: &args.name,
         log: &args.log,
         outputs: &outputs,
         matchers: &matchers,
     };
+    // Without Python, the test says so; the files are good all the same.
+    let others = Bystanders::of(&project, &example).await.unwrap_or_default();
     write(&rule_file, &rule_text(&rule, &example))?;
-    write(&event_file, &events_text(&rule, &example))?;
+    write(&event_file, &events_text(&rule, &example, &others))?;
     for file in [&rule_file, &event_file] {
         anstream::println!("{} {}", paint::in_style(paint::GOOD, "wrote"), file.display());
     }
@@ -55,6 +57,17 @@ pub(crate) async fn run(global: &Global, args: &args::NewRule) -> Result<(), Fai
         ..args::Test::default()
     };
     Box::pin(test::run(global, &test)).await
+}
+
+/// The value that the new rule looks for: `no_mfa` gives `NoMfaExample`.
+fn word(name: &str) -> String {
+    let parts = name.split('_').filter(|part| !part.is_empty());
+    let capitals = parts.map(|part| {
+        let mut letters = part.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(letters).collect::<String>()
+    });
+    capitals.chain(["Example".to_owned()]).collect()
 }
 
 /// The name is an identifier, and no function of the rules has it.
@@ -167,7 +180,19 @@ fn files(project: &Project, args: &args::NewRule) -> Result<(PathBuf, PathBuf), 
     let dirs = project.python_dirs().rules;
     let first = dirs.first().cloned().unwrap_or_else(|| PathBuf::from("rules"));
     let family = args.log.split(':').next().unwrap_or_default();
-    let dir = args.dir.clone().unwrap_or_else(|| first.join(family));
+    // A folder beside a module of its name is hidden by it: Python finds nothing in the folder.
+    let is_hidden = |dir: &Path| dir.with_extension("py").exists();
+    let dir = args.dir.clone().unwrap_or_else(|| {
+        let own = first.join(family);
+        if is_hidden(&own) { first } else { own }
+    });
+    if is_hidden(&dir) {
+        return Err(Failure::Other(format!(
+            "python would not find a rule in {}: {} has its name",
+            dir.display(),
+            dir.with_extension("py").display()
+        )));
+    }
     let inside = std::path::absolute(&dir)?;
     let mut is_inside = false;
     for known in &dirs {
