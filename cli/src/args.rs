@@ -27,7 +27,7 @@ pub(crate) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// Work as if started in this directory (it holds conf/, rules/, streamalert.toml)
     #[arg(short = 'C', long = "project", global = true, value_name = "DIR")]
@@ -338,28 +338,106 @@ pub(crate) struct Validate {
 pub(crate) enum Stage {
     /// Payload to classified record
     Classify,
-    /// Classified record to rule results, in Python workers
+    /// Classified record to rule results
     Rules,
+    /// Payload to rule results: decoding, classification, normalization and rules
+    All,
     /// Alerts to merge groups, in memory
     Merge,
     /// Durable alerts on the embedded store
     Store,
-    /// All of them
-    All,
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
-    /// What to measure
-    #[arg(long, value_enum, default_value_t = Stage::All)]
-    pub(crate) stage: Stage,
+    #[command(subcommand)]
+    pub(crate) make: Option<BenchMake>,
+    /// What to measure; default: one after the other
+    #[arg(long, value_enum)]
+    pub(crate) stage: Option<Stage>,
     /// JSON lines in the input form of `explain --in`, .gz or not; default: generated CloudTrail events
     #[arg(long = "in", value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// Use this many events at most, from the beginning of the input
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) events: Option<u64>,
+    /// Run the rules on this many threads and on one in turn, and say how much more that is
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
+    /// Have the same rules run on the same records elsewhere, in turn; alerts that differ are a failure
+    #[arg(long, value_enum)]
+    pub(crate) compare: Option<Compare>,
     /// Distinct merge keys to measure merging with; may be repeated; default: 1, 1000, 100000, 1000000
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) keys: Vec<u64>,
     /// As JSON, one object a stage
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to compare the engine with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compare {
+    /// One CPython process, with orjson where that is installed
+    Cpython,
+}
+
+/// What can be made to measure with.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchMake {
+    /// Make a corpus: CloudTrail events, as many as wanted, grown from real ones
+    Corpus(BenchCorpus),
+    /// Make a project with many rules
+    RulesGenerate(BenchRules),
+}
+
+/// How many of which log types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchMix {
+    /// CloudTrail alone, as S3 objects
+    Cloudtrail,
+    /// CloudTrail both ways, and a company's other logs
+    Typical,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchCorpus {
+    /// Equal numbers give equal corpora
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many events
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) events: u64,
+    /// Which log types
+    #[arg(long, value_enum, default_value_t = BenchMix::Cloudtrail)]
+    pub(crate) mix: BenchMix,
+    /// Payloads with real CloudTrail events to grow from; default: a few built-in ones
+    #[arg(long = "in", value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Where to write, compressed where the name ends in .gz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Tell what was made as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchRules {
+    /// Equal numbers give equal rules
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many rules
+    #[arg(long, value_name = "NUMBER", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) count: u32,
+    /// How many of them are about cloudtrail:events; default: 18 of 100
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) cloudtrail: Option<u32>,
+    /// Folder to write the project into; must not hold rules yet
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Tell what was made as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

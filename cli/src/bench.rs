@@ -4,18 +4,25 @@
 mod alerts;
 mod classify;
 mod cloudtrail;
+mod corpus;
 mod cpu;
+mod cpython;
+mod engine;
 mod inputs;
 mod machine;
 mod merge;
 mod passes;
+mod rule_report;
+mod rule_set;
 mod rules;
 mod store;
 
 pub(crate) use classify::classify;
+pub(crate) use corpus::{CorpusOptions, Mix, corpus};
 pub(crate) use inputs::Inputs;
 pub(crate) use merge::merge;
-pub(crate) use rules::rules;
+pub(crate) use rule_set::{RuleSetOptions, rule_set};
+pub(crate) use rules::{Contest, Path, engines, rules};
 pub(crate) use store::store;
 
 use streamalert_value::Value;

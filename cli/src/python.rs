@@ -25,7 +25,8 @@ pub(crate) async fn start(
         .map_err(|error| Failure::while_doing("cannot run python rules", error))
 }
 
-fn options(project: &Project, workers: Option<usize>, clock: Arc<dyn Clock>) -> Result<PoolOptions, Failure> {
+/// What a pool for this project is started with.
+pub(crate) fn options(project: &Project, workers: Option<usize>, clock: Arc<dyn Clock>) -> Result<PoolOptions, Failure> {
     let settings = &project.settings;
     let dirs = project.python_dirs();
     let repo_root = repo_root(&dirs.rules)?;

@@ -12,6 +12,11 @@ pub(super) fn process_time() -> Duration {
     read(ClockId::ProcessCPUTime)
 }
 
+/// Time that passes, counted from somewhere.
+pub(super) fn wall_time() -> Duration {
+    read(ClockId::Monotonic)
+}
+
 fn read(clock: ClockId) -> Duration {
     let time = clock_gettime(clock);
     let secs = u64::try_from(time.tv_sec).unwrap_or_default();

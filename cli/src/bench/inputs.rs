@@ -79,6 +79,20 @@ impl Inputs {
         })
     }
 
+    /// The first payloads that hold so many CloudTrail records or other lines between them.
+    pub(crate) fn at_most(mut self, events: Option<u64>) -> Self {
+        let Some(events) = events else { return self };
+        let mut sum = 0;
+        let kept = self.payloads.iter().take_while(|payload| {
+            let enough = sum >= events;
+            sum += lines(payload);
+            !enough
+        });
+        let kept = kept.count();
+        self.payloads.truncate(kept);
+        self
+    }
+
     /// The payloads by form, since forms differ in cost: service, and whether compressed. One entry when all are
     /// of one form.
     pub(super) fn by_form(&self) -> Vec<(String, Vec<RawInput>)> {
@@ -91,6 +105,21 @@ impl Inputs {
             }
         }
         forms
+    }
+}
+
+/// Events of a payload, as far as they can be told without a schema.
+fn lines(payload: &RawInput) -> u64 {
+    match payload.body() {
+        Body::Logs(logs) => logs.len() as u64,
+        Body::Object(bytes) | Body::Packed(bytes) => match Value::parse_json(bytes) {
+            Ok(value) => value
+                .get("Records")
+                .and_then(Value::as_list)
+                .map_or(1, |records| records.len() as u64),
+            Err(_) => 1,
+        },
+        Body::Text(_) | Body::Line(_) => 1,
     }
 }
 

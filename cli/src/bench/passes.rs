@@ -2,7 +2,7 @@ use std::time::Duration;
 
 /// Seconds of computing time for one event, pass by pass. The fastest pass is the least disturbed one; the median
 /// tells what to expect.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Passes {
     secs: Vec<f64>,
 }

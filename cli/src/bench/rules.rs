@@ -1,17 +1,17 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamalert_detect::{EvaluateOptions, RuleOutcome, RuleRuntime};
-use streamalert_python::PythonPool;
-use streamalert_schema::{Payload, Scratch};
+use streamalert_detect::{RuleRuntime, RuleSet};
+use streamalert_python::{PoolOptions, PythonPool};
+use streamalert_schema::{Payload, RawInput, Scratch, Selection};
 use streamalert_types::{Position, Record, Sequence};
-use streamalert_value::Value;
 
-use super::cpu::{children_time, process_time};
+use super::cpu::{children_time, process_time, wall_time};
+use super::cpython::{CPython, differences};
+use super::engine::{Counts, Engine, RuleTime, RuntimeEngine};
 use super::passes::Passes;
-use super::{Inputs, Report, grouped};
-use crate::explain::{integer, object, text};
+use super::rule_report::{Compared, Measured, Threads};
+use super::{Inputs, Report};
 use crate::failure::Failure;
 use crate::project::Project;
 
@@ -24,214 +24,310 @@ const PASS_MIN: Duration = Duration::from_secs(1);
 /// Records handed over at once, eight of the default slices.
 const BATCH: usize = 2_048;
 
-/// What the rules made of all records once.
-#[derive(Default, PartialEq, Debug)]
-struct Results {
-    alerts: u64,
-    exceptions: u64,
-    /// Timed out, killed or suspended.
-    unknown: u64,
+/// Records that single rules are timed on.
+const RULE_TIME_RECORDS: usize = 8_192;
+
+/// Rules that are named when alerts differ.
+const DIFFERENCES_MAX: usize = 10;
+
+/// What of a record's way is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Classified records through the rules.
+    Rules,
+    /// Payloads through decoding, classification, normalization and the rules.
+    Whole,
 }
 
-/// Classified records through the project's rules in one Python worker.
-pub(crate) async fn rules(project: &Project, pool: &PythonPool, inputs: &Inputs) -> Result<Report, Failure> {
-    let records = records(project, inputs);
-    if records.is_empty() {
-        return Ok(Report::skipped(
-            "rules",
-            "no schema of the project takes any of the payloads",
-        ));
-    }
-    let set = pool.rules();
-    let events = records.len() as u64;
-    let bytes: u64 = records.iter().map(|record| record.json.len() as u64).sum();
-    let pairs: u64 = records
-        .iter()
-        .map(|record| set.for_log_type(&record.log_type).len() as u64)
-        .sum();
+/// What the engine is compared with.
+pub(crate) struct Contest {
+    pub(crate) interpreter: std::path::PathBuf,
+    pub(crate) options: PoolOptions,
+}
 
-    // The first time warms the interpreter up and lets the spare worker finish loading; the second tells the cost.
-    once(pool, &records).await?;
-    let begun = time();
-    let expected = once(pool, &records).await?;
-    let taken = (time().total() - begun.total()).max(Duration::from_millis(1));
-    let rounds = u64::try_from(PASS_MIN.as_nanos() / taken.as_nanos()).unwrap_or(u64::MAX) + 1;
-    let (mut total, mut worker) = (Passes::default(), Passes::default());
-    for _ in 0..PASSES {
-        let begun = time();
-        for _ in 0..rounds {
-            let results = once(pool, &records).await?;
-            if results != expected {
-                tracing::warn!(?expected, ?results, "a pass came out differently");
-            }
-        }
-        let end = time();
-        total.add(end.total().saturating_sub(begun.total()), events * rounds);
-        worker.add(end.workers.saturating_sub(begun.workers), events * rounds);
-    }
-    let measured = Measured {
-        origin: &inputs.origin,
-        rules: set.rules().iter().filter(|rule| !rule.disabled).count() as u64,
-        events,
-        bytes,
-        pairs,
-        log_types: count_types(&records),
-        results: expected,
-        total,
-        worker,
+/// An engine for each thread. The engine that a node runs goes here.
+pub(crate) fn engines(pool: &PythonPool, threads: u16) -> Engines {
+    let handle = tokio::runtime::Handle::current();
+    let runtime: Arc<dyn RuleRuntime> = Arc::new(pool.clone());
+    let engine = || -> Box<dyn Engine> {
+        Box::new(RuntimeEngine::new(
+            "cpython workers",
+            runtime.clone(),
+            handle.clone(),
+        ))
     };
-    Ok(measured.report())
+    Engines {
+        rules: runtime.rules(),
+        each: (0..threads.max(1)).map(|_| engine()).collect(),
+    }
 }
 
+/// What evaluates, thread by thread.
+pub(crate) struct Engines {
+    rules: Arc<RuleSet>,
+    each: Vec<Box<dyn Engine>>,
+}
+
+/// What goes through in one pass.
+struct Work<'a> {
+    path: Path,
+    inputs: &'a [RawInput],
+    selection: Selection,
+    records: Vec<Record>,
+}
+
+/// What one pass took.
 #[derive(Clone, Copy)]
-struct Time {
+struct Taken {
+    /// Computing time of this process and its workers.
     own: Duration,
     workers: Duration,
+    wall: Duration,
 }
 
-impl Time {
+impl Taken {
     fn total(self) -> Duration {
         self.own + self.workers
     }
 }
 
-fn time() -> Time {
-    Time {
-        own: process_time(),
-        workers: children_time().unwrap_or_default(),
+/// The project's rules on the inputs, on one core and, when there are more engines than one, on as many threads.
+/// Takes long and waits: not for an asynchronous thread.
+pub(crate) fn rules(
+    path: Path,
+    project: &Project,
+    inputs: &Inputs,
+    mut engines: Engines,
+    contest: Option<&Contest>,
+) -> Result<Report, Failure> {
+    let stage = match path {
+        Path::Rules => "rules",
+        Path::Whole => "all",
+    };
+    let selection = project.schemas.select_all();
+    let (records, payload_bytes) = records(&selection, &inputs.payloads);
+    if records.is_empty() {
+        return Ok(Report::skipped(
+            stage,
+            "no schema of the project takes any of the payloads",
+        ));
     }
+    let work = Work {
+        path,
+        inputs: &inputs.payloads,
+        selection,
+        records,
+    };
+    let names: Vec<String> = engines
+        .rules
+        .rules()
+        .iter()
+        .map(|rule| rule.name.to_string())
+        .collect();
+    let mut rival = contest
+        .map(|contest| CPython::start(&contest.interpreter, &contest.options, &work.records))
+        .transpose()?;
+
+    // The first time warms up and lets a spare worker finish loading; the second tells the cost.
+    once(&mut engines.each[..1], &work, 1)?;
+    let (expected, taken) = once(&mut engines.each[..1], &work, 1)?;
+    if let Some(rival) = &mut rival {
+        agree(&names, &expected, rival)?;
+    }
+    let rounds = u64::try_from(PASS_MIN.as_nanos() / taken.total().as_nanos().max(1)).unwrap_or(u64::MAX) + 1;
+    let events = work.records.len() as u64;
+    let (mut total, mut worker, mut theirs) = (Passes::default(), Passes::default(), Passes::default());
+    let mut threads = Threads::new(engines.each.len() as u64);
+    for _ in 0..PASSES {
+        let taken = repeat(&mut engines.each[..1], &work, rounds, &expected)?;
+        total.add(taken.total(), events * rounds);
+        worker.add(taken.workers, events * rounds);
+        if engines.each.len() > 1 {
+            threads.one.add(taken.wall, events * rounds);
+            let together = repeat(&mut engines.each, &work, rounds, &expected)?;
+            let count = events * rounds * threads.number;
+            threads.all.add(together.wall, count);
+            threads.all_computing.add(together.total(), count);
+        }
+        if let Some(rival) = &mut rival {
+            theirs.add(rival.pass()?.time, events);
+        }
+    }
+    let sample = &work.records[..work.records.len().min(RULE_TIME_RECORDS)];
+    let rule_times = engines.each[0].rule_times(sample)?;
+    let compared = rival.map(|rival| compared(rival, theirs)).transpose()?;
+    Ok(Measured {
+        stage,
+        engine: engines.each[0].name(),
+        origin: &inputs.origin,
+        passes: PASSES,
+        rules: &engines.rules,
+        names: &names,
+        records: &work.records,
+        bytes: match path {
+            Path::Rules => work.records.iter().map(|record| record.json.len() as u64).sum(),
+            Path::Whole => payload_bytes,
+        },
+        counts: expected,
+        total,
+        worker,
+        threads: (threads.number > 1).then_some(threads),
+        rule_times,
+        compared,
+    }
+    .report())
 }
 
-fn records(project: &Project, inputs: &Inputs) -> Vec<Record> {
-    let selection = project.schemas.select_all();
+fn compared(mut rival: CPython, passes: Passes) -> Result<Compared, Failure> {
+    let rule_times: Vec<RuleTime> = rival.rule_times()?;
+    let last = rival.pass()?;
+    Ok(Compared {
+        python: rival.python.clone(),
+        json: rival.json.clone(),
+        passes,
+        alerts: last.fired.values().sum(),
+        exceptions: last.raised.values().sum(),
+        rule_times,
+    })
+}
+
+/// Alerts that differ make every figure worthless.
+fn agree(names: &[String], expected: &Counts, rival: &mut CPython) -> Result<(), Failure> {
+    let found = differences(names, expected, &rival.pass()?);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let mut shown = found.clone();
+    shown.truncate(DIFFERENCES_MAX);
+    let more = found.len() - shown.len();
+    let more = if more > 0 { format!("; {more} more") } else { String::new() };
+    let shown = shown.join("; ");
+    Err(Failure::Other(format!(
+        "cpython comes to other results on the same records: {shown}{more}"
+    )))
+}
+
+/// Payloads to records, and the bytes that were read.
+fn records(selection: &Selection, inputs: &[RawInput]) -> (Vec<Record>, u64) {
     let mut scratch = Scratch::new();
     let mut records = Vec::new();
-    for (number, input) in (0..).zip(&inputs.payloads) {
-        let source = Arc::new(input.source.clone());
-        let position = Position {
-            partition: "bench".into(),
-            sequence: Sequence::Offset(number),
-        };
-        let payload = Payload {
-            source: &source,
-            position: &position,
-            body: input.body(),
-        };
-        records.extend(
-            selection
-                .classify(&payload, &mut scratch)
-                .into_records(&source, &position),
-        );
+    let mut bytes = 0;
+    for (number, input) in (0..).zip(inputs) {
+        bytes += classify(selection, number, input, &mut scratch, &mut records);
     }
-    records
+    (records, bytes)
 }
 
-fn count_types(records: &[Record]) -> BTreeMap<Arc<str>, u64> {
-    let mut counts = BTreeMap::new();
-    for record in records {
-        *counts.entry(record.log_type.clone()).or_default() += 1;
-    }
-    counts
+fn classify(
+    selection: &Selection,
+    number: u64,
+    input: &RawInput,
+    scratch: &mut Scratch,
+    records: &mut Vec<Record>,
+) -> u64 {
+    let source = Arc::new(input.source.clone());
+    let position = Position {
+        partition: "bench".into(),
+        sequence: Sequence::Offset(number),
+    };
+    let payload = Payload {
+        source: &source,
+        position: &position,
+        body: input.body(),
+    };
+    let classified = selection.classify(&payload, scratch);
+    let bytes = classified.processed_size;
+    records.extend(classified.into_records(&source, &position));
+    bytes
 }
 
-async fn once(pool: &PythonPool, records: &[Record]) -> Result<Results, Failure> {
-    let mut results = Results::default();
-    for batch in records.chunks(BATCH) {
-        let outcomes = pool
-            .evaluate(batch.to_vec(), EvaluateOptions::default())
-            .await
-            .map_err(|error| Failure::while_doing("cannot evaluate rules", error))?;
-        for result in outcomes.iter().flat_map(|outcome| &outcome.results) {
-            match &result.outcome {
-                RuleOutcome::Fired(_) => results.alerts += 1,
-                RuleOutcome::Exception(_) => results.exceptions += 1,
-                outcome if outcome.is_unknown() => results.unknown += 1,
-                _ => {}
+/// Everything once on one engine.
+fn through(engine: &mut dyn Engine, work: &Work<'_>) -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    match work.path {
+        Path::Rules => {
+            for batch in work.records.chunks(BATCH) {
+                engine.evaluate(batch, &mut counts)?;
             }
         }
-    }
-    Ok(results)
-}
-
-struct Measured<'a> {
-    origin: &'a str,
-    rules: u64,
-    events: u64,
-    bytes: u64,
-    pairs: u64,
-    log_types: BTreeMap<Arc<str>, u64>,
-    results: Results,
-    total: Passes,
-    worker: Passes,
-}
-
-impl Measured<'_> {
-    fn report(&self) -> Report {
-        let bytes_per_event = self.bytes as f64 / self.events as f64;
-        let pairs_per_event = self.pairs as f64 / self.events as f64;
-        let ns_per_pair = |secs: f64| secs * 1e9 / pairs_per_event;
-        let (best, median) = (self.total.best(), self.total.median());
-        let Results {
-            alerts,
-            exceptions,
-            unknown,
-        } = self.results;
-        let json = object([
-            ("stage", text("rules")),
-            ("input", text(self.origin)),
-            ("engine", text("cpython")),
-            ("rules", integer(self.rules)),
-            ("events", integer(self.events)),
-            ("pairs", integer(self.pairs)),
-            ("alerts", integer(alerts)),
-            ("exceptions", integer(exceptions)),
-            ("unknown", integer(unknown)),
-            ("events_per_core_s", Value::Float((1.0 / best).round())),
-            ("bytes_per_core_s", Value::Float((bytes_per_event / best).round())),
-            ("ns_per_pair", finite(ns_per_pair(best))),
-            ("median_events_per_core_s", Value::Float((1.0 / median).round())),
-            ("worker_ns_per_event", Value::Float(self.worker.best() * 1e9)),
-        ]);
-        let types = self
-            .log_types
-            .iter()
-            .map(|(name, count)| format!("{} {name}", grouped(*count as f64)));
-        let mut lines = vec![
-            format!(
-                "rules: {}, {} rules in one Python worker, worker and this process together, best and median of {PASSES} passes",
-                self.origin, self.rules
-            ),
-            format!("  {}", types.collect::<Vec<_>>().join(", ")),
-            format!(
-                "  {alerts} alerts, {exceptions} exceptions, {pairs_per_event:.2} rules apply to an event"
-            ),
-            format!(
-                "  {:>10} events/s {:>6.0} MB/s   median {:>10} events/s",
-                grouped(1.0 / best),
-                bytes_per_event / best / 1e6,
-                grouped(1.0 / median),
-            ),
-            format!(
-                "  {:.2} µs an event, {:.2} of it in the worker; {:.0} ns a pair of event and rule",
-                best * 1e6,
-                self.worker.best() * 1e6,
-                ns_per_pair(best),
-            ),
-        ];
-        if unknown > 0 {
-            lines.push(format!(
-                "  {unknown} pairs were not evaluated: rules timed out, were killed or are suspended"
-            ));
+        Path::Whole => {
+            let mut scratch = Scratch::new();
+            let mut batch = Vec::with_capacity(BATCH);
+            for (number, input) in (0..).zip(work.inputs) {
+                classify(&work.selection, number, input, &mut scratch, &mut batch);
+                if batch.len() >= BATCH {
+                    engine.evaluate(&batch, &mut counts)?;
+                    batch.clear();
+                }
+            }
+            engine.evaluate(&batch, &mut counts)?;
         }
-        Report { json, lines }
     }
+    Ok(counts)
 }
 
-/// JSON knows no infinity: no pair at all.
-fn finite(number: f64) -> Value {
-    if number.is_finite() {
-        Value::Float(number)
-    } else {
-        Value::Null
+/// Everything so many times on each engine, each on a thread of its own. What came of it is that of one round.
+fn once(
+    engines: &mut [Box<dyn Engine>],
+    work: &Work<'_>,
+    rounds: u64,
+) -> Result<(Counts, Taken), Failure> {
+    let begun = time();
+    let results: Vec<Result<Counts, Failure>> = std::thread::scope(|scope| {
+        let run = |engine: &mut Box<dyn Engine>| {
+            let mut first = None;
+            for _ in 0..rounds {
+                let counts = through(engine.as_mut(), work)?;
+                let expected = first.get_or_insert_with(|| counts.clone());
+                if *expected != counts {
+                    tracing::warn!(?expected, ?counts, "a pass came out differently");
+                }
+            }
+            Ok(first.unwrap_or_default())
+        };
+        let threads: Vec<_> = engines
+            .iter_mut()
+            .map(|engine| scope.spawn(move || run(engine)))
+            .collect();
+        let ended = |_| Err(Failure::Other("a thread of the measurement panicked".to_owned()));
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(ended))
+            .collect()
+    });
+    let end = time();
+    let taken = Taken {
+        own: end.own.saturating_sub(begun.own),
+        workers: end.workers.saturating_sub(begun.workers),
+        wall: end.wall.saturating_sub(begun.wall),
+    };
+    let mut counts = None;
+    for result in results {
+        let result = result?;
+        if counts.get_or_insert_with(|| result.clone()) != &result {
+            tracing::warn!("threads came to different results");
+        }
+    }
+    Ok((counts.unwrap_or_default(), taken))
+}
+
+fn repeat(
+    engines: &mut [Box<dyn Engine>],
+    work: &Work<'_>,
+    rounds: u64,
+    expected: &Counts,
+) -> Result<Taken, Failure> {
+    let (counts, taken) = once(engines, work, rounds)?;
+    if counts != *expected {
+        tracing::warn!(?expected, ?counts, "a pass came out differently");
+    }
+    Ok(taken)
+}
+
+fn time() -> Taken {
+    Taken {
+        own: process_time(),
+        workers: children_time().unwrap_or_default(),
+        wall: wall_time(),
     }
 }

@@ -1,29 +1,44 @@
-use crate::args::{Bench, Global, Stage};
+use std::path::{Path, PathBuf};
+
+use crate::args::{Bench, BenchCorpus, BenchMake, BenchMix, BenchRules, Compare, Global, Stage};
 use crate::assembly;
-use crate::bench::{self, Inputs, Report};
+use crate::bench::{self, Contest, CorpusOptions, Inputs, Mix, Report, RuleSetOptions};
 use crate::failure::Failure;
 use crate::paint;
 use crate::project::{Project, load_settings};
+use crate::python;
 
-/// Measures this machine, stage by stage; each is told as soon as it is known.
+/// Stages that are measured when none is named. Both stages of rules take long and need rules, so only the first.
+const STAGES: [Stage; 4] = [Stage::Classify, Stage::Rules, Stage::Merge, Stage::Store];
+
+/// Measures this machine, stage by stage, each told as soon as it is known; or makes what to measure with.
 pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
-    let wanted = |stage: Stage| args.stage == Stage::All || args.stage == stage;
-    if wanted(Stage::Classify) {
-        let path = args.input.clone();
-        let report = apart(move || bench::classify(&Inputs::load(path.as_deref())?)).await?;
-        tell(args, &report);
+    match &args.make {
+        Some(BenchMake::Corpus(options)) => return corpus(options).await,
+        Some(BenchMake::RulesGenerate(options)) => return rules_generate(options).await,
+        None => {}
     }
-    if wanted(Stage::Rules) {
-        tell(args, &rules(global, args).await?);
-    }
-    if wanted(Stage::Merge) {
-        let keys = args.keys.clone();
-        tell(args, &apart(move || bench::merge(&keys)).await?);
-    }
-    if wanted(Stage::Store) {
-        // Never the store that the user works with: a folder of its own beside it, on the same disk.
-        let parent = global.data_dir.clone().unwrap_or_else(std::env::temp_dir);
-        tell(args, &bench::store(&parent).await?);
+    let stages = args.stage.as_ref().map_or(STAGES.as_slice(), std::slice::from_ref);
+    for stage in stages {
+        let report = match stage {
+            Stage::Classify => {
+                let inputs = args.input.clone();
+                let events = args.events;
+                apart(move || bench::classify(&Inputs::load(inputs.as_deref())?.at_most(events))).await?
+            }
+            Stage::Rules => rules(global, args, bench::Path::Rules).await?,
+            Stage::All => rules(global, args, bench::Path::Whole).await?,
+            Stage::Merge => {
+                let keys = args.keys.clone();
+                apart(move || bench::merge(&keys)).await?
+            }
+            Stage::Store => {
+                // Never the store that the user works with: a folder of its own beside it, on the same disk.
+                let parent = global.data_dir.clone().unwrap_or_else(std::env::temp_dir);
+                bench::store(&parent).await?
+            }
+        };
+        tell(args.json, &report);
     }
     Ok(())
 }
@@ -35,33 +50,130 @@ async fn apart(work: impl FnOnce() -> Result<Report, Failure> + Send + 'static) 
         .map_err(|error| Failure::while_doing("a measurement ended", error))?
 }
 
-async fn rules(global: &Global, args: &Bench) -> Result<Report, Failure> {
-    let locations = load_settings(global)?.conf;
-    let no_project = "no project here: pass one with -C DIR, such as -C examples/quickstart, or --conf DIR and --rules DIR";
-    if !locations.dir.is_dir() {
-        return missing(args, no_project);
-    }
-    let project = Project::load(global)?;
+async fn corpus(options: &BenchCorpus) -> Result<(), Failure> {
+    let (seed, events, input, out) = (
+        options.seed,
+        options.events,
+        options.input.clone(),
+        options.out.clone(),
+    );
+    let mix = match options.mix {
+        BenchMix::Cloudtrail => Mix::Cloudtrail,
+        BenchMix::Typical => Mix::Typical,
+    };
+    let report = apart(move || {
+        let options = CorpusOptions {
+            seed,
+            events,
+            mix,
+            input: input.as_deref(),
+        };
+        bench::corpus(&options, &out)
+    })
+    .await?;
+    tell(options.json, &report);
+    Ok(())
+}
+
+async fn rules_generate(options: &BenchRules) -> Result<(), Failure> {
+    let told = RuleSetOptions {
+        seed: options.seed,
+        rules: options.count,
+        cloudtrail: options.cloudtrail,
+    };
+    let out = options.out.clone();
+    let report = apart(move || bench::rule_set(&told, &out)).await?;
+    tell(options.json, &report);
+    Ok(())
+}
+
+async fn rules(global: &Global, args: &Bench, path: bench::Path) -> Result<Report, Failure> {
+    let stage = if path == bench::Path::Whole { "all" } else { "rules" };
+    let missing = |reason: &str| match args.stage {
+        // Rules that were asked for must be there; among all stages they may be missing.
+        Some(_) => Err(Failure::Other(reason.to_owned())),
+        None => Ok(Report::skipped(stage, reason)),
+    };
+    let Some((global, _made)) = with_conf(global)? else {
+        return missing(
+            "no project here: pass one with -C DIR, such as -C examples/quickstart, or --conf DIR and --rules DIR",
+        );
+    };
+    let project = Project::load(&global)?;
     if !project.python_dirs().rules.iter().any(|dir| dir.exists()) {
-        return missing(args, "the project has no rules: pass them with --rules DIR");
+        return missing("the project has no rules: pass them with --rules DIR");
     }
-    let inputs = Inputs::load(args.input.as_deref())?;
-    let (pool, _) = assembly::load_rules(&project, Some(1), assembly::clock()).await?;
-    let report = bench::rules(&project, &pool, &inputs).await;
+    let inputs = Inputs::load(args.input.as_deref())?.at_most(args.events);
+    let options = python::options(&project, Some(usize::from(args.threads)), assembly::clock())?;
+    let contest = match args.compare {
+        Some(Compare::Cpython) => {
+            let found = streamalert_python::find_interpreter(options.interpreter.as_deref()).await;
+            Some(Contest {
+                interpreter: found
+                    .map_err(|error| Failure::while_doing("cannot compare with cpython", error))?
+                    .path,
+                options,
+            })
+        }
+        None => None,
+    };
+    let (pool, report) = python::start(&project, Some(usize::from(args.threads)), assembly::clock()).await?;
+    for error in &report.errors {
+        tracing::error!(file = %error.file.display(), line = error.line, "not loaded: {}", error.message);
+    }
+    let engines = bench::engines(&pool, args.threads);
+    let report = apart(move || bench::rules(path, &project, &inputs, engines, contest.as_ref())).await;
     pool.shutdown().await;
     report
 }
 
-/// Rules that were asked for must be there; among all stages they may be missing.
-fn missing(args: &Bench, reason: &str) -> Result<Report, Failure> {
-    if args.stage == Stage::Rules {
-        return Err(Failure::Other(reason.to_owned()));
+/// Rules that come without a project are measured with the configuration beside them, or with none but what is
+/// built in. `None`: there is neither project nor rules. The folder that comes with the answer is to be kept.
+fn with_conf(global: &Global) -> Result<Option<(Global, Option<tempfile::TempDir>)>, Failure> {
+    if load_settings(global)?.conf.dir.is_dir() || global.conf.is_some() {
+        return Ok(Some((global.clone(), None)));
     }
-    Ok(Report::skipped("rules", reason))
+    let Some(rules) = global.rules.first() else {
+        return Ok(None);
+    };
+    let mut global = global.clone();
+    let rules = std::path::absolute(rules)?;
+    if let Some(conf) = conf_beside(&rules) {
+        global.conf = Some(conf);
+        return Ok(Some((global, None)));
+    }
+    let made = tempfile::tempdir()?;
+    let root = rules.parent().unwrap_or(&rules);
+    let matchers = root.join("matchers");
+    let matchers = if matchers.is_dir() {
+        vec![matchers.display().to_string()]
+    } else {
+        Vec::new()
+    };
+    let general = serde_json::json!({"general": {"matcher_locations": matchers}});
+    std::fs::write(made.path().join("global.json"), general.to_string())?;
+    std::fs::write(made.path().join("outputs.json"), "{}")?;
+    global.conf = Some(made.path().to_owned());
+    Ok(Some((global, Some(made))))
 }
 
-fn tell(args: &Bench, report: &Report) {
-    if args.json {
+/// The nearest `conf` folder on the way up from the rules, at most as far as the one that holds `rules`.
+fn conf_beside(rules: &Path) -> Option<PathBuf> {
+    let named_rules = |dir: &&Path| dir.file_name().is_some_and(|name| name == "rules");
+    let root = rules
+        .ancestors()
+        .find(named_rules)
+        .and_then(Path::parent)
+        .or_else(|| rules.parent());
+    [Some(rules), root]
+        .into_iter()
+        .flatten()
+        .map(|dir| dir.join("conf"))
+        .find(|conf| conf.is_dir())
+}
+
+fn tell(json: bool, report: &Report) {
+    if json {
         println!("{}", report.json.to_json());
         return;
     }

@@ -32,5 +32,6 @@ pub use load::{LoadError, LoadErrorKind, LoadReport, LoadWarning};
 pub use options::{Limits, PoolOptions};
 pub use pool::{PoolHealth, PythonPool};
 pub use publish::{Publication, PublishError};
+pub use shim::materialise as write_python_files;
 pub use start::PoolStartError;
 pub use stubs::stubs;

@@ -57,8 +57,11 @@ pub(crate) const FILES: &[(&str, &str)] = embedded![
 /// The file that a worker runs, below the directory given to [`materialise`].
 pub(crate) const ENTRY: &str = "_streamalert_worker/__main__.py";
 
-/// Writes the files below `dir`.
-pub(crate) fn materialise(dir: &Path) -> io::Result<()> {
+/// Writes the `streamalert` package of ours below `dir`, for a Python that rules are to be imported in.
+///
+/// # Errors
+/// Whatever writing a file fails with.
+pub fn materialise(dir: &Path) -> io::Result<()> {
     for (path, text) in FILES {
         let path = dir.join(path);
         std::fs::create_dir_all(path.parent().unwrap_or(dir))?;
