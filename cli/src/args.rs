@@ -365,6 +365,9 @@ pub(crate) struct Bench {
     /// Run the rules on this many threads and on one in turn, and say how much more that is
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,
+    /// How often stages of rules are measured; each time for a second or more
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) passes: u16,
     /// Have the same rules run on the same records elsewhere, in turn; alerts that differ are a failure
     #[arg(long, value_enum)]
     pub(crate) compare: Option<Compare>,

@@ -22,7 +22,7 @@ pub(crate) use corpus::{CorpusOptions, Mix, corpus};
 pub(crate) use inputs::Inputs;
 pub(crate) use merge::merge;
 pub(crate) use rule_set::{RuleSetOptions, rule_set};
-pub(crate) use rules::{Contest, Path, engines, rules};
+pub(crate) use rules::{Path, Plan, engines, rules};
 pub(crate) use store::store;
 
 use streamalert_value::Value;

@@ -26,7 +26,11 @@ pub(crate) async fn start(
 }
 
 /// What a pool for this project is started with.
-pub(crate) fn options(project: &Project, workers: Option<usize>, clock: Arc<dyn Clock>) -> Result<PoolOptions, Failure> {
+pub(crate) fn options(
+    project: &Project,
+    workers: Option<usize>,
+    clock: Arc<dyn Clock>,
+) -> Result<PoolOptions, Failure> {
     let settings = &project.settings;
     let dirs = project.python_dirs();
     let repo_root = repo_root(&dirs.rules)?;

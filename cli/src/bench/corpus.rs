@@ -2,19 +2,19 @@
 //! `benches/README.md`.
 
 mod dice;
-mod people;
+mod originals;
+pub(super) mod people;
 mod template;
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use streamalert_schema::{Body, RawInput};
 use streamalert_value::Value;
 
-
+use self::originals::{Seed, cloudtrail_events, own_events, seeds};
 use self::template::{Template, Vocabulary};
-use super::{Inputs, Report, cloudtrail, grouped};
+use super::{Inputs, Report, grouped};
 use crate::explain::{integer, object, text};
 use crate::failure::Failure;
 
@@ -34,30 +34,6 @@ const STEP_MICROS: i64 = 10_000;
 /// further log types, by the weights of their seeds.
 const TYPICAL_CLOUDTRAIL: u64 = 450;
 const TYPICAL_EVENTBRIDGE: u64 = 150;
-
-/// Events of other services than CloudTrail, with the weight of each.
-const SEEDS: &str = include_str!("../../../benches/corpus/seeds.jsonl");
-
-/// Event names beside those of our own five events, so that names vary when no real events are at hand.
-const NAMES: &[(&str, bool, &[&str])] = &[
-    (
-        "ec2.amazonaws.com",
-        true,
-        &["DescribeVpcs", "DescribeSubnets", "DescribeImages", "DescribeVolumes"],
-    ),
-    ("s3.amazonaws.com", false, &["DeleteObject", "CopyObject", "RestoreObject"]),
-    (
-        "sts.amazonaws.com",
-        true,
-        &["GetCallerIdentity", "GetSessionToken", "AssumeRoleWithSAML"],
-    ),
-    ("kms.amazonaws.com", true, &["DescribeKey", "ListAliases", "GenerateDataKey"]),
-    (
-        "iam.amazonaws.com",
-        true,
-        &["GetRole", "GetUser", "ListUsers", "ListRoles", "ListGroups"],
-    ),
-];
 
 /// Which log types, and how many of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +57,8 @@ pub(crate) struct CorpusOptions<'a> {
 /// Writes a corpus as JSON lines, one payload each, in the input form of `explain --in`; compressed where the name
 /// ends in `.gz`.
 pub(crate) fn corpus(options: &CorpusOptions<'_>, out: &Path) -> Result<Report, Failure> {
-    let failed = |error: std::io::Error| Failure::while_doing(&format!("cannot write {}", out.display()), error);
+    let failed =
+        |error: std::io::Error| Failure::while_doing(&format!("cannot write {}", out.display()), error);
     let mut grower = Grower::new(options)?;
     let file = std::fs::File::create(out).map_err(failed)?;
     let mut writer: Box<dyn Write> = if out.extension().is_some_and(|extension| extension == "gz") {
@@ -123,22 +100,16 @@ impl Digest {
     }
 }
 
-/// A template of another log type.
-struct Seed {
-    log_type: String,
-    service: String,
-    weight: u64,
-    template: Template,
-}
-
 /// Makes payloads, one after the other.
 struct Grower {
     dice: Dice,
     mix: Mix,
     left: u64,
-    /// CloudTrail events, all of them and those at or above the mean that is wanted.
+    /// CloudTrail events; which of them are drawn while the corpus is too small for its number of events, and
+    /// which otherwise: all of them, unless they are too big.
     events: Vec<Template>,
     big: Vec<usize>,
+    others: Vec<usize>,
     words: Vocabulary,
     seeds: Vec<Seed>,
     seeds_weight: u64,
@@ -162,14 +133,25 @@ impl Grower {
         for event in &events {
             words.learn(event);
         }
-        let big = (0..events.len())
-            .filter(|at| events[*at].bytes as u64 >= BYTES_MEAN)
-            .collect();
+        let sizes: Vec<u64> = events.iter().map(|event| event.usual_bytes(&words)).collect();
+        let of_size = |wanted: &dyn Fn(u64) -> bool| -> Vec<usize> {
+            (0..events.len()).filter(|at| wanted(sizes[*at])).collect()
+        };
+        let (big, small) = (
+            of_size(&|size| size >= BYTES_MEAN),
+            of_size(&|size| size <= BYTES_MEAN),
+        );
+        let all_are_big = sizes.iter().sum::<u64>() > BYTES_MEAN * sizes.len() as u64;
         let seeds = seeds()?;
         Ok(Self {
             dice: Dice::new(options.seed),
             mix: options.mix,
             left: options.events,
+            others: if all_are_big {
+                small
+            } else {
+                (0..events.len()).collect()
+            },
             events,
             big,
             words,
@@ -206,17 +188,15 @@ impl Grower {
         (!self.waiting.is_empty()).then(|| self.object())
     }
 
-    /// Of all events; of the bigger ones as long as the corpus is too small for its number of events.
     fn cloudtrail_event(&mut self) -> String {
         let now = self.now();
-        let small = self.bytes < self.made * BYTES_MEAN;
-        let at = if small && !self.big.is_empty() {
-            self.dice.choose(&self.big).copied().unwrap_or_default()
-        } else {
-            self.dice.below(self.events.len() as u64) as usize
+        let too_small = self.bytes < self.made * BYTES_MEAN;
+        let (wanted, otherwise) = match too_small {
+            true => (&self.big, &self.others),
+            false => (&self.others, &self.big),
         };
-        self.events
-            .get(at)
+        let at = self.dice.choose(wanted).or_else(|| self.dice.choose(otherwise));
+        at.and_then(|at| self.events.get(*at))
             .map(|event| event.fill(&mut self.dice, &self.words, now))
             .unwrap_or_default()
     }
@@ -307,7 +287,10 @@ impl Grower {
             ("bytes_mean", Value::Float(mean(whole).round())),
             ("templates", integer(self.events.len() as u64)),
             ("hash", text(&hash)),
-            ("log_types", Value::List(types.map(|(_, counts)| counts).collect())),
+            (
+                "log_types",
+                Value::List(types.map(|(_, counts)| counts).collect()),
+            ),
         ]);
         let mut lines = vec![format!(
             "corpus: {} events of {:.0} bytes in {} payloads, from {} CloudTrail events, hash {hash}",
@@ -327,64 +310,17 @@ impl Grower {
     }
 }
 
-/// The records of every object that is a CloudTrail file.
-fn cloudtrail_events(inputs: &Inputs) -> Result<Vec<Value>, Failure> {
-    let mut events = Vec::new();
-    for payload in &inputs.payloads {
-        let (Body::Object(bytes) | Body::Packed(bytes)) = payload.body() else {
-            continue;
-        };
-        if let Ok(Value::Map(mut body)) = Value::parse_json(bytes)
-            && let Some(Value::List(records)) = body.swap_remove("Records")
-        {
-            events.extend(records.into_iter().filter(|record| record.get("eventID").is_some()));
-        }
-    }
-    if events.is_empty() {
-        let message = format!("{} holds no payload with CloudTrail records", inputs.origin);
-        return Err(Failure::Other(message));
-    }
-    Ok(events)
-}
-
-/// Our own events, for where there are no real ones.
-fn own_events(words: &mut Vocabulary) -> Result<Vec<Value>, Failure> {
-    for (service, read_only, names) in NAMES {
-        for name in *names {
-            words.add_name(&((*service).to_owned(), *read_only), name);
-        }
-    }
-    let events = (0..5).map(|number| Value::parse_json(cloudtrail::record(number, number).as_bytes()));
-    events
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::while_doing("a built-in event", error))
-}
-
-fn seeds() -> Result<Vec<Seed>, Failure> {
-    let read = |line: &str| {
-        let value =
-            Value::parse_json(line.as_bytes()).map_err(|error| Failure::while_doing("a built-in seed", error))?;
-        let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-        Ok(Seed {
-            log_type: word("log_type").to_owned(),
-            service: word("service").to_owned(),
-            weight: match value.get("weight") {
-                Some(Value::Int(weight)) => weight.unsigned_abs(),
-                _ => 1,
-            },
-            template: Template::of(value.get("data").unwrap_or(&Value::Null)),
-        })
-    };
-    SEEDS.lines().map(read).collect()
-}
-
+#[cfg(test)]
 impl Inputs {
     /// A corpus in memory.
     pub(crate) fn grow(options: &CorpusOptions<'_>) -> Result<Self, Failure> {
         let mut grower = Grower::new(options)?;
         let mut payloads = Vec::new();
         while let Some(payload) = grower.next_payload() {
-            payloads.push(RawInput::from_value(&payload).map_err(|error| Failure::Other(error.to_string()))?);
+            payloads.push(
+                streamalert_schema::RawInput::from_value(&payload)
+                    .map_err(|error| Failure::Other(error.to_string()))?,
+            );
         }
         Ok(Self {
             origin: format!("{} grown events", grouped(grower.made as f64)),

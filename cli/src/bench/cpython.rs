@@ -118,13 +118,13 @@ impl CPython {
 
     fn ask(&mut self, command: &str) -> Result<Value, Failure> {
         let input = self.input.as_mut().ok_or_else(|| gone("it has no input"))?;
-        writeln!(input, "{command}").map_err(|error| gone(error))?;
+        writeln!(input, "{command}").map_err(gone)?;
         self.answer()
     }
 
     fn answer(&mut self) -> Result<Value, Failure> {
         let mut line = String::new();
-        self.output.read_line(&mut line).map_err(|error| gone(error))?;
+        self.output.read_line(&mut line).map_err(gone)?;
         serde_json::from_str(&line).map_err(|_| gone("it ended, see above"))
     }
 }
@@ -205,10 +205,7 @@ mod tests {
         theirs.raised.clear();
         assert_eq!(
             differences(&names, &ours, &theirs),
-            [
-                "two: 0 alerts, cpython 1",
-                "two: 1 exceptions, cpython 0"
-            ]
+            ["two: 0 alerts, cpython 1", "two: 1 exceptions, cpython 0"]
         );
     }
 }

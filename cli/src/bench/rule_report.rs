@@ -19,7 +19,7 @@ pub(super) struct Measured<'a> {
     pub(super) engine: &'static str,
     pub(super) origin: &'a str,
     /// How often it was measured.
-    pub(super) passes: usize,
+    pub(super) passes: u16,
     pub(super) rules: &'a RuleSet,
     pub(super) names: &'a [String],
     pub(super) records: &'a [Record],
@@ -29,7 +29,10 @@ pub(super) struct Measured<'a> {
     pub(super) total: Passes,
     pub(super) worker: Passes,
     pub(super) threads: Option<Threads>,
+    /// What each rule takes in the engine.
     pub(super) rule_times: Option<Vec<RuleTime>>,
+    /// The same in CPython, where the engine cannot tell and nothing is compared.
+    pub(super) elsewhere: Option<Vec<RuleTime>>,
     pub(super) compared: Option<Compared>,
 }
 
@@ -139,7 +142,7 @@ impl Measured<'_> {
         extend(&mut json, [("alerts_by_rule", self.by_rule(&self.counts.fired))]);
         let raised = self.by_rule(&self.counts.raised);
         extend(&mut json, [("exceptions_by_rule", raised)]);
-        if let Some(times) = &self.rule_times {
+        if let Some(times) = self.rule_times.as_ref().or(self.elsewhere.as_ref()) {
             extend(&mut json, [("slowest", rows(times))]);
         }
         if let Some(threads) = &self.threads {
@@ -254,7 +257,8 @@ impl Measured<'_> {
 
     fn slowest_lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let theirs = self.compared.as_ref().map(|compared| &compared.rule_times);
+        let compared = self.compared.as_ref().map(|compared| &compared.rule_times);
+        let theirs = compared.or(self.elsewhere.as_ref());
         if let Some(times) = &self.rule_times {
             lines.push(format!("  slowest rules in {}:", self.engine));
             lines.extend(slowest(times).map(line));

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,6 @@ use super::rule_report::{Compared, Measured, Threads};
 use super::{Inputs, Report};
 use crate::failure::Failure;
 use crate::project::Project;
-
-/// Measured this often.
-const PASSES: usize = 5;
 
 /// Computing time of one pass at least: a worker's is known to 10 ms only.
 const PASS_MIN: Duration = Duration::from_secs(1);
@@ -39,9 +37,15 @@ pub(crate) enum Path {
     Whole,
 }
 
-/// What the engine is compared with.
-pub(crate) struct Contest {
-    pub(crate) interpreter: std::path::PathBuf,
+/// What is to be measured, and how.
+pub(crate) struct Plan {
+    pub(crate) path: Path,
+    /// How often.
+    pub(crate) passes: u16,
+    /// Whether CPython is measured beside the engine, and has to come to the same alerts.
+    pub(crate) compare: bool,
+    /// What CPython is started with: the interpreter, and the rules as a worker of these options loads them.
+    pub(crate) interpreter: PathBuf,
     pub(crate) options: PoolOptions,
 }
 
@@ -94,12 +98,12 @@ impl Taken {
 /// The project's rules on the inputs, on one core and, when there are more engines than one, on as many threads.
 /// Takes long and waits: not for an asynchronous thread.
 pub(crate) fn rules(
-    path: Path,
+    plan: &Plan,
     project: &Project,
     inputs: &Inputs,
     mut engines: Engines,
-    contest: Option<&Contest>,
 ) -> Result<Report, Failure> {
+    let path = plan.path;
     let stage = match path {
         Path::Rules => "rules",
         Path::Whole => "all",
@@ -124,9 +128,8 @@ pub(crate) fn rules(
         .iter()
         .map(|rule| rule.name.to_string())
         .collect();
-    let mut rival = contest
-        .map(|contest| CPython::start(&contest.interpreter, &contest.options, &work.records))
-        .transpose()?;
+    let cpython = |records: &[Record]| CPython::start(&plan.interpreter, &plan.options, records);
+    let mut rival = plan.compare.then(|| cpython(&work.records)).transpose()?;
 
     // The first time warms up and lets a spare worker finish loading; the second tells the cost.
     once(&mut engines.each[..1], &work, 1)?;
@@ -138,7 +141,7 @@ pub(crate) fn rules(
     let events = work.records.len() as u64;
     let (mut total, mut worker, mut theirs) = (Passes::default(), Passes::default(), Passes::default());
     let mut threads = Threads::new(engines.each.len() as u64);
-    for _ in 0..PASSES {
+    for _ in 0..plan.passes {
         let taken = repeat(&mut engines.each[..1], &work, rounds, &expected)?;
         total.add(taken.total(), events * rounds);
         worker.add(taken.workers, events * rounds);
@@ -156,11 +159,16 @@ pub(crate) fn rules(
     let sample = &work.records[..work.records.len().min(RULE_TIME_RECORDS)];
     let rule_times = engines.each[0].rule_times(sample)?;
     let compared = rival.map(|rival| compared(rival, theirs)).transpose()?;
+    // The engine cannot tell what is slow, and nobody else has been asked.
+    let elsewhere = match (&rule_times, &compared) {
+        (None, None) => Some(cpython(sample)?.rule_times()?),
+        _ => None,
+    };
     Ok(Measured {
         stage,
         engine: engines.each[0].name(),
         origin: &inputs.origin,
-        passes: PASSES,
+        passes: plan.passes,
         rules: &engines.rules,
         names: &names,
         records: &work.records,
@@ -173,6 +181,7 @@ pub(crate) fn rules(
         worker,
         threads: (threads.number > 1).then_some(threads),
         rule_times,
+        elsewhere,
         compared,
     }
     .report())
@@ -200,7 +209,11 @@ fn agree(names: &[String], expected: &Counts, rival: &mut CPython) -> Result<(),
     let mut shown = found.clone();
     shown.truncate(DIFFERENCES_MAX);
     let more = found.len() - shown.len();
-    let more = if more > 0 { format!("; {more} more") } else { String::new() };
+    let more = if more > 0 {
+        format!("; {more} more")
+    } else {
+        String::new()
+    };
     let shown = shown.join("; ");
     Err(Failure::Other(format!(
         "cpython comes to other results on the same records: {shown}{more}"
@@ -267,11 +280,7 @@ fn through(engine: &mut dyn Engine, work: &Work<'_>) -> Result<Counts, Failure> 
 }
 
 /// Everything so many times on each engine, each on a thread of its own. What came of it is that of one round.
-fn once(
-    engines: &mut [Box<dyn Engine>],
-    work: &Work<'_>,
-    rounds: u64,
-) -> Result<(Counts, Taken), Failure> {
+fn once(engines: &mut [Box<dyn Engine>], work: &Work<'_>, rounds: u64) -> Result<(Counts, Taken), Failure> {
     let begun = time();
     let results: Vec<Result<Counts, Failure>> = std::thread::scope(|scope| {
         let run = |engine: &mut Box<dyn Engine>| {

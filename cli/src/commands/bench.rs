@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use crate::args::{Bench, BenchCorpus, BenchMake, BenchMix, BenchRules, Compare, Global, Stage};
 use crate::assembly;
-use crate::bench::{self, Contest, CorpusOptions, Inputs, Mix, Report, RuleSetOptions};
+use crate::bench::{self, CorpusOptions, Inputs, Mix, Plan, Report, RuleSetOptions};
 use crate::failure::Failure;
 use crate::paint;
 use crate::project::{Project, load_settings};
@@ -18,7 +18,10 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
         Some(BenchMake::RulesGenerate(options)) => return rules_generate(options).await,
         None => {}
     }
-    let stages = args.stage.as_ref().map_or(STAGES.as_slice(), std::slice::from_ref);
+    let stages = args
+        .stage
+        .as_ref()
+        .map_or(STAGES.as_slice(), std::slice::from_ref);
     for stage in stages {
         let report = match stage {
             Stage::Classify => {
@@ -88,7 +91,11 @@ async fn rules_generate(options: &BenchRules) -> Result<(), Failure> {
 }
 
 async fn rules(global: &Global, args: &Bench, path: bench::Path) -> Result<Report, Failure> {
-    let stage = if path == bench::Path::Whole { "all" } else { "rules" };
+    let stage = if path == bench::Path::Whole {
+        "all"
+    } else {
+        "rules"
+    };
     let missing = |reason: &str| match args.stage {
         // Rules that were asked for must be there; among all stages they may be missing.
         Some(_) => Err(Failure::Other(reason.to_owned())),
@@ -105,24 +112,22 @@ async fn rules(global: &Global, args: &Bench, path: bench::Path) -> Result<Repor
     }
     let inputs = Inputs::load(args.input.as_deref())?.at_most(args.events);
     let options = python::options(&project, Some(usize::from(args.threads)), assembly::clock())?;
-    let contest = match args.compare {
-        Some(Compare::Cpython) => {
-            let found = streamalert_python::find_interpreter(options.interpreter.as_deref()).await;
-            Some(Contest {
-                interpreter: found
-                    .map_err(|error| Failure::while_doing("cannot compare with cpython", error))?
-                    .path,
-                options,
-            })
-        }
-        None => None,
+    let interpreter = streamalert_python::find_interpreter(options.interpreter.as_deref())
+        .await
+        .map_err(|error| Failure::while_doing("cannot run python", error))?;
+    let plan = Plan {
+        path,
+        passes: args.passes,
+        compare: args.compare == Some(Compare::Cpython),
+        interpreter: interpreter.path,
+        options,
     };
     let (pool, report) = python::start(&project, Some(usize::from(args.threads)), assembly::clock()).await?;
     for error in &report.errors {
         tracing::error!(file = %error.file.display(), line = error.line, "not loaded: {}", error.message);
     }
     let engines = bench::engines(&pool, args.threads);
-    let report = apart(move || bench::rules(path, &project, &inputs, engines, contest.as_ref())).await;
+    let report = apart(move || bench::rules(&plan, &project, &inputs, engines)).await;
     pool.shutdown().await;
     report
 }

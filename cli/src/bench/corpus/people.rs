@@ -3,8 +3,9 @@ use super::dice::Dice;
 /// Who and what appears in generated events. Everything is invented; addresses are of the ranges for documentation
 /// and private networks, and of ranges that carriers use among themselves (RFC 5737, 1918, 6598, 2544).
 const FIRST: &[&str] = &[
-    "alex", "bilal", "carmen", "dmitri", "elena", "farah", "george", "hanna", "ivan", "julia", "kofi", "lena",
-    "marco", "nadia", "oscar", "petra", "quentin", "rosa", "stefan", "tara", "umar", "vera", "wanda", "yusuf",
+    "alex", "bilal", "carmen", "dmitri", "elena", "farah", "george", "hanna", "ivan", "julia", "kofi",
+    "lena", "marco", "nadia", "oscar", "petra", "quentin", "rosa", "stefan", "tara", "umar", "vera", "wanda",
+    "yusuf",
 ];
 const LAST: &[&str] = &[
     "adler", "bauer", "costa", "dubois", "evans", "fischer", "garcia", "hansen", "ito", "jansen", "kowalski",
@@ -38,7 +39,7 @@ const REGIONS: &[(&str, u64)] = &[
     ("sa-east-1", 2),
 ];
 
-pub(super) fn user(dice: &mut Dice) -> String {
+pub(in crate::bench) fn user(dice: &mut Dice) -> String {
     let number = dice.skewed(USERS);
     let pick = |names: &[&'static str], at: u64| names[(at % names.len() as u64) as usize];
     let (first, last) = (pick(FIRST, number), pick(LAST, number / FIRST.len() as u64));
@@ -51,7 +52,7 @@ pub(super) fn user(dice: &mut Dice) -> String {
 }
 
 /// Of the company's networks, save three of a hundred.
-pub(super) fn address(dice: &mut Dice) -> String {
+pub(in crate::bench) fn address(dice: &mut Dice) -> String {
     let outside = dice.per_mille(30);
     let number = dice.skewed(ADDRESSES);
     let (high, low) = (number / 250, number % 250 + 1);
@@ -65,11 +66,11 @@ pub(super) fn address(dice: &mut Dice) -> String {
     }
 }
 
-pub(super) fn account(dice: &mut Dice) -> String {
+pub(in crate::bench) fn account(dice: &mut Dice) -> String {
     format!("{}", 210_500_000_017 + dice.skewed(ACCOUNTS) * 7_340_033)
 }
 
-pub(super) fn agent(dice: &mut Dice) -> &'static str {
+pub(in crate::bench) fn agent(dice: &mut Dice) -> &'static str {
     let agent = dice.choose(AGENTS).copied().unwrap_or_default();
     // Few enough that a rule about it is a rule about something rare.
     if dice.below(20_000) == 0 {
@@ -79,7 +80,7 @@ pub(super) fn agent(dice: &mut Dice) -> &'static str {
     }
 }
 
-pub(super) fn region(dice: &mut Dice) -> &'static str {
+pub(in crate::bench) fn region(dice: &mut Dice) -> &'static str {
     let mut at = dice.below(10_000);
     for (region, share) in REGIONS {
         if at < *share {
@@ -92,7 +93,7 @@ pub(super) fn region(dice: &mut Dice) -> &'static str {
 
 /// A name of the same form: digits for digits, letters for letters, hexadecimal where it was. The first `keep`
 /// characters stay, as in `AKIA…`.
-pub(super) fn id(pattern: &str, keep: usize, dice: &mut Dice) -> String {
+pub(in crate::bench) fn id(pattern: &str, keep: usize, dice: &mut Dice) -> String {
     let rest = pattern.get(keep..).unwrap_or_default();
     let hexadecimal = rest.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let letters = if hexadecimal { 6 } else { 26 };

@@ -43,8 +43,11 @@ pub(super) struct Template {
     /// Event source and whether it only reads: what event names are drawn among.
     service: (String, bool),
     /// Bytes of the original.
-    pub(super) bytes: usize,
+    bytes: usize,
 }
+
+/// Events that are made to learn how big they get.
+const SAMPLES: u64 = 8;
 
 /// Event names and error codes by service, as often as they occur.
 #[derive(Debug, Default)]
@@ -118,6 +121,13 @@ impl Template {
         text
     }
 
+    /// What an event made of this takes, more or less.
+    pub(super) fn usual_bytes(&self, words: &Vocabulary) -> u64 {
+        let mut dice = Dice::new(0);
+        let sum: usize = (0..SAMPLES).map(|_| self.fill(&mut dice, words, 0).len()).sum();
+        sum as u64 / SAMPLES
+    }
+
     fn draw(&self, slot: &Slot, dice: &mut Dice, words: &Vocabulary, now_micros: i64) -> String {
         match slot {
             Slot::Account => people::account(dice),
@@ -140,10 +150,7 @@ impl Template {
                 other.unwrap_or(own).clone()
             }
             Slot::ErrorCode(own) => {
-                let codes = words
-                    .errors
-                    .get(&self.service.0)
-                    .filter(|_| dice.per_mille(300));
+                let codes = words.errors.get(&self.service.0).filter(|_| dice.per_mille(300));
                 let other = codes.and_then(|codes| dice.choose(codes));
                 other.unwrap_or(own).clone()
             }
@@ -239,7 +246,7 @@ fn slot(key: &str, text: &str) -> Option<(String, Slot)> {
         "alternateId" | "email" | "login" => {
             // The domain says whether somebody is of the company, so it stays.
             let (user, _) = text.split_once('@').filter(|(user, _)| user.len() >= 4)?;
-            return Some((format!("{user}@"), Slot::User)).map(|(token, slot)| (token, slot));
+            return Some((format!("{user}@"), Slot::User));
         }
         "eventTime" | "published" => return whole(moment(text, 0)?),
         "creationDate" => return whole(moment(text, 1_800)?),

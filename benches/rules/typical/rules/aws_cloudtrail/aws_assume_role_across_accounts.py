@@ -14,7 +14,7 @@ def aws_assume_role_across_accounts(rec):
     if rec['eventName'] not in ('AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity'):
         return False
     parameters = rec['requestParameters']
-    if not parameters or rec.get('errorCode') is not None:
+    if not parameters or rec.get('errorCode'):
         return False
     target = account_of(parameters.get('roleArn', ''))
     caller = rec['userIdentity'].get('accountId')
