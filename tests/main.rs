@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod corpus;
 mod crash;
 mod developers_loop;

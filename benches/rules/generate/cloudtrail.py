@@ -34,7 +34,7 @@ def __NAME__(rec):
     """Whatever this service can delete."""
     name = rec['eventName']
     return (name.startswith(__PREFIX__) and name.endswith(__SUFFIX__)
-            and rec['userIdentity'].get('type') in ('IAMUser', 'Root'))
+            and rec['userIdentity'].get('type') in ('FederatedUser', 'Root'))
 # --- error_code
 @rule(logs=['cloudtrail:events'], outputs=['file:alerts'], merge_by_keys=['sourceIPAddress'], merge_window_mins=10)
 def __NAME__(rec):
@@ -134,6 +134,14 @@ def __NAME__(rec):
 def __NAME__(rec):
     """A sensitive call from outside."""
     return is_sensitive(rec, __EVENTS__) and outside(rec.get('sourceIPAddress'), __NETWORKS__) and by_user(rec, __USERS__)
+# --- from_outside
+_OURS = ['10.0.0.0/8', '192.168.0.0/16', '198.51.100.0/24', '203.0.113.0/24']
+
+
+@rule(logs=['cloudtrail:events'], outputs=['file:alerts'], merge_by_keys=['userName'], merge_window_mins=15)
+def __NAME__(rec):
+    """A user who is watched, from outside."""
+    return by_user(rec, __USERS__) and outside(rec.get('sourceIPAddress'), _OURS)
 # --- number
 @rule(logs=['cloudtrail:events'], outputs=['file:alerts'])
 def __NAME__(rec):

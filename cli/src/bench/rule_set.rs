@@ -27,7 +27,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("fnmatch(", "from fnmatch import fnmatch"),
     ("CloudTrail.", "from matchers.aws import CloudTrail"),
     (
-        "is_sensitive(",
+        "by_user(",
         "from rules.helpers.shared import by_user, is_sensitive, outside",
     ),
     ("to_owner]", "from rules.helpers.shared import to_owner"),
