@@ -104,9 +104,6 @@ impl Unit<'_, '_> {
     }
 
     fn call_of(&mut self, inner: &ast::ExprCall, func: Expr) -> Expr {
-        if matches!(func, Expr::Fallback(_)) {
-            return func;
-        }
         if let Some(Const::Class(class)) = self.const_of(&func)
             && let Some(class) = self.shared.classes.get(*class as usize)
             && class.exception.is_none()
@@ -122,16 +119,17 @@ impl Unit<'_, '_> {
 
     fn method_call(&mut self, inner: &ast::ExprCall, attribute: &ast::ExprAttribute) -> Expr {
         let value = self.expr(&attribute.value);
-        if matches!(value, Expr::Fallback(_)) {
-            return value;
-        }
         let name = self.mangle(&attribute.attr);
         match self.member(&value, &name) {
             Found::Const(id) => {
                 let func = self.constant(attribute, id, &name);
                 return self.call_of(inner, func);
             }
-            Found::Unknown(what) => return self.unknown(attribute, &what),
+            // The arguments are kept: what is handed to the unknown may be changed there.
+            Found::Unknown(what) => {
+                let func = self.unknown(attribute, &what);
+                return self.call_of(inner, func);
+            }
             Found::Later => {}
         }
         let args = match self.arguments(&inner.arguments) {

@@ -5,8 +5,10 @@
 //! which functions are pure, which expressions are shared, which fallback points a rule can reach.
 
 mod call;
+mod changes;
 mod class;
 mod expr;
+mod flow;
 mod function;
 mod inline;
 mod link;
@@ -82,6 +84,18 @@ pub fn compile(export: &Export) -> Result<Program, CompileError> {
         .into_iter()
         .map(|code| code.unwrap_or_else(unknown_code))
         .collect();
+    for (id, (source, line, name)) in changes::find(&codes, &shared.pool.consts, &shared.pool.points) {
+        let reason = format!("a constant that {name} changes: each process would see another value");
+        let point = shared.pool.point(
+            source,
+            line,
+            reason,
+            "build a new value instead of changing this one",
+        );
+        if let Some(place) = shared.pool.consts.get_mut(id as usize) {
+            *place = Const::Unsupported(point);
+        }
+    }
     pure::mark(&mut codes, &shared.pool.consts);
     let rules = rules(export, &shared.pool);
     let mut program = Program {

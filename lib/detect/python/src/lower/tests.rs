@@ -88,3 +88,40 @@ fn a_fallback_point_names_its_line() {
         ]
     );
 }
+
+/// The same with the global `CACHE`, a list that holds a list.
+fn with_cache(text: &str) -> Program {
+    let mut export = export_of(text, 1, "rule");
+    export.objects.push(Object::List { v: vec![2] });
+    export.objects.push(Object::List { v: Vec::new() });
+    if let Some(Object::Function { globals, .. }) = export.objects.first_mut() {
+        globals.insert("CACHE".to_owned(), 1);
+    }
+    compile(&export).unwrap()
+}
+
+#[test]
+fn a_constant_that_a_function_changes_is_not_known_to_its_readers() {
+    for (body, whole, inner) in [
+        ("CACHE.append(1)", true, false),
+        ("CACHE[0].append(1)", false, true),
+        ("x = CACHE; x += [1]", true, false),
+        ("for x in CACHE: x.clear()", false, true),
+        ("del CACHE[0]", true, false),
+        ("f = lambda x: x.append(1); f(CACHE)", true, true),
+        ("x = [CACHE]; y = x[0]; y[0] = 1", true, false),
+        ("def f(x=CACHE): x.append(1)", true, false),
+        ("a, b = CACHE, 1; a.sort()", true, false),
+        ("with CACHE as x: x.sort()", true, false),
+        ("f = CACHE.append; f(1)", true, false),
+        ("x = list(CACHE); x.append(1)", false, false),
+        ("x = CACHE + [1]; x.append(1)", false, false),
+        ("x = CACHE.copy(); x.append(1)", false, false),
+        ("x = 1; x += 1; return x in CACHE", false, false),
+    ] {
+        let program = with_cache(&format!("def rule(rec):\n    {body}\n    return True\n"));
+        let unknown = |id: usize| matches!(program.consts[id], Const::Unsupported(_));
+        assert_eq!((unknown(1), unknown(2)), (whole, inner), "{body}");
+        assert_eq!(whole || inner, !program.rules[0].points.is_empty(), "{body}");
+    }
+}
