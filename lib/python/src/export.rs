@@ -119,7 +119,8 @@ pub struct Export {
 /// cache, Python is only started when something changed.
 ///
 /// # Errors
-/// See [`PoolStartError`]. Trouble with the cache is logged and costs only time.
+/// See [`PoolStartError`]. Exporting takes memory beyond what the rules do, within the same limit; a document that
+/// does not fit, or that is larger than 256 MiB, is an error. Trouble with the cache is logged and costs only time.
 pub async fn export(
     options: &PoolOptions,
     cache: Option<&ExportCache>,

@@ -34,10 +34,11 @@ pub(super) struct Key(pub(super) String);
 pub(super) async fn key(options: &PoolOptions) -> Option<Key> {
     let mut hasher = blake3::Hasher::new();
     for candidate in interpreter::candidates(options.interpreter.as_deref()) {
-        if let Some(path) = executable(&candidate) {
-            if add_interpreter(&mut hasher, &path).await? {
-                break;
-            }
+        let Some(path) = executable(&candidate) else {
+            continue;
+        };
+        if add_interpreter(&mut hasher, &path).await? {
+            break;
         }
     }
     let options = options.clone();
