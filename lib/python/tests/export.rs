@@ -21,8 +21,7 @@ fn kinds_repo() -> Repo {
 /// The document of a single file of rules, with the default interpreter.
 async fn document_of(text: &str) -> Document {
     let repo = Repo::new(&[("rules/r.py", &format!("{IMPORTS}{text}"))]);
-    let interpreter = streamalert_python::find_interpreter(None).await.unwrap();
-    repo.export_with(&interpreter.path).await
+    repo.export_with(&interpreters().await[0]).await
 }
 
 #[tokio::test]

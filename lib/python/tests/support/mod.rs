@@ -149,10 +149,16 @@ pub(crate) fn golden(file: &str) -> Option<Vec<serde_json::Value>> {
 }
 
 /// The interpreters to try what depends on the version with: those of `STREAMALERT_TEST_PYTHONS`, separated as in
-/// `PATH`, or the one that is found.
+/// `PATH`, or the executable behind the one that is found.
 pub(crate) async fn interpreters() -> Vec<PathBuf> {
-    match std::env::var_os("STREAMALERT_TEST_PYTHONS") {
-        Some(paths) => std::env::split_paths(&paths).collect(),
-        None => vec![streamalert_python::find_interpreter(None).await.unwrap().path],
+    if let Some(paths) = std::env::var_os("STREAMALERT_TEST_PYTHONS") {
+        return std::env::split_paths(&paths).collect();
     }
+    let found = streamalert_python::find_interpreter(None).await.unwrap();
+    let output = tokio::process::Command::new(found.path)
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output()
+        .await
+        .unwrap();
+    vec![String::from_utf8(output.stdout).unwrap().trim().into()]
 }
