@@ -1,10 +1,15 @@
 //! Methods of built-in types.
 
+pub mod arity;
 pub mod bytes;
+pub mod counter;
 pub mod dict;
 pub mod list;
 pub mod number;
+mod ordered;
+pub(crate) mod range;
 pub mod set;
+pub mod sort;
 pub mod str;
 pub mod tuple;
 

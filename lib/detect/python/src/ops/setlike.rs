@@ -200,5 +200,11 @@ pub fn equal<'a>(cx: &Cx<'a>, a: Obj<'a>, b: Obj<'a>) -> R<'a, bool> {
     if super::len(cx, a)? != super::len(cx, b)? {
         return Ok(false);
     }
-    is_subset(cx, a, b)
+    // A view goes through its own elements.
+    match (a, b) {
+        (Obj::View(_), _) | (_, Obj::Set(_) | Obj::ConstSet(_) | Obj::ConstFrozenSet(_)) => {
+            is_subset(cx, a, b)
+        }
+        _ => is_subset(cx, b, a),
+    }
 }
