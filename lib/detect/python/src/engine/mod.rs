@@ -236,12 +236,19 @@ impl Engine {
                     self.run(&cx, *rule, event, counters, sink);
                 }
             } else {
-                self.index.candidates(&cx, event.log_type, candidates);
+                let index = self.index.of(event.log_type);
+                let Some(candidates) = candidates.get_mut(..index.rules.len().div_ceil(64)) else {
+                    return;
+                };
+                index.candidates(&cx, candidates);
                 let mut idle = true;
-                for (word, bits) in (0_u32..).zip(candidates.iter_mut()) {
+                for (bits, rules) in candidates.iter_mut().zip(index.rules.chunks(64)) {
                     while *bits != 0 {
-                        let rule = RuleIndex(word * 64 + bits.trailing_zeros());
+                        let place = bits.trailing_zeros() as usize;
                         *bits &= *bits - 1;
+                        let Some(rule) = rules.get(place).copied() else {
+                            continue;
+                        };
                         if !event.skip.contains(&rule) {
                             idle = false;
                             self.run(&cx, rule, event, counters, sink);

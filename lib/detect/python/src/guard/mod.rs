@@ -1,31 +1,23 @@
 //! Which records a rule can fire on at all, and the index made of that.
+//!
+//! Every rule is evaluated once, when it is loaded, on a record of which nothing is known (partial evaluation): the
+//! answer is a condition on fields without which the rule answers "false" and neither raises nor leaves for CPython. Of
+//! that condition one clause, a set of facts of which one must hold, goes into the index of each log type the rule is
+//! for. A record then asks each field once which facts it has, and only rules of one of them are run.
 
-use std::sync::Arc;
+mod analysis;
+mod cidr;
+mod cond;
+mod expr;
+mod index;
 
-use streamalert_detect::RuleSet;
+pub use cond::{Atom, Cond, Fact};
+pub use index::{Index, LogIndex};
 
-use crate::cx::Cx;
-use crate::program::Program;
+use crate::program::{Program, RuleCode};
 
-/// For each log type, which rules are worth running on a record.
-#[derive(Debug)]
-pub struct Index {
-    rules: Arc<RuleSet>,
-}
-
-impl Index {
-    /// Finds out on which records each rule may fire or raise. `codes` gives each rule's place in the program.
-    #[must_use]
-    pub fn build(_program: &Program, rules: &Arc<RuleSet>, _codes: &[Option<u32>]) -> Self {
-        Self { rules: rules.clone() }
-    }
-
-    /// Sets the bits of the rules that may fire or raise on this record; `bits` is all zero before.
-    pub fn candidates(&self, _cx: &Cx<'_>, log_type: &str, bits: &mut [u64]) {
-        for rule in self.rules.for_log_type(log_type) {
-            if let Some(word) = bits.get_mut(rule.as_usize() / 64) {
-                *word |= 1 << (rule.0 % 64);
-            }
-        }
-    }
+/// When a rule may fire, raise or leave.
+#[must_use]
+pub fn condition(program: &Program, rule: &RuleCode) -> Cond {
+    analysis::Analysis::new(program).rule(rule)
 }

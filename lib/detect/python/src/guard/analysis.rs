@@ -1,0 +1,456 @@
+//! What a function may do, depending on the record: statements followed along all ways through it.
+
+use super::cond::{Cond, Fact};
+use super::expr::{Abs, Shape};
+use crate::ir::{CallArgs, Code, Expr, Stmt, StmtKind, Target, Try};
+use crate::program::{Const, ConstId, Program, RuleCode};
+use crate::types::{ExcKind, Type};
+
+/// Expressions and statements looked at per rule; beyond it anything may happen.
+const STEPS_MAX: u32 = 50_000;
+/// Calls within calls that are followed.
+const CALLS_MAX: u32 = 6;
+
+/// Finds out when a rule may do anything but answer "false".
+pub(super) struct Analysis<'p> {
+    pub(super) program: &'p Program,
+    steps: u32,
+    calls: u32,
+    gave_up: bool,
+}
+
+/// How a body ends, and when. Upper bounds, as in [`Abs`].
+#[derive(Default)]
+struct Ends {
+    /// It returns something true.
+    t: Vec<Cond>,
+    /// It returns something false.
+    f: Vec<Cond>,
+    r: Vec<Cond>,
+    x: Vec<Cond>,
+}
+
+impl Ends {
+    fn anything(&mut self, when: &Cond) {
+        for ends in [&mut self.t, &mut self.f, &mut self.r, &mut self.x] {
+            ends.push(when.clone());
+        }
+    }
+
+    fn goes_wrong(&mut self, when: &Cond, value: &Abs) {
+        self.r.push(when.clone().and(value.r.clone()));
+        self.x.push(when.clone().and(value.x.clone()));
+    }
+}
+
+impl<'p> Analysis<'p> {
+    pub(super) const fn new(program: &'p Program) -> Self {
+        Self {
+            program,
+            steps: STEPS_MAX,
+            calls: CALLS_MAX,
+            gave_up: false,
+        }
+    }
+
+    /// Something was met whose consequences are not followed: the rule may do anything.
+    pub(super) const fn give_up(&mut self) {
+        self.gave_up = true;
+    }
+
+    /// Counts a step; false when there were too many.
+    pub(super) const fn step(&mut self) -> bool {
+        self.steps = self.steps.saturating_sub(1);
+        self.steps > 0
+    }
+
+    /// When a rule may fire, raise or leave: matchers first, as they are asked first.
+    pub(super) fn rule(&mut self, rule: &'p RuleCode) -> Cond {
+        if rule.refused.is_some() {
+            return Cond::True;
+        }
+        let record = Abs {
+            shape: Shape::Record,
+            ..Abs::some(Shape::Unknown)
+        };
+        let mut reached = Cond::True;
+        let mut runs = Cond::False;
+        for matcher in &rule.matchers {
+            let value = self.call_constant(*matcher, vec![record.clone()]);
+            // One that raises is taken for one that does not hold.
+            runs = runs.or(reached.clone().and(value.x));
+            reached = reached.and(value.t);
+        }
+        let mut args = vec![record];
+        if rule.context.is_some() {
+            args.push(Abs::some(Shape::Unknown));
+        }
+        let value = self.call_constant(rule.func, args);
+        if self.gave_up || self.steps == 0 {
+            return Cond::True;
+        }
+        let func = Cond::any([value.t, value.r, value.x]);
+        runs.or(reached.and(func))
+    }
+
+    /// A call of anything.
+    pub(super) fn call(&mut self, env: &mut [Abs], func: &Abs, args: &'p CallArgs) -> Abs {
+        let (Some(values), Shape::Const(id)) = (self.plain_args(env, args), &func.shape) else {
+            return Abs::unknown();
+        };
+        // Arguments are evaluated first: what goes wrong with them goes wrong here.
+        let (mut r, mut x) = (Cond::False, Cond::False);
+        for value in &values {
+            r = r.or(value.r.clone());
+            x = x.or(value.x.clone());
+        }
+        let mut called = match &self.program.consts[*id as usize] {
+            Const::Builtin(builtin) => match (builtin.module, builtin.name, &*values) {
+                ("streamalert.shared.utils", "in_network", [address, networks]) => {
+                    self.in_network(address, networks)
+                }
+                _ => Abs::unknown(),
+            },
+            Const::Type(Type::Bool) => match &*values {
+                [value] => Abs {
+                    t: value.t.clone(),
+                    f: value.f.clone(),
+                    ..Abs::some(Shape::Unknown)
+                },
+                _ => Abs::unknown(),
+            },
+            _ => {
+                // A variable that holds the value does not raise again.
+                let settled = values.into_iter().map(|value| Abs {
+                    r: Cond::False,
+                    x: Cond::False,
+                    ..value
+                });
+                self.call_constant(*id, settled.collect())
+            }
+        };
+        called.r = r.or(called.r);
+        called.x = x.or(called.x);
+        called
+    }
+
+    fn in_network(&self, address: &Abs, networks: &Abs) -> Abs {
+        let Some(items) = self.items(&networks.shape) else {
+            return Abs::unknown();
+        };
+        let texts = items.iter().map(|id| match &self.program.consts[*id as usize] {
+            Const::Str(text) => Some(&**text),
+            _ => None,
+        });
+        let Some(networks) = texts
+            .collect::<Option<Vec<_>>>()
+            .and_then(super::cidr::Networks::read)
+        else {
+            return Abs::unknown();
+        };
+        let Shape::Field(path, super::expr::Change::None, absent) = &address.shape else {
+            return Abs::unknown();
+        };
+        // What is no text may be an address, too: integers are.
+        let other = Cond::atom(*path, Fact::NotText);
+        let default = if absent.is_some() {
+            Cond::atom(*path, Fact::Absent)
+        } else {
+            Cond::False
+        };
+        Abs {
+            t: Cond::any([
+                Cond::atom(*path, Fact::Network(networks)),
+                other.clone(),
+                default.clone(),
+            ]),
+            f: Cond::True,
+            r: other.clone().or(default.clone()),
+            x: other.or(default),
+            shape: Shape::Unknown,
+        }
+    }
+
+    /// A call of a function that is known since loading.
+    fn call_constant(&mut self, id: ConstId, mut args: Vec<Abs>) -> Abs {
+        match &self.program.consts[id as usize] {
+            Const::Function(function) => {
+                let Some(code) = self.program.codes.get(function.code as usize) else {
+                    return Abs::unknown();
+                };
+                self.function(code, args)
+            }
+            Const::Method(function, receiver) => {
+                args.insert(0, Abs::some(Shape::Const(*receiver)));
+                self.call_constant(*function, args)
+            }
+            _ => Abs::unknown(),
+        }
+    }
+
+    fn function(&mut self, code: &'p Code, args: Vec<Abs>) -> Abs {
+        let params = &code.params;
+        let plain = params.positional.len() == args.len()
+            && params.star.is_none()
+            && params.keyword_only.is_empty()
+            && params.double_star.is_none()
+            && !code.is_generator;
+        if !plain || self.calls == 0 {
+            return Abs::unknown();
+        }
+        self.calls -= 1;
+        let mut env = args;
+        env.resize_with(code.locals.len().max(env.len()), Abs::unknown);
+        let mut ends = Ends::default();
+        if let Some(falls) = self.body(&code.body, &mut env, Cond::True, &mut ends) {
+            ends.f.push(falls);
+        }
+        self.calls += 1;
+        Abs {
+            t: Cond::any(ends.t),
+            f: Cond::any(ends.f),
+            r: Cond::any(ends.r),
+            x: Cond::any(ends.x),
+            shape: Shape::Unknown,
+        }
+    }
+
+    /// Follows statements; answers when the end is reached.
+    fn body(&mut self, body: &'p [Stmt], env: &mut Vec<Abs>, when: Cond, ends: &mut Ends) -> Option<Cond> {
+        let mut when = when;
+        for stmt in body {
+            if when == Cond::False {
+                return None;
+            }
+            if !self.step() {
+                ends.anything(&Cond::True);
+                return Some(Cond::True);
+            }
+            when = self.stmt(stmt, env, when, ends)?;
+        }
+        Some(when)
+    }
+
+    fn stmt(&mut self, stmt: &'p Stmt, env: &mut Vec<Abs>, when: Cond, ends: &mut Ends) -> Option<Cond> {
+        match &stmt.kind {
+            StmtKind::Pass => Some(when),
+            StmtKind::Return(value) => {
+                let value = self.expr(env, value);
+                ends.goes_wrong(&when, &value);
+                ends.t.push(when.clone().and(value.t));
+                ends.f.push(when.and(value.f));
+                None
+            }
+            StmtKind::Expr(value) => {
+                let value = self.expr(env, value);
+                ends.goes_wrong(&when, &value);
+                Some(when)
+            }
+            StmtKind::Assign(targets, value) => {
+                let value = self.expr(env, value);
+                ends.goes_wrong(&when, &value);
+                match &**targets {
+                    [Target::Local(slot)] => {
+                        if let Some(local) = env.get_mut(usize::from(*slot)) {
+                            *local = Abs {
+                                r: Cond::False,
+                                x: Cond::False,
+                                ..value
+                            };
+                        }
+                    }
+                    _ => {
+                        self.forget(stmt, env);
+                        ends.r.push(when.clone());
+                        ends.x.push(when.clone());
+                    }
+                }
+                Some(when)
+            }
+            StmtKind::If(test, then, otherwise) => {
+                let test = self.expr(env, test);
+                ends.goes_wrong(&when, &test);
+                let mut other = env.clone();
+                let one = self.body(then, env, when.clone().and(test.t), ends);
+                let two = self.body(otherwise, &mut other, when.and(test.f), ends);
+                self.join(stmt, env, other, one, two)
+            }
+            StmtKind::Raise(..) => {
+                ends.r.push(when.clone());
+                ends.x.push(when);
+                None
+            }
+            StmtKind::Assert(test, _) => {
+                let test = self.expr(env, test);
+                ends.goes_wrong(&when, &test);
+                ends.r.push(when.clone().and(test.f.clone()));
+                ends.x.push(when.clone().and(test.f));
+                Some(when.and(test.t))
+            }
+            StmtKind::For(statement) => {
+                let over = self.expr(env, &statement.iter);
+                ends.goes_wrong(&when, &over);
+                // What is gone through may not be iterable.
+                if self.items(&over.shape).is_none() {
+                    ends.r.push(when.clone());
+                    ends.x.push(when.clone());
+                }
+                self.forget(stmt, env);
+                let mut inner = env.clone();
+                self.body(&statement.body, &mut inner, when.clone(), ends);
+                self.forget(stmt, env);
+                let mut after = env.clone();
+                self.body(&statement.orelse, &mut after, when.clone(), ends);
+                self.forget(stmt, env);
+                Some(when)
+            }
+            StmtKind::Try(statement) => self.attempt(stmt, statement, env, when, ends),
+            StmtKind::Fallback(_) => {
+                ends.x.push(when);
+                None
+            }
+            // Control goes on after the loop, which is followed whatever happens in it.
+            StmtKind::Break | StmtKind::Continue => None,
+            _ => {
+                ends.anything(&when);
+                self.forget(stmt, env);
+                Some(when)
+            }
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        stmt: &'p Stmt,
+        statement: &'p Try,
+        env: &mut Vec<Abs>,
+        when: Cond,
+        ends: &mut Ends,
+    ) -> Option<Cond> {
+        if !statement.finally.is_empty() {
+            ends.anything(&when);
+            self.forget(stmt, env);
+            return Some(when);
+        }
+        let mut inner = Ends::default();
+        let mut tried = env.clone();
+        let body = self.body(&statement.body, &mut tried, when, &mut inner);
+        ends.t.append(&mut inner.t);
+        ends.f.append(&mut inner.f);
+        ends.x.append(&mut inner.x);
+        let raised = Cond::any(inner.r);
+        let normal = body.and_then(|body| self.body(&statement.orelse, &mut tried, body, ends));
+        // Where in the body it was raised is not known, so neither are the variables it sets.
+        self.forget(stmt, env);
+        let mut caught_all = false;
+        let mut after = normal;
+        for handler in &statement.handlers {
+            let mut handling = env.clone();
+            if let Some(types) = &handler.types {
+                caught_all |= self.catches_all(types);
+                let types = self.expr(&mut handling, types);
+                ends.goes_wrong(&raised, &types);
+            } else {
+                caught_all = true;
+            }
+            let end = self.body(&handler.body, &mut handling, raised.clone(), ends);
+            after = match (after, end) {
+                (Some(one), Some(two)) => Some(one.or(two)),
+                (one, two) => one.or(two),
+            };
+        }
+        if !caught_all {
+            ends.r.push(raised);
+        }
+        after
+    }
+
+    /// Whether an `except` clause catches whatever expressions may raise. What a `raise` statement raises counts as
+    /// leaving, too, so that it is never taken for caught.
+    fn catches_all(&self, types: &Expr) -> bool {
+        let Expr::Const(id) = types else {
+            return false;
+        };
+        matches!(
+            self.program.consts[*id as usize],
+            Const::Type(Type::Exc(ExcKind::BaseException | ExcKind::Exception))
+        )
+    }
+
+    /// After a branch: variables that either side sets are unknown.
+    fn join(
+        &self,
+        stmt: &'p Stmt,
+        env: &mut Vec<Abs>,
+        other: Vec<Abs>,
+        one: Option<Cond>,
+        two: Option<Cond>,
+    ) -> Option<Cond> {
+        match (one, two) {
+            (Some(one), Some(two)) => {
+                self.forget(stmt, env);
+                Some(one.or(two))
+            }
+            (Some(one), None) => Some(one),
+            (None, Some(two)) => {
+                *env = other;
+                Some(two)
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Forgets every variable that a statement may set.
+    fn forget(&self, stmt: &'p Stmt, env: &mut [Abs]) {
+        match &stmt.kind {
+            StmtKind::Assign(targets, _) | StmtKind::Delete(targets) => {
+                for target in targets {
+                    forget_target(target, env);
+                }
+            }
+            StmtKind::AugAssign(target, ..) => forget_target(target, env),
+            StmtKind::If(_, then, otherwise) => self.forget_all([then, otherwise], env),
+            StmtKind::While(_, body, orelse) => self.forget_all([body, orelse], env),
+            StmtKind::For(statement) => {
+                forget_target(&statement.target, env);
+                self.forget_all([&statement.body, &statement.orelse], env);
+            }
+            StmtKind::Try(statement) => {
+                self.forget_all([&statement.body, &statement.orelse, &statement.finally], env);
+                for handler in &statement.handlers {
+                    if let Some(name) = &handler.name {
+                        forget_target(name, env);
+                    }
+                    self.forget_all([&handler.body], env);
+                }
+            }
+            StmtKind::With(_) | StmtKind::Match(_) => env.fill(Abs::unknown()),
+            StmtKind::Yield(Some(target), _) | StmtKind::YieldFrom(Some(target), _) => {
+                forget_target(target, env);
+            }
+            _ => {}
+        }
+    }
+
+    fn forget_all<'b>(&self, bodies: impl IntoIterator<Item = &'b crate::ir::Body>, env: &mut [Abs])
+    where
+        'p: 'b,
+        'b: 'p,
+    {
+        for stmt in bodies.into_iter().flat_map(|body| body.iter()) {
+            self.forget(stmt, env);
+        }
+    }
+}
+
+fn forget_target(target: &Target, env: &mut [Abs]) {
+    match target {
+        Target::Local(slot) => {
+            if let Some(local) = env.get_mut(usize::from(*slot)) {
+                *local = Abs::unknown();
+            }
+        }
+        Target::Unpack(targets, _) => targets.iter().for_each(|target| forget_target(target, env)),
+        _ => {}
+    }
+}
