@@ -11,7 +11,7 @@ use super::files::GRAB_BAGS;
 enum Layer {
     /// `lib/value`
     Value,
-    /// `lib/types`
+    /// `lib/types`, and `lib/detect/regex`, which knows values only.
     Types,
     /// Logic without a runtime.
     Pure,
@@ -31,6 +31,7 @@ enum Layer {
 const LAYERS: [(&str, Layer); 18] = [
     ("streamalert-value", Layer::Value),
     ("streamalert-types", Layer::Types),
+    ("streamalert-regex", Layer::Types),
     ("streamalert-config", Layer::Pure),
     ("streamalert-schema", Layer::Pure),
     ("streamalert-detect", Layer::Pure),

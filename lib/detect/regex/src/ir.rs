@@ -136,7 +136,12 @@ impl Resolver<'_> {
                 del,
                 body,
             } => {
-                let body = self.boxed(body, flags.scoped(*add, *del))?;
+                let scoped = flags.scoped(*add, *del);
+                if (scoped & Flags::ALPHABET) != (flags & Flags::ALPHABET) {
+                    // CPython's search looks for the first character with the flags of the whole pattern.
+                    return Err(untranslatable("a group switches between ASCII and UNICODE"));
+                }
+                let body = self.boxed(body, scoped)?;
                 match index {
                     Some(group) => Ir::Capture { group: *group, body },
                     None => *body,

@@ -26,6 +26,7 @@ mod literals;
 mod parse;
 mod pattern;
 mod program;
+mod quirks;
 mod template;
 
 pub use catastrophic::Catastrophic;

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::linear::{self, Linear};
 use crate::parse::parse;
 use crate::program::Program;
+use crate::quirks;
 
 /// Where a match must start and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,9 @@ impl Pattern {
         }
         let parsed = parse(pattern, flags, version)?;
         let ir = resolve(&parsed, version)?;
+        if let Some(reason) = quirks::refused(&ir, version) {
+            return Err(untranslatable(reason));
+        }
         Ok(Pattern {
             source: pattern.into(),
             flags: parsed.flags,
@@ -175,7 +179,7 @@ impl Pattern {
         endpos: usize,
     ) -> Result<bool, MatchError> {
         let Some((text, pos)) = region(text, pos, endpos) else {
-            return Ok(false);
+            return nothing(anchor);
         };
         if let Some(program) = self.linear_program(anchor, text) {
             return Ok(program.is_match(linear::input(anchor, text, pos)));
@@ -197,7 +201,7 @@ impl Pattern {
         endpos: usize,
     ) -> Result<Option<(usize, usize)>, MatchError> {
         let Some((text, pos)) = region(text, pos, endpos) else {
-            return Ok(None);
+            return nothing(anchor).map(|_| None);
         };
         let mut slots = [None; 2];
         let found = self.run_slots(anchor, (text, pos), false, &mut slots)?;
@@ -252,7 +256,7 @@ impl Pattern {
     ) -> Result<bool, MatchError> {
         self.fit(captures);
         let Some(region) = region(text, pos, endpos) else {
-            return Ok(false);
+            return nothing(anchor);
         };
         self.run_slots(anchor, region, false, &mut captures.slots)
     }
@@ -357,7 +361,11 @@ impl Pattern {
 
 /// The result when `pos` is behind `endpos`.
 fn nothing(anchor: Anchor) -> Result<bool, MatchError> {
-    if anchor == Anchor::Match { Err(MatchError::Region) } else { Ok(false) }
+    if anchor == Anchor::Match {
+        Err(MatchError::Region)
+    } else {
+        Ok(false)
+    }
 }
 
 /// The text up to `endpos`, and `pos` within it. None when `pos` is behind `endpos`.

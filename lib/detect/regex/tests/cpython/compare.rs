@@ -25,8 +25,30 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn shown(&self) -> &[String] {
-        &self.differences[..self.differences.len().min(12)]
+    pub fn summary(&self) -> String {
+        let Tally {
+            pairs,
+            linear,
+            backtracking,
+            untranslatable,
+            invalid,
+            limited,
+            slow,
+            differences,
+        } = self;
+        format!(
+            "{pairs} pairs; patterns: {linear} linear, {backtracking} backtracking, {untranslatable} untranslatable, \
+             {invalid} invalid; texts: {limited} limited, {slow} slow; {} differences",
+            differences.len()
+        )
+    }
+
+    /// The first differences, the short patterns before the long ones.
+    pub fn shown(&self) -> Vec<&String> {
+        let mut shown: Vec<&String> = self.differences.iter().collect();
+        shown.sort_by_key(|text| text.len());
+        shown.truncate(12);
+        shown
     }
 
     fn equal(&mut self, case: &Case, what: &str, here: &Value, there: &Value) {
@@ -177,7 +199,11 @@ fn one_text(
     let full = run(Anchor::Full, 0, text.len())?;
     let region = [
         run(Anchor::Search, pos, endpos)?,
-        if pos > endpos { Value::Null } else { run(Anchor::Match, pos, endpos)? },
+        if pos > endpos {
+            Value::Null
+        } else {
+            run(Anchor::Match, pos, endpos)?
+        },
         run(Anchor::Full, pos, endpos)?,
     ];
     let mut iter = Vec::new();

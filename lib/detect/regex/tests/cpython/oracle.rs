@@ -24,7 +24,9 @@ impl Case {
     }
 }
 
+/// The subprocess, restarted when a pattern hangs it.
 pub struct Oracle {
+    python: String,
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -35,61 +37,73 @@ impl Oracle {
     /// None, with a message, when there is no interpreter; a failure where CI is set.
     pub fn start() -> Option<Oracle> {
         let python = std::env::var("STREAMALERT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cpython/oracle.py");
-        let spawned = Command::new(&python)
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut child = match spawned {
-            Ok(child) => child,
+        match Oracle::spawn(&python) {
+            Ok(mut oracle) => {
+                let minor = oracle.ask(vec![json!("version")])[0].as_u64().unwrap();
+                oracle.version = PyVersion { minor: minor as u8 };
+                Some(oracle)
+            }
             Err(error) => {
                 assert!(
                     std::env::var_os("CI").is_none(),
                     "{python} is needed where CI is set: {error}"
                 );
                 println!("skipped: no {python}: {error}");
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    fn spawn(python: &str) -> std::io::Result<Oracle> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cpython/oracle.py");
+        let mut child = Command::new(python)
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut oracle = Oracle {
+        Ok(Oracle {
+            python: python.to_owned(),
             child,
             input,
             output,
             version: PyVersion::MAX,
-        };
-        let minor = oracle.ask(vec![json!("version")])[0].as_u64().unwrap();
-        oracle.version = PyVersion { minor: minor as u8 };
-        Some(oracle)
+        })
     }
 
     pub fn version(&self) -> PyVersion {
         self.version
     }
 
-    /// Sends all requests and reads as many answers.
+    /// Sends all requests and reads as many answers. One that the interpreter did not survive is null.
     pub fn ask(&mut self, requests: Vec<Value>) -> Vec<Value> {
-        let count = requests.len();
-        let mut input = self.input.take().unwrap();
-        let writer = std::thread::spawn(move || {
-            for request in requests {
-                writeln!(input, "{request}").unwrap();
+        let mut answers = Vec::with_capacity(requests.len());
+        while answers.len() < requests.len() {
+            let left: Vec<String> = requests[answers.len()..].iter().map(Value::to_string).collect();
+            let wanted = requests.len();
+            let mut input = self.input.take().unwrap();
+            let writer = std::thread::spawn(move || {
+                let sent = left.iter().try_for_each(|request| writeln!(input, "{request}"));
+                sent.and_then(|()| input.flush()).map(|()| input)
+            });
+            while answers.len() < wanted {
+                let mut line = String::new();
+                if self.output.read_line(&mut line).unwrap_or(0) == 0 {
+                    answers.push(Value::Null);
+                    break;
+                }
+                answers.push(serde_json::from_str(&line).unwrap());
             }
-            input.flush().unwrap();
-            input
-        });
-        let mut answers = Vec::with_capacity(count);
-        for _ in 0..count {
-            let mut line = String::new();
-            assert!(
-                self.output.read_line(&mut line).unwrap() > 0,
-                "the interpreter ended"
-            );
-            answers.push(serde_json::from_str(&line).unwrap());
+            match writer.join().unwrap() {
+                Ok(input) if answers.last() != Some(&Value::Null) => self.input = Some(input),
+                _ => {
+                    let version = self.version;
+                    *self = Oracle::spawn(&self.python).unwrap();
+                    self.version = version;
+                }
+            }
         }
-        self.input = Some(writer.join().unwrap());
         answers
     }
 }
