@@ -28,7 +28,7 @@ enum Layer {
     Outside,
 }
 
-const LAYERS: [(&str, Layer); 18] = [
+const LAYERS: [(&str, Layer); 19] = [
     ("streamalert-value", Layer::Value),
     ("streamalert-types", Layer::Types),
     ("streamalert-regex", Layer::Types),

@@ -9,23 +9,23 @@ use streamalert_regex::{
 use crate::oracle::Case;
 
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Patterns with texts that were compared.
-    pub pairs: usize,
-    pub linear: usize,
-    pub backtracking: usize,
-    pub untranslatable: usize,
+    pub(crate) pairs: usize,
+    pub(crate) linear: usize,
+    pub(crate) backtracking: usize,
+    pub(crate) untranslatable: usize,
     /// Patterns that Python refuses too.
-    pub invalid: usize,
+    pub(crate) invalid: usize,
     /// Texts that went to CPython, since the limit was reached.
-    pub limited: usize,
+    pub(crate) limited: usize,
     /// Texts that took CPython too long.
-    pub slow: usize,
-    pub differences: Vec<String>,
+    pub(crate) slow: usize,
+    pub(crate) differences: Vec<String>,
 }
 
 impl Tally {
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let Tally {
             pairs,
             linear,
@@ -44,7 +44,7 @@ impl Tally {
     }
 
     /// The first differences, the short patterns before the long ones.
-    pub fn shown(&self) -> Vec<&String> {
+    pub(crate) fn shown(&self) -> Vec<&String> {
         let mut shown: Vec<&String> = self.differences.iter().collect();
         shown.sort_by_key(|text| text.len());
         shown.truncate(12);
@@ -89,7 +89,7 @@ fn spans(pattern: &Pattern, text: &str, captures: &Captures) -> Value {
 }
 
 /// Compares a case; `answer` is what CPython says.
-pub fn pattern(case: &Case, answer: &Value, version: PyVersion, tally: &mut Tally) {
+pub(crate) fn pattern(case: &Case, answer: &Value, version: PyVersion, tally: &mut Tally) {
     let compiled = Pattern::compile(
         &case.pattern,
         Flags::from_bits(case.flags),
@@ -260,7 +260,7 @@ fn literals(pattern: &Pattern, case: &Case, text: &str, matches: &Value, tally: 
 }
 
 /// Which of the letters match the letter that a pattern consists of.
-pub fn case(letters: &str, answer: &Value, version: PyVersion) {
+pub(crate) fn case(letters: &str, answer: &Value, version: PyVersion) {
     let compile = |pattern: &str| Pattern::compile(pattern, Flags::IGNORECASE, version, &Limits::default());
     for (c, found) in letters.chars().zip(answer.as_array().unwrap()) {
         for (pattern, found) in [c.to_string(), format!("[{c}-{c}0]")]

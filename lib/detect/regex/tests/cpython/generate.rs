@@ -12,7 +12,7 @@ const TEXT: [&str; 40] = [
     "\u{2028}", "Ⅷ", "x",
 ];
 
-pub struct Generator {
+pub(crate) struct Generator {
     state: u64,
     /// Groups opened so far, and those closed.
     opened: usize,
@@ -21,7 +21,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    pub fn new(seed: u64) -> Generator {
+    pub(crate) fn new(seed: u64) -> Generator {
         Generator {
             state: seed,
             opened: 0,
@@ -51,7 +51,7 @@ impl Generator {
         from[self.below(from.len())]
     }
 
-    pub fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         // Half of the texts are ASCII and without line feeds, as most log fields are.
         let from = if self.one_in(2) { &TEXT[..13] } else { &TEXT[..] };
         let mut text: String = (0..self.below(9)).map(|_| self.pick(from)).collect();
@@ -61,7 +61,7 @@ impl Generator {
         text
     }
 
-    pub fn case(&mut self) -> Case {
+    pub(crate) fn case(&mut self) -> Case {
         let pattern = self.pattern();
         let mut texts = Vec::new();
         for _ in 0..10 {
@@ -98,7 +98,7 @@ impl Generator {
     }
 
     /// A pattern with a character removed, doubled or put in, and a template of the same kind.
-    pub fn damaged(&mut self) -> Case {
+    pub(crate) fn damaged(&mut self) -> Case {
         const NOISE: [&str; 34] = [
             "(", ")", "[", "]", "{", "}", "*", "+", "?", "\\", "|", "^", "$", "-", "(?", "(?P", "(?P<",
             "(?P=n1)", "(?i)", "(?x)", "(?-i:", "(?(1)", "(?<", "{2,1}", "\\8", "\\x1", "\\N", "\\q", "(?#",

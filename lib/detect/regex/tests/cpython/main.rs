@@ -3,7 +3,11 @@
 //! `STREAMALERT_PYTHON` names another interpreter than `python3`; `STREAMALERT_REGEX_PATTERNS` and
 //! `STREAMALERT_REGEX_SEED` make a longer run.
 
-#![allow(clippy::unwrap_used)] // A test file: a wrong answer of the oracle ends the test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and tell what it compared"
+)]
 
 mod compare;
 mod generate;
@@ -92,7 +96,7 @@ fn generated_patterns_match_as_in_cpython() {
 #[test]
 fn damaged_patterns_are_errors_as_in_cpython() {
     let mut generator = Generator::new(number("STREAMALERT_REGEX_SEED", 1) as u64 + 7);
-    let batch = number("STREAMALERT_REGEX_PATTERNS", PATTERNS);
+    let batch = number("STREAMALERT_REGEX_PATTERNS", PATTERNS) / 2;
     let Some(tally) = run((0..batch).map(|_| generator.damaged()).collect()) else {
         return;
     };

@@ -8,24 +8,24 @@ use streamalert_regex::PyVersion;
 
 /// A pattern and what to do with it.
 #[derive(Clone, Debug)]
-pub struct Case {
-    pub pattern: String,
-    pub flags: u32,
+pub(crate) struct Case {
+    pub(crate) pattern: String,
+    pub(crate) flags: u32,
     /// Each with `pos` and `endpos` in characters.
-    pub texts: Vec<(String, usize, usize)>,
-    pub template: String,
+    pub(crate) texts: Vec<(String, usize, usize)>,
+    pub(crate) template: String,
     /// `count` of `sub` and `maxsplit` of `split`.
-    pub count: usize,
+    pub(crate) count: usize,
 }
 
 impl Case {
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({"p": self.pattern, "f": self.flags, "t": self.texts, "r": self.template, "n": self.count})
     }
 }
 
 /// The subprocess, restarted when a pattern hangs it.
-pub struct Oracle {
+pub(crate) struct Oracle {
     python: String,
     child: Child,
     input: Option<ChildStdin>,
@@ -35,7 +35,7 @@ pub struct Oracle {
 
 impl Oracle {
     /// None, with a message, when there is no interpreter; a failure where CI is set.
-    pub fn start() -> Option<Oracle> {
+    pub(crate) fn start() -> Option<Oracle> {
         let python = std::env::var("STREAMALERT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         match Oracle::spawn(&python) {
             Ok(mut oracle) => {
@@ -72,12 +72,12 @@ impl Oracle {
         })
     }
 
-    pub fn version(&self) -> PyVersion {
+    pub(crate) fn version(&self) -> PyVersion {
         self.version
     }
 
     /// Sends all requests and reads as many answers. One that the interpreter did not survive is null.
-    pub fn ask(&mut self, requests: Vec<Value>) -> Vec<Value> {
+    pub(crate) fn ask(&mut self, requests: Vec<Value>) -> Vec<Value> {
         let mut answers = Vec::with_capacity(requests.len());
         while answers.len() < requests.len() {
             let left: Vec<String> = requests[answers.len()..].iter().map(Value::to_string).collect();
