@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use streamalert_detect::{KillReason, RecordOutcome, RuleIndex, RuleOutcome, RuleResult, RuleSet};
 use streamalert_types::Record;
@@ -91,7 +91,7 @@ impl Batch {
 
     /// Which rules to run on each record of [`groups_left`](Self::groups_left), but for those in `off` and those that
     /// have their outcome.
-    pub(crate) fn plans<'a>(&'a self, rules: &'a RuleSet, off: &[RuleIndex]) -> Plans<'a> {
+    pub(crate) fn plans<'a>(&'a self, rules: &'a RuleSet, off: &HashSet<RuleIndex>) -> Plans<'a> {
         let (_, done) = self.groups_left();
         let mut plans = Plans::default();
         for (at, (record, wanted)) in self.records.iter().enumerate().skip(self.from - done) {
@@ -138,7 +138,7 @@ impl Batch {
         &mut self,
         done: usize,
         suspended: &[RuleIndex],
-        missing: &[RuleIndex],
+        missing: &HashSet<RuleIndex>,
         rules: &RuleSet,
     ) {
         let end = (self.from + done).min(self.records.len());

@@ -157,6 +157,15 @@ impl Drop for Inner {
 }
 
 /// A pool of CPython worker processes. Clones share it; the last one dropped ends the processes.
+///
+/// **Sharing.** A batch of records holds a worker for one exchange at a time: [`Limits::slice`], or one evaluation
+/// over its limit and the replacement of the process. What is left of it then waits behind others, and all workers
+/// but one work on such left-overs (a single one takes them in turn with fresh batches). So each batch with a slow
+/// rule delays those behind it by one exchange of one worker, and the rule is suspended after so many strikes.
+///
+/// **Reload.** Pools share nothing: each has its own folder and at most [`PoolOptions::workers`] processes and a
+/// spare one. A second pool may be started while the first works; [`shutdown`](Self::shutdown) of the first then
+/// ends it when the calls that have begun are answered.
 #[derive(Clone)]
 pub struct PythonPool {
     pub(crate) inner: Arc<Inner>,

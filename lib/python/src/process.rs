@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
@@ -98,7 +98,7 @@ pub(crate) struct WorkerProcess {
     baseline_bytes: u64,
     tail: Arc<Mutex<VecDeque<String>>>,
     /// Rules of the pool's set that this process did not find.
-    pub(crate) missing: Vec<RuleIndex>,
+    pub(crate) missing: HashSet<RuleIndex>,
 }
 
 impl Launcher {
@@ -182,7 +182,7 @@ impl WorkerProcess {
             memory_bytes: launcher.init.memory_bytes,
             baseline_bytes: 0,
             tail,
-            missing: Vec::new(),
+            missing: HashSet::new(),
         })
     }
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,7 +126,7 @@ impl Slot {
             return Ok(());
         };
         let suspended = self.shared.suspended();
-        let off: Vec<RuleIndex> = suspended.iter().chain(&process.missing).copied().collect();
+        let off: HashSet<RuleIndex> = suspended.iter().chain(&process.missing).copied().collect();
         let request = {
             let (groups, done) = batch.groups_left();
             let plans = &batch.plans(&self.shared.rules, &off);
@@ -180,7 +181,8 @@ impl Slot {
         for entry in result.entries {
             batch.take_outcome(entry.record, entry.rule, entry.outcome, rules);
         }
-        let missing = self.process.as_ref().map_or(&[][..], |process| &process.missing);
+        let none = HashSet::new();
+        let missing = self.process.as_ref().map_or(&none, |process| &process.missing);
         batch.advance(result.done, suspended, missing, rules);
     }
 

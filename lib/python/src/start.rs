@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -64,10 +65,11 @@ impl Starter {
     ) -> Result<WorkerProcess, String> {
         if let Some(loaded) = loaded {
             let found: Vec<RuleInfo> = loaded.rules.into_iter().map(RuleInfo::from).collect();
+            let names: HashSet<&str> = found.iter().map(|rule| &*rule.name).collect();
             process.missing = (0_u32..)
                 .map(RuleIndex)
                 .zip(self.rules.rules())
-                .filter(|(_, rule)| !found.iter().any(|other| other.name == rule.name))
+                .filter(|(_, rule)| !names.contains(&*rule.name))
                 .map(|(index, _)| index)
                 .collect();
             if RuleSet::new(found)

@@ -57,11 +57,11 @@ fn what_is_left_begins_within_a_group() {
     let rules = rules();
     let mut batch = batch(GROUP_RECORDS_MAX * 2 + 3, &rules);
     assert_eq!(counts(&batch), (vec![GROUP_RECORDS_MAX, GROUP_RECORDS_MAX, 3], 0));
-    batch.advance(GROUP_RECORDS_MAX + 2, &[], &[], &rules);
+    batch.advance(GROUP_RECORDS_MAX + 2, &[], &HashSet::new(), &rules);
     assert_eq!(counts(&batch), (vec![GROUP_RECORDS_MAX, 3], 2));
-    batch.advance(GROUP_RECORDS_MAX - 2, &[], &[], &rules);
+    batch.advance(GROUP_RECORDS_MAX - 2, &[], &HashSet::new(), &rules);
     assert_eq!(counts(&batch), (vec![3], 0));
-    batch.advance(3, &[], &[], &rules);
+    batch.advance(3, &[], &HashSet::new(), &rules);
     assert!(batch.is_done());
 }
 
@@ -78,7 +78,7 @@ fn records_of_many_bytes_are_groups_of_their_own() {
 fn a_death_while_reading_a_group_accuses_no_record_of_it() {
     let (rules, mut writer) = (rules(), GroupWriter::new());
     let mut batch = batch(5, &rules);
-    batch.advance(1, &[], &[], &rules);
+    batch.advance(1, &[], &HashSet::new(), &rules);
     let reason = KillReason::Signal(9);
     batch.blame(0, 2, &reason, &rules, &mut writer);
     assert_eq!(counts(&batch), (vec![1; 4], 0));
@@ -88,7 +88,7 @@ fn a_death_while_reading_a_group_accuses_no_record_of_it() {
     let (groups, _) = batch.groups_left();
     let sent: Vec<bool> = groups.map(|group| !group.data.ends_with(b"N")).collect();
     assert_eq!(sent, [true, true, false, true]);
-    batch.advance(4, &[], &[], &rules);
+    batch.advance(4, &[], &HashSet::new(), &rules);
     let killed = vec![(0, "killed".to_owned()), (1, "killed".to_owned())];
     assert_eq!(words(batch), [vec![], vec![], vec![], killed, vec![]]);
 }
@@ -98,10 +98,10 @@ fn rules_that_are_off_or_settled_are_not_asked_for_again() {
     let rules = rules();
     let mut batch = batch(2, &rules);
     batch.give_up(1, RuleIndex(0), RuleOutcome::Killed(KillReason::Exit(1)));
-    let plans = batch.plans(&rules, &[RuleIndex(1)]);
+    let plans = batch.plans(&rules, &HashSet::from([RuleIndex(1)]));
     assert_eq!((plans.list(0), plans.list(1)), (&[RuleIndex(0)][..], &[][..]));
     drop(plans);
-    batch.advance(2, &[RuleIndex(1)], &[], &rules);
+    batch.advance(2, &[RuleIndex(1)], &HashSet::new(), &rules);
     let suspended = (1, "suspended".to_owned());
     assert_eq!(
         words(batch),
@@ -117,7 +117,7 @@ fn one_outcome_per_rule_is_kept_the_first() {
     batch.give_up(0, RuleIndex(0), RuleOutcome::Killed(KillReason::Exit(1)));
     batch.take_outcome(0, RuleIndex(1), Some(RuleOutcome::False), &rules);
     batch.take_outcome(7, RuleIndex(1), Some(RuleOutcome::False), &rules);
-    batch.advance(1, &[RuleIndex(0)], &[], &rules);
+    batch.advance(1, &[RuleIndex(0)], &HashSet::new(), &rules);
     assert_eq!(
         words(batch),
         [[(1, "false".to_owned()), (0, "killed".to_owned())]]
