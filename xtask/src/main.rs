@@ -1,46 +1,54 @@
-//! Chores of the repository: `cargo xtask tidy` checks the rules that neither rustc nor clippy knows.
+//! Chores of the repository: `cargo xtask tidy` checks the rules that neither rustc nor clippy knows;
+//! `cargo xtask diff-python` compares engines with CPython.
 
+mod diff;
 mod tidy;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy
+const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS]
 
 tidy   checks dependency direction, file length, log style, left-over macros, ignored tests, names and doc links;
-       prints file:line: message and fails when there is anything to mend";
+       prints file:line: message and fails when there is anything to mend
+diff-python   generated rules on generated records, CPython against the native engine; --help tells more";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut out = std::io::stdout().lock();
     let mut say = |text: &str| writeln!(out, "{text}").is_ok();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."));
     match arguments
         .iter()
         .map(String::as_str)
         .collect::<Vec<_>>()
         .as_slice()
     {
-        ["tidy"] => {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .parent()
-                .unwrap_or(Path::new("."));
-            match tidy::run(root) {
-                Ok(findings) => {
-                    let said = findings.iter().all(|finding| say(&finding.to_string()));
-                    let clean = !findings.iter().any(tidy::Finding::is_error);
-                    if clean && said {
-                        ExitCode::SUCCESS
-                    } else {
-                        ExitCode::FAILURE
-                    }
-                }
-                Err(error) => {
-                    say(&error);
+        ["tidy"] => match tidy::run(root) {
+            Ok(findings) => {
+                let said = findings.iter().all(|finding| say(&finding.to_string()));
+                let clean = !findings.iter().any(tidy::Finding::is_error);
+                if clean && said {
+                    ExitCode::SUCCESS
+                } else {
                     ExitCode::FAILURE
                 }
             }
-        }
+            Err(error) => {
+                say(&error);
+                ExitCode::FAILURE
+            }
+        },
+        ["diff-python", ..] => match diff::run(root, arguments.get(1..).unwrap_or_default()) {
+            Ok(code) => code,
+            Err(error) => {
+                say(&error);
+                ExitCode::FAILURE
+            }
+        },
         ["help" | "--help" | "-h"] => {
             say(USAGE);
             ExitCode::SUCCESS

@@ -28,7 +28,7 @@ enum Layer {
     Outside,
 }
 
-const LAYERS: [(&str, Layer); 19] = [
+const LAYERS: [(&str, Layer); 20] = [
     ("streamalert-value", Layer::Value),
     ("streamalert-types", Layer::Types),
     ("streamalert-regex", Layer::Types),
@@ -47,6 +47,7 @@ const LAYERS: [(&str, Layer); 19] = [
     ("streamalert-merger", Layer::Service),
     ("streamalert-dispatcher", Layer::Service),
     ("streamalert-cli", Layer::Program),
+    ("streamalert-difftest", Layer::Outside),
     ("xtask", Layer::Outside),
 ];
 

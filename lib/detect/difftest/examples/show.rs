@@ -1,9 +1,14 @@
-//! Prints a generated program and some of its records: `show SEED`.
+//! Prints a generated program and some of its records: `show SEED NUMBER [MINOR]`, as in a report.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example")]
+
+use streamalert_difftest::{Generator, Rng};
+
 fn main() {
-    let seed: u64 = std::env::args().nth(1).unwrap().parse().unwrap();
-    let minor: u8 = std::env::args().nth(2).map_or(8, |text| text.parse().unwrap());
-    let program = streamalert_difftest::Generator::new(minor).unwrap().program(seed);
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>().unwrap());
+    let (seed, number) = (arguments.next().unwrap(), arguments.next().unwrap());
+    let minor = arguments.next().unwrap_or(8) as u8;
+    let seed = Rng::part(seed, number).next();
+    let program = Generator::new(minor).unwrap().program(seed);
     println!("{}", program.source);
     for record in program.records(seed, 3) {
         println!("# {record}");

@@ -75,7 +75,9 @@ impl Answer {
             | (Self::NotRun, Self::Skipped)
             | (Self::NotRun, Self::NotRun)
             | (Self::Unreadable, Self::Unreadable) => None,
-            (Self::Ran(ran), Self::Skipped) | (Self::Skipped, Self::Ran(ran)) => ran.truth.then_some(Aspect::Truth),
+            (Self::Ran(ran), Self::Skipped) | (Self::Skipped, Self::Ran(ran)) => {
+                ran.truth.then_some(Aspect::Truth)
+            }
             (Self::Ran(one), Self::Ran(two)) => one.difference(two),
             (
                 Self::Raised { class, message },
@@ -111,7 +113,8 @@ impl Answer {
 
 impl Ran {
     fn difference(&self, other: &Self) -> Option<Aspect> {
-        let differ = |one: &Option<String>, two: &Option<String>| matches!((one, two), (Some(a), Some(b)) if a != b);
+        let differ =
+            |one: &Option<String>, two: &Option<String>| matches!((one, two), (Some(a), Some(b)) if a != b);
         if self.truth != other.truth {
             Some(Aspect::Truth)
         } else if differ(&self.value, &other.value) {

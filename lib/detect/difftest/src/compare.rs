@@ -48,7 +48,11 @@ pub(crate) fn differences(expected: &Outcome, got: &Outcome) -> Vec<Found> {
 
 fn answered(rule: usize, record: usize, aspect: Aspect, (expected, got): (&Answer, &Answer)) -> Found {
     let signature = match aspect {
-        Aspect::Message => format!("message: {} | {}", faceless(&expected.to_string()), faceless(&got.to_string())),
+        Aspect::Message => format!(
+            "message: {} | {}",
+            faceless(&expected.to_string()),
+            faceless(&got.to_string())
+        ),
         aspect => format!("{aspect:?}: {} | {}", sort(expected), sort(got)).to_lowercase(),
     };
     Found {
@@ -104,10 +108,18 @@ pub(crate) fn faceless(text: &str) -> String {
 }
 
 /// What was answered how often, by word.
-pub(crate) fn count(outcome: &Outcome, words: &mut BTreeMap<String, u64>, reasons: &mut BTreeMap<String, u64>) {
-    let Outcome::Loaded(_, answers) = outcome else {
-        *words.entry("module not loaded".to_owned()).or_default() += 1;
-        return;
+pub(crate) fn count(
+    outcome: &Outcome,
+    words: &mut BTreeMap<String, u64>,
+    reasons: &mut BTreeMap<String, u64>,
+) {
+    let answers = match outcome {
+        Outcome::Loaded(_, answers) => answers,
+        Outcome::NotLoaded(why) => {
+            let word = format!("module not loaded: {}", faceless(why));
+            *words.entry(word).or_default() += 1;
+            return;
+        }
     };
     for answer in answers.iter().flatten() {
         let word = match answer {

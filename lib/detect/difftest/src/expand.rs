@@ -39,6 +39,8 @@ pub(crate) struct Around {
     pub(crate) loops: usize,
     pub(crate) functions: usize,
     pub(crate) no_walrus: bool,
+    /// No local variable is to be used.
+    pub(crate) hidden: bool,
     /// Variables below this index belong to functions around.
     pub(crate) floor: usize,
     pub(crate) returns: Ty,
@@ -226,7 +228,9 @@ impl<'g> Writer<'g> {
         for part in &line.parts {
             match part {
                 Part::Text(piece) => text.push_str(piece),
-                Part::Hole { ty, atom, .. } => text.push_str(&self.part(*ty, if *atom { 0 } else { depth - 1 })),
+                Part::Hole { ty, atom, .. } => {
+                    text.push_str(&self.part(*ty, if *atom { 0 } else { depth - 1 }))
+                }
                 Part::Record => text.push_str(&self.record_name),
                 Part::Small => text.push_str(&self.small()),
                 _ => {}
@@ -277,13 +281,26 @@ impl<'g> Writer<'g> {
         {
             return self.one_line(production, depth.saturating_sub(1));
         }
-        (self.variable(&accepted).unwrap_or_else(|| "None".to_owned()), true)
+        (
+            self.variable(&accepted).unwrap_or_else(|| "None".to_owned()),
+            true,
+        )
     }
 
     fn variable(&mut self, accepted: &[Ty]) -> Option<String> {
         let fits = |var: &&Var| accepted.contains(&var.ty);
-        let locals: Vec<String> = self.vars.iter().filter(fits).map(|var| var.name.clone()).collect();
-        let globals: Vec<String> = self.globals.iter().filter(fits).map(|var| var.name.clone()).collect();
+        let shown = if self.around.hidden {
+            &[]
+        } else {
+            self.vars.as_slice()
+        };
+        let locals: Vec<String> = shown.iter().filter(fits).map(|var| var.name.clone()).collect();
+        let globals: Vec<String> = self
+            .globals
+            .iter()
+            .filter(fits)
+            .map(|var| var.name.clone())
+            .collect();
         let first = if self.rng.percent(70) { &locals } else { &globals };
         let second = if first.is_empty() {
             if locals.is_empty() { &globals } else { &locals }
@@ -331,7 +348,11 @@ impl<'g> Writer<'g> {
             let places: Vec<usize> = (0..self.places.len())
                 .filter(|&index| self.places.get(index).as_ref().is_some_and(fits))
                 .collect();
-            let chosen = if places.is_empty() { 0 } else { self.rng.pick(&places) };
+            let chosen = if places.is_empty() {
+                0
+            } else {
+                self.rng.pick(&places)
+            };
             self.places.get(chosen).cloned()
         });
         Instance {
@@ -350,15 +371,28 @@ impl<'g> Writer<'g> {
                     ty,
                     atom,
                     no_walrus,
+                    constant,
                     scope,
-                } => self.hole(instance, (*ty, *atom, *no_walrus), scope, depth),
+                } => {
+                    let outer = self.around;
+                    if *constant {
+                        self.around.record = false;
+                        self.around.floor = self.vars.len();
+                        self.around.hidden = true;
+                    }
+                    let text = self.hole(instance, (*ty, *atom, *no_walrus), scope, depth);
+                    self.around = outer;
+                    text
+                }
                 Part::Name(index) => instance.names.get(*index).cloned().unwrap_or_default(),
                 Part::Target(ty) => {
                     let names: Vec<String> = self.targets(*ty).into_iter().map(str::to_owned).collect();
                     self.rng.pick(&names)
                 }
                 Part::Record => self.record_name.clone(),
-                Part::Returned(scope) => self.hole(instance, (self.around.returns, false, false), scope, depth),
+                Part::Returned(scope) => {
+                    self.hole(instance, (self.around.returns, false, false), scope, depth)
+                }
                 Part::Field => match &instance.place {
                     Some(place) => access::of(self, place),
                     None => "None".to_owned(),
@@ -425,7 +459,9 @@ impl<'g> Writer<'g> {
 
     fn bring(&mut self, instance: &Instance<'_>, scope: &[usize]) {
         for &index in scope {
-            if let (Some(binder), Some(name)) = (instance.production.binders.get(index), instance.names.get(index)) {
+            if let (Some(binder), Some(name)) =
+                (instance.production.binders.get(index), instance.names.get(index))
+            {
                 self.vars.push(Var {
                     name: name.clone(),
                     ty: binder.ty,
@@ -445,6 +481,7 @@ impl<'g> Writer<'g> {
         };
         let instance = self.begin(production);
         let (outer, given, vars) = (self.around, self.given.len(), self.vars.len());
+        let mut after_loop = false;
         for line in &production.lines {
             let here = indent + line.indent;
             let whole = match line.parts.as_slice() {
@@ -455,6 +492,11 @@ impl<'g> Writer<'g> {
                 self.enter(production, outer, vars);
             } else {
                 self.around = outer;
+                after_loop |= production.opens_loop
+                    && matches!(line.parts.first(), Some(Part::Text(text)) if text == "else:");
+            }
+            if after_loop {
+                self.around.loops = outer.loops;
             }
             match whole {
                 Some(scope) => self.suite(&instance, scope, depth.saturating_sub(1), (out, here)),

@@ -88,10 +88,50 @@ pub(crate) struct Field {
 }
 
 const KEYS: [&str; 44] = [
-    "eventName", "eventSource", "user", "userIdentity", "sourceIPAddress", "src", "dst", "action", "path", "name",
-    "host", "type", "id", "count", "size", "port", "tags", "items", "request", "response", "errorCode", "message",
-    "detail", "time", "severity", "status", "columns", "command", "args", "flags", "score", "region", "x", "y", "a.b",
-    "with space", "größe", "naïve", "Accept-Encoding", "0", "", "n\\n", "Ключ", "data",
+    "eventName",
+    "eventSource",
+    "user",
+    "userIdentity",
+    "sourceIPAddress",
+    "src",
+    "dst",
+    "action",
+    "path",
+    "name",
+    "host",
+    "type",
+    "id",
+    "count",
+    "size",
+    "port",
+    "tags",
+    "items",
+    "request",
+    "response",
+    "errorCode",
+    "message",
+    "detail",
+    "time",
+    "severity",
+    "status",
+    "columns",
+    "command",
+    "args",
+    "flags",
+    "score",
+    "region",
+    "x",
+    "y",
+    "a.b",
+    "with space",
+    "größe",
+    "naïve",
+    "Accept-Encoding",
+    "0",
+    "",
+    "n\\n",
+    "Ключ",
+    "data",
 ];
 
 /// The fields of one program's records.
@@ -122,7 +162,9 @@ fn field(rng: &mut Rng, key: &str, depth: usize) -> Field {
     } else {
         (leaf(rng), Vec::new())
     };
-    let pool = (0..rng.between(2, 5)).map(|_| literals::json(rng, kind)).collect();
+    let pool = (0..rng.between(2, 5))
+        .map(|_| literals::json(rng, kind))
+        .collect();
     Field {
         key: key.to_owned(),
         kind,

@@ -62,6 +62,8 @@ pub(crate) enum Part {
         ty: Ty,
         atom: bool,
         no_walrus: bool,
+        /// Known when the module is loaded: without the record and the function's variables.
+        constant: bool,
         scope: Vec<usize>,
     },
     /// The name of a binder.
@@ -226,7 +228,10 @@ impl Grammar {
         let mut words = head.split_whitespace();
         let name = words.next().ok_or("no name")?.to_owned();
         let ty = self.ty(words.next().ok_or("no type")?)?;
-        let weight = words.next().and_then(|word| word.parse().ok()).ok_or("no weight")?;
+        let weight = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .ok_or("no weight")?;
         let mut production = Production {
             name,
             ty,
@@ -248,7 +253,9 @@ impl Grammar {
             self.flag(&mut production, word)?;
         }
         if !template.trim().is_empty() {
-            production.lines.push(self.line(template.trim(), &production.binders)?);
+            production
+                .lines
+                .push(self.line(template.trim(), &production.binders)?);
         }
         for line in body {
             let text = line.get(4..).unwrap_or_default();
@@ -335,7 +342,13 @@ impl Grammar {
             .find(|c: char| !c.is_ascii_alphanumeric())
             .unwrap_or(text.len());
         let (word, mut rest) = text.split_at(end);
-        let mut no_walrus = false;
+        // The iterable of a comprehension.
+        let before = parts.last();
+        let mut no_walrus = matches!(before, Some(Part::Text(before)) if before.ends_with(" in "));
+        let mut constant = false;
+        if let Some(after) = rest.strip_prefix('^') {
+            (constant, rest) = (true, after);
+        }
         if let Some(after) = rest.strip_prefix('~') {
             (no_walrus, rest) = (true, after);
         }
@@ -354,7 +367,9 @@ impl Grammar {
         }
         if let Some(sort) = word.strip_prefix("lit") {
             let found = SORTS.iter().find(|(name, _)| *name == sort);
-            parts.push(Part::Literal(found.ok_or_else(|| format!("no literal {word}"))?.1));
+            parts.push(Part::Literal(
+                found.ok_or_else(|| format!("no literal {word}"))?.1,
+            ));
             return Ok(rest);
         }
         let bound = binders.iter().position(|binder| binder.name == word);
@@ -373,6 +388,7 @@ impl Grammar {
                     ty: self.ty(word.trim_end_matches('0'))?,
                     atom: word.ends_with('0'),
                     no_walrus,
+                    constant,
                     scope,
                 },
             },

@@ -15,7 +15,7 @@ use crate::shrink::Shrinker;
 use crate::subject::{Case, Mode, Outcome, Subject};
 
 /// Examples of one sort of difference that are shrunk.
-const EXAMPLES_PER_SORT: usize = 4;
+const EXAMPLES_PER_SORT: usize = 2;
 
 /// Hash seeds under which a program must mean the same, or it is thrown away.
 const HASH_SEEDS: [&str; 3] = ["1", "2", "random"];
@@ -166,6 +166,7 @@ impl<'o> Bench<'o> {
         self.report.pairs += case.records.len() as u64;
         let Ok(expected) = self.reference.finish(case, Mode::IndexOff) else {
             self.report.troubled += 1;
+            self.report.troubled_programs.push(number);
             return;
         };
         if let Outcome::Loaded(rules, _) = &expected {
@@ -193,7 +194,10 @@ impl<'o> Bench<'o> {
         expected: &Outcome,
         found: Vec<Found>,
     ) {
-        let name = self.subjects.get(subject).map_or_else(String::new, |subject| subject.name());
+        let name = self
+            .subjects
+            .get(subject)
+            .map_or_else(String::new, |subject| subject.name());
         let mut stable = None;
         for found in found {
             let answers = (found.expected.as_str(), found.got.as_str());
@@ -240,13 +244,18 @@ impl<'o> Bench<'o> {
         let mut last = raw.found.clone();
         let case = shrinker.shrink(&raw.case, raw.found.record, &mut |case| {
             let found = self.compared(raw, case);
-            let same = found.into_iter().find(|found| found.signature == raw.found.signature);
+            let same = found
+                .into_iter()
+                .find(|found| found.signature == raw.found.signature);
             same.is_some_and(|found| {
                 last = found;
                 true
             })
         });
-        let name = self.subjects.get(raw.subject).map_or_else(String::new, |subject| subject.name());
+        let name = self
+            .subjects
+            .get(raw.subject)
+            .map_or_else(String::new, |subject| subject.name());
         let answers = (last.expected.as_str(), last.got.as_str());
         let known = self
             .options
@@ -299,7 +308,9 @@ impl<'o> Bench<'o> {
 }
 
 fn is_stable(doubters: &mut [Python], case: &Case, expected: &Outcome) -> bool {
-    doubters
-        .iter_mut()
-        .all(|doubter| doubter.run(case, Mode::IndexOff).is_ok_and(|outcome| outcome == *expected))
+    doubters.iter_mut().all(|doubter| {
+        doubter
+            .run(case, Mode::IndexOff)
+            .is_ok_and(|outcome| outcome == *expected)
+    })
 }

@@ -35,8 +35,14 @@ const IMPORTS: [(&str, &str); 32] = [
     ("reduce", "from functools import reduce"),
     ("parse_qs", "from urllib.parse import parse_qs"),
     ("urlparse", "from urllib.parse import urlparse"),
-    ("Normalizer", "from streamalert.shared.normalize import Normalizer"),
-    ("get_first_key", "from streamalert.shared.utils import get_first_key"),
+    (
+        "Normalizer",
+        "from streamalert.shared.normalize import Normalizer",
+    ),
+    (
+        "get_first_key",
+        "from streamalert.shared.utils import get_first_key",
+    ),
     ("get_keys", "from streamalert.shared.utils import get_keys"),
     ("in_network", "from streamalert.shared.utils import in_network"),
     ("valid_ip", "from streamalert.shared.utils import valid_ip"),
@@ -186,8 +192,8 @@ impl Module<'_> {
 
     fn constants(&mut self) {
         const TYPES: [&str; 26] = [
-            "S", "S", "LS", "LS", "TS", "SS", "SS", "I", "I", "F", "Y", "L", "T", "D", "DS", "DI", "SI", "RE", "RE", "O", "PS",
-            "EXC", "B", "NET", "LI", "NETO",
+            "S", "S", "LS", "LS", "TS", "SS", "SS", "I", "I", "F", "Y", "L", "T", "D", "DS", "DI", "SI",
+            "RE", "RE", "O", "PS", "EXC", "B", "NET", "LI", "NETO",
         ];
         let count = self.writer.rng.between(3, 7);
         for _ in 0..count {
@@ -195,7 +201,7 @@ impl Module<'_> {
             let ty = self.ty(name);
             let constant = self.writer.fresh("C");
             self.writer.budget = 8;
-            let deep = self.writer.rng.percent(25);
+            let deep = self.writer.rng.percent(8);
             let text = self.constant(name, ty, deep);
             self.lines.push(format!("{constant} = {text}"));
             self.writer.globals.push(Var {
@@ -227,7 +233,7 @@ impl Module<'_> {
             _ => "",
         };
         if shape.is_empty() || deep || pools.is_empty() {
-            return self.writer.expression(ty, usize::from(deep) + 1).0;
+            return self.writer.expression(ty, usize::from(deep)).0;
         }
         let items: Vec<String> = (0..rng.between(1, 4))
             .map(|_| literals::python(&rng.pick(&pools)))
@@ -273,7 +279,10 @@ impl Module<'_> {
         }
         if context {
             self.writer.hit("rule context");
-            let start = self.writer.rng.pick(&["{}", "{'a': None}", "{'n': 0, 'seen': []}"]);
+            let start = self
+                .writer
+                .rng
+                .pick(&["{}", "{'a': None}", "{'n': 0, 'seen': []}"]);
             options.push(format!("context={start}"));
         }
         if let Some(output) = outputs.first() {
@@ -308,6 +317,15 @@ impl Module<'_> {
         }
         writer.budget = writer.budget.max(12);
         if context {
+            // What statements did is seen in what they left.
+            let any = writer.grammar.ty("A").unwrap_or_default();
+            let shown = writer.accepted(any);
+            for var in writer.vars.clone() {
+                if shown.contains(&var.ty) && writer.rng.percent(60) {
+                    let key = writer.fresh("k");
+                    self.lines.push(format!("    context['{key}'] = {}", var.name));
+                }
+            }
             for _ in 0..writer.rng.between(1, 3) {
                 let key = writer.fresh("k");
                 let any = writer.grammar.ty("A").unwrap_or_default();
@@ -339,7 +357,9 @@ impl Module<'_> {
             return None;
         }
         let place = self.writer.places.get(self.writer.rng.pick(&nested))?;
-        let [key, sub] = place.path.as_slice() else { return None };
+        let [key, sub] = place.path.as_slice() else {
+            return None;
+        };
         Some(format!(
             "req_subkeys={{{}: [{}]}}",
             literals::string(key),

@@ -41,7 +41,9 @@ fn golden(root: &Path) -> Option<Vec<Case>> {
         .map(|folder| folder.join("shared/golden/rules_edge_cases.jsonl"))
         .find(|path| path.exists())?;
     let text = std::fs::read_to_string(path).ok()?;
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let cases = lines.filter_map(|case| {
         let record = serde_json::to_string(case.get("record")?).ok()?;
         Some(Case {

@@ -46,6 +46,8 @@ pub struct Report {
     pub unstable: u64,
     /// Programs that ran too long in CPython or killed it.
     pub troubled: u64,
+    /// Their numbers.
+    pub troubled_programs: Vec<u64>,
     /// What CPython answered, by word.
     pub words: BTreeMap<String, u64>,
     /// Reasons for fallbacks.
@@ -63,7 +65,10 @@ impl Report {
     #[must_use]
     pub fn unexplained(&self) -> u64 {
         let met: u64 = self.signatures.values().sum();
-        let explained = self.differences.iter().filter(|difference| difference.known.is_some());
+        let explained = self
+            .differences
+            .iter()
+            .filter(|difference| difference.known.is_some());
         met.saturating_sub(explained.count() as u64)
     }
 
@@ -76,6 +81,7 @@ impl Report {
         self.answers += other.answers;
         self.unstable += other.unstable;
         self.troubled += other.troubled;
+        self.troubled_programs.extend(other.troubled_programs);
         sum(&mut self.words, other.words);
         sum(&mut self.reasons, other.reasons);
         sum(&mut self.signatures, other.signatures);
@@ -99,14 +105,25 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "CPython's answers:")?;
         for (word, count) in &self.words {
-            writeln!(f, "  {word}: {count} ({:.1} %)", percent(*count, self.evaluations))?;
+            writeln!(
+                f,
+                "  {word}: {count} ({:.1} %)",
+                percent(*count, self.evaluations)
+            )?;
+        }
+        if !self.troubled_programs.is_empty() {
+            writeln!(f, "too slow or deadly programs: {:?}", self.troubled_programs)?;
         }
         if !self.reasons.is_empty() {
             writeln!(f, "fallbacks, by reason:")?;
             let mut reasons: Vec<_> = self.reasons.iter().collect();
             reasons.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), (*reason).clone()));
             for (reason, count) in reasons.into_iter().take(REASONS_SHOWN) {
-                writeln!(f, "  {count:>9} ({:.2} %)  {reason}", percent(*count, self.answers))?;
+                writeln!(
+                    f,
+                    "  {count:>9} ({:.2} %)  {reason}",
+                    percent(*count, self.answers)
+                )?;
             }
         }
         if !self.explained.is_empty() {
@@ -141,7 +158,11 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "--- program {} with {} ({:?})", self.program, self.subject, self.mode)?;
+        writeln!(
+            f,
+            "--- program {} with {} ({:?})",
+            self.program, self.subject, self.mode
+        )?;
         writeln!(f, "{}", self.case.source.trim_end())?;
         for record in &self.case.records {
             writeln!(f, "# record {record}")?;

@@ -10,7 +10,7 @@ use crate::subject::Case;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Cases tried for one difference; each costs an evaluation by both engines.
-const TRIES_MAX: usize = 2500;
+const TRIES_MAX: usize = 1000;
 
 /// Proposes what is smaller.
 #[derive(Debug)]
@@ -46,7 +46,12 @@ impl Shrinker {
     }
 
     /// The smallest case found that still is `wanted`; `record` is where the difference is.
-    pub(crate) fn shrink(&mut self, case: &Case, record: usize, wanted: &mut dyn FnMut(&Case) -> bool) -> Case {
+    pub(crate) fn shrink(
+        &mut self,
+        case: &Case,
+        record: usize,
+        wanted: &mut dyn FnMut(&Case) -> bool,
+    ) -> Case {
         let mut tries = TRIES_MAX;
         let mut check = |case: &Case| {
             tries = tries.saturating_sub(1);
@@ -74,7 +79,10 @@ impl Shrinker {
             let order = (skip.min(count)..count).chain(0..skip.min(count));
             let better = order.into_iter().find_map(|index| {
                 let source = candidates.get(index)?.clone();
-                let smaller = Case { source, ..best.clone() };
+                let smaller = Case {
+                    source,
+                    ..best.clone()
+                };
                 check(&smaller).then_some((index, smaller))
             });
             match better {
