@@ -256,7 +256,7 @@ async fn a_repository_with_a_file_that_does_not_load_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_file_that_changes_itself_while_loading_is_not_kept() {
+async fn setting_the_times_of_a_file_is_not_kept() {
     // Through a descriptor that was not opened by its name.
     let text = format!(
         "import os\nf = os.dup(os.open('tools/helper.py', os.O_RDONLY))\nos.utime(f, (1, 1))\n{RULE}"
