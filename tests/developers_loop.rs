@@ -1,7 +1,8 @@
 //! `streamalert rules new`, `rules lint` and `rules stubs` on whole projects.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::support::{TestProject, binary, stdout};
 
@@ -204,6 +205,54 @@ fn the_examples_rules_have_nothing_to_mend() {
         .unwrap();
     let out = stdout(&output);
     assert!(last_line(&out).ends_with("0 errors, 0 warnings"), "{out}");
+}
+
+#[test]
+fn watching_runs_again_what_an_edit_touches_and_nothing_else() {
+    let project = project(RULES);
+    project.write(
+        "rules/other.py",
+        &RULES
+            .replace("everything", "other")
+            .replace("return True", "return record['kind'] == 'no'"),
+    );
+    let mut child = Command::new(binary())
+        .args(["test", "--watch"])
+        .current_dir(project.root())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut notes = stderr.lines().map_while(Result::ok);
+    let mut until_waiting = || {
+        notes
+            .by_ref()
+            .find(|line| line.contains("waiting for changes"))
+            .unwrap()
+    };
+    assert!(until_waiting().starts_with("ran everything"));
+    project.write("rules/load.py", &RULES.replace("return True", "return False"));
+    assert!(until_waiting().starts_with("ran what the change touches"));
+    project.write(
+        "rules/other.py",
+        &RULES
+            .replace("everything", "other")
+            .replace("True", "record['kind'] == 'never'"),
+    );
+    assert!(until_waiting().starts_with("ran what the change touches"));
+    project.write("conf/outputs.json", "{");
+    assert!(until_waiting().starts_with("ran everything"));
+    child.kill().unwrap();
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    child.wait().unwrap();
+    let sums: Vec<&str> = out.lines().filter(|line| line.ends_with(" failed")).collect();
+    assert_eq!(
+        sums,
+        ["1 passed, 0 failed", "0 passed, 1 failed", "0 passed, 0 failed"],
+        "{out}"
+    );
 }
 
 #[test]

@@ -151,7 +151,8 @@ pub(crate) struct Explain {
         streamalert test                   every test event: beside the rules, in tests/integration\n  \
         streamalert test rules/aws         those of a folder\n  \
         streamalert test some_rule         those that name a rule in trigger_rules\n  \
-        streamalert test classifier        only if each becomes its log type; needs no Python\n\n\
+        streamalert test classifier        only if each becomes its log type; needs no Python\n  \
+        streamalert test --watch           again whenever a file changes: only the tests that the change touches\n\n\
     Test events are StreamAlert's, in JSON files: lists of objects with description, log, service, source, data or \
     override_record, trigger_rules, and where wanted compress, classify_only, publisher_tests, skip_publishers, \
     test_fixtures. The exit code is 1 when any failed.")]
@@ -165,6 +166,9 @@ pub(crate) struct Test {
     /// Write a JUnit XML report as well
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Stay, and run again what a change of rules, events or configuration touches
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ mod row;
 mod runner;
 mod tell;
 mod verdict;
+mod watch;
 
 pub(crate) use event::TestEvent;
 pub(crate) use files::{EventFile, Targets};
@@ -25,3 +26,4 @@ pub(crate) use row::row;
 pub(crate) use runner::{RuleBook, Runner};
 pub(crate) use tell::{Heading, tell};
 pub(crate) use verdict::Verdict;
+pub(crate) use watch::{Snapshot, Touched, functions, touched};

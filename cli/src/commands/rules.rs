@@ -12,6 +12,8 @@ mod lint;
 mod new;
 mod stubs;
 
+pub(crate) use lint::python_files;
+
 /// `rules list|stats|new|lint|stubs`
 pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failure> {
     match args {

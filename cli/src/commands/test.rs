@@ -11,12 +11,23 @@ use crate::args::{Global, Test};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::testing::{
-    EventFile, Heading, Helpers, Junit, Mismatch, RuleBook, Runner, Targets, Verdict, row, tell,
+    EventFile, Heading, Helpers, Junit, Mismatch, RuleBook, Runner, Targets, Touched, Verdict, row, tell,
 };
 use crate::{assembly, paint, python};
 
+mod watch;
+
 /// Runs test events and says how many passed.
 pub(crate) async fn run(global: &Global, args: &Test) -> Result<(), Failure> {
+    if args.watch {
+        watch::watch(global, args).await
+    } else {
+        once(global, args, &Touched::Everything).await
+    }
+}
+
+/// Runs those test events that were asked for and touched.
+async fn once(global: &Global, args: &Test, touched: &Touched) -> Result<(), Failure> {
     let (with_rules, asked) = match args.what.split_first() {
         Some((mode, rest)) if mode == "classifier" => (false, rest),
         Some((mode, rest)) if mode == "rules" => (true, rest),
@@ -30,7 +41,8 @@ pub(crate) async fn run(global: &Global, args: &Test) -> Result<(), Failure> {
         _ => (true, args.what.as_slice()),
     };
     let project = Project::load(global)?;
-    let targets = Targets::of(asked, &folders(&project)).map_err(Failure::Other)?;
+    let mut targets = Targets::of(asked, &folders(&project)).map_err(Failure::Other)?;
+    targets.everything &= *touched == Touched::Everything;
     let clock = assembly::clock();
     let rules = if with_rules {
         Some(rules(&project, clock.clone()).await?)
@@ -39,7 +51,7 @@ pub(crate) async fn run(global: &Global, args: &Test) -> Result<(), Failure> {
     };
     let pool = rules.as_ref().map(|(pool, _)| pool.clone());
     let answer = match Session::new(&project, rules, args, &clock) {
-        Ok(session) => session.run(targets, &clock).await,
+        Ok(session) => session.run(targets, touched, &clock).await,
         Err(failure) => Err(failure),
     };
     if let Some(pool) = pool {
@@ -68,6 +80,15 @@ async fn rules(project: &Project, clock: Arc<dyn Clock>) -> Result<(PythonPool, 
     ))
 }
 
+/// Whether a file of test events has to run after a change.
+fn is_touched(file: &EventFile, touched: &Touched) -> bool {
+    let Touched::Only { files, rules } = touched else {
+        return true;
+    };
+    let mut contents = file.events.iter().flatten().flat_map(|event| &event.content);
+    files.contains(&file.path) || contents.any(|content| !content.trigger_rules.is_disjoint(rules))
+}
+
 /// One run over all files, and what is counted.
 struct Session<'a> {
     runner: Runner<'a>,
@@ -94,7 +115,12 @@ impl<'a> Session<'a> {
         })
     }
 
-    async fn run(mut self, targets: Targets, clock: &Arc<dyn Clock>) -> Result<(), Failure> {
+    async fn run(
+        mut self,
+        targets: Targets,
+        touched: &Touched,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(), Failure> {
         let helpers = Helpers::at(clock.now().as_micros().div_euclid(1_000_000));
         let files: Vec<EventFile> = targets
             .files
@@ -103,7 +129,7 @@ impl<'a> Session<'a> {
             .collect();
         let unused = self.unused_rules(&targets, &files)?;
         self.load_errors(targets.everything);
-        for file in files {
+        for file in files.into_iter().filter(|file| is_touched(file, touched)) {
             match file.events {
                 Ok(events) => {
                     for event in events {

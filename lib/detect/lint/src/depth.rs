@@ -22,9 +22,10 @@ pub(crate) fn refusal(text: &str) -> Option<String> {
         ));
     }
     let mut brackets = Brackets::default();
+    let mut strings = Strings::default();
     let mut indents: Vec<usize> = vec![0];
     for (number, line) in text.lines().enumerate() {
-        if brackets.open.is_empty() {
+        if brackets.open.is_empty() && strings.open.is_none() {
             let indent = line.len() - line.trim_start().len();
             indents.retain(|known| *known < indent);
             indents.push(indent);
@@ -35,11 +36,83 @@ pub(crate) fn refusal(text: &str) -> Option<String> {
                 ));
             }
         }
-        if brackets.line(line) > DEPTH_MAX {
+        if brackets.line(&strings.code_of(line)) > DEPTH_MAX {
             return Some(format!("line {}: an expression is nested too deeply", number + 1));
         }
     }
     None
+}
+
+/// Where texts begin and end. Their brackets are none, but those within the braces of f-strings are.
+#[derive(Default)]
+struct Strings {
+    /// The quotes that end the text that is open, and whether it is an f-string.
+    open: Option<(&'static str, bool)>,
+    /// Braces open in an f-string.
+    braces: usize,
+}
+
+impl Strings {
+    /// A line without comment and without what is in plain texts.
+    fn code_of(&mut self, line: &str) -> String {
+        let mut code = String::with_capacity(line.len());
+        let mut rest = line;
+        while let Some(letter) = rest.chars().next() {
+            let mut taken = letter.len_utf8();
+            if let Some((end, is_f)) = self.open {
+                if rest.starts_with(end) {
+                    self.open = None;
+                    taken = end.len();
+                } else if letter == '\\' {
+                    // What it escapes does not end the text; at the end of a line, the text goes on.
+                    taken += rest.chars().nth(1).map_or(0, char::len_utf8);
+                } else if is_f && self.braces == 0 && (rest.starts_with("{{") || rest.starts_with("}}")) {
+                    taken = 2;
+                } else if is_f {
+                    self.within_f(letter, &mut code);
+                }
+            } else if letter == '#' {
+                break;
+            } else if let Some(quotes) = ["\"\"\"", "'''", "\"", "'"]
+                .into_iter()
+                .find(|one| rest.starts_with(one))
+            {
+                let is_f = is_f_prefix(&code);
+                self.open = Some((quotes, is_f));
+                self.braces = 0;
+                taken = quotes.len();
+            } else {
+                code.push(letter);
+            }
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        // A text in single quotes ends with its line, unless the end is escaped.
+        if self.open.is_some_and(|(quotes, _)| quotes.len() == 1) && !line.ends_with('\\') {
+            self.open = None;
+        }
+        code
+    }
+}
+
+impl Strings {
+    /// Of an f-string, what is in braces is code.
+    fn within_f(&mut self, letter: char, code: &mut String) {
+        match letter {
+            '{' => self.braces += 1,
+            '}' => self.braces = self.braces.saturating_sub(1),
+            _ if self.braces == 0 => return,
+            _ => {}
+        }
+        code.push(letter);
+    }
+}
+
+/// Whether quotes after this code begin an f-string or t-string.
+fn is_f_prefix(code: &str) -> bool {
+    let prefix = code.chars().rev().take_while(char::is_ascii_alphabetic).take(2);
+    prefix
+        .into_iter()
+        .any(|letter| matches!(letter, 'f' | 'F' | 't' | 'T'))
 }
 
 /// Operators seen since the last comma, for every open bracket.
@@ -108,6 +181,10 @@ mod tests {
             format!("x = {{{}}}", "'a': ('b', 1),\n".repeat(5000)),
             format!("x = {}True", "a == 'b' or ".repeat(5000)),
             "def f(record):\n    return record['a'].get('b')\n".repeat(5000),
+            "x = re.match(r'\\((\\[', y)  # :(\n".repeat(5000),
+            "x = '''\n(\n['''\n".repeat(5000),
+            "x = f'{{ ( {a} [' f\"({b['c']}\"\n".repeat(5000),
+            "x = 'a' \"(\" 'b\\'('\n".repeat(5000),
         ];
         for text in flat {
             assert_eq!(refusal(&text), None, "{}", &text[..40]);
