@@ -16,6 +16,7 @@ pub mod export;
 pub mod guard;
 pub mod ir;
 pub mod iter;
+pub mod load;
 pub mod lower;
 pub mod marks;
 pub mod methods;

@@ -20,7 +20,7 @@ mod pool;
 mod pure;
 mod reach;
 mod scope;
-mod source;
+pub(crate) mod source;
 mod stmt;
 mod unit;
 mod walk;
@@ -36,6 +36,11 @@ use self::unit::{Names, Shared, Unit};
 use crate::export::{Export, Object};
 use crate::ir::Code;
 use crate::program::{Const, ConstId, Program, PyVersion, RuleCode};
+
+/// The value of the digits of a number literal; `None` when there are too many.
+pub(crate) fn big_literal(token: &str) -> Option<num_bigint::BigInt> {
+    literal::big(token)
+}
 
 /// An export that makes no program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

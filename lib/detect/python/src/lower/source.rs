@@ -12,22 +12,26 @@ use crate::export::Source;
 
 /// Nested brackets, operators and blocks: beyond it recursion could end the process, in the parser's trees or in
 /// what is made of them.
-pub(super) const NESTING_MAX: u32 = 200;
+pub(crate) const NESTING_MAX: u32 = 200;
 
 /// One file.
 #[derive(Debug)]
-pub(super) struct File {
+pub(crate) struct File {
     /// Its tree, or why there is none.
-    pub(super) tree: Result<Parsed<ModModule>, String>,
+    pub(crate) tree: Result<Parsed<ModModule>, String>,
     /// Where lines start.
     lines: Vec<TextSize>,
+    /// Line of the error, when there is no tree; 0 when it is about the file.
+    pub(crate) error_line: u32,
     /// It asks for annotations that are not evaluated.
-    pub(super) lazy_annotations: bool,
+    pub(crate) lazy_annotations: bool,
 }
 
 impl File {
-    pub(super) fn new(source: &Source) -> Self {
-        let tree = parse(&source.text);
+    pub(crate) fn new(source: &Source) -> Self {
+        let parsed = parse(&source.text);
+        let error_at = parsed.as_ref().err().and_then(|(_, at)| *at);
+        let tree = parsed.map_err(|(why, _)| why);
         let lazy_annotations = tree.as_ref().is_ok_and(|tree| {
             tree.suite().iter().any(|statement| match statement {
                 ast::Stmt::ImportFrom(import) => {
@@ -45,33 +49,39 @@ impl File {
                     .map(|(at, _)| TextSize::new(at as u32 + 1)),
             )
             .collect();
-        Self {
+        let mut file = Self {
             tree,
             lines,
+            error_line: 0,
             lazy_annotations,
-        }
+        };
+        file.error_line = error_at.map_or(0, |at| file.line(at));
+        file
     }
 
     /// The line of a place, from 1.
-    pub(super) fn line(&self, at: TextSize) -> u32 {
+    pub(crate) fn line(&self, at: TextSize) -> u32 {
         self.lines.partition_point(|start| *start <= at) as u32
     }
 }
 
 /// Parses a module that is not nested too deeply.
-fn parse(text: &str) -> Result<Parsed<ModModule>, String> {
+fn parse(text: &str) -> Result<Parsed<ModModule>, (String, Option<TextSize>)> {
     if text.len() > u32::MAX as usize / 2 {
-        return Err("the file is too large".to_owned());
+        return Err(("the file is too large".to_owned(), None));
     }
     if nesting(text) > NESTING_MAX {
-        return Err("nested too deeply".to_owned());
+        return Err(("nested too deeply".to_owned(), None));
     }
-    parse_module(text).map_err(|error| format!("the file does not parse: {}", error.error))
+    parse_module(text).map_err(|error| {
+        let why = format!("the file does not parse: {}", error.error);
+        (why, Some(error.location.start()))
+    })
 }
 
 /// An upper bound of how deep the tree of `text` is, from its tokens alone: open brackets and blocks, and within
 /// each the operators since the last comma.
-pub(super) fn nesting(text: &str) -> u32 {
+pub(crate) fn nesting(text: &str) -> u32 {
     let mut lexer = lexer::lex(text, Mode::Module);
     let mut levels = Levels {
         open: vec![Level::default()],
@@ -174,30 +184,39 @@ impl Levels {
 
 /// A function or lambda in a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum FunctionNode<'a> {
+pub(crate) enum FunctionNode<'a> {
     /// `def`
     Def(&'a ast::StmtFunctionDef),
     /// `lambda`
     Lambda(&'a ast::ExprLambda),
 }
 
+impl FunctionNode<'_> {
+    fn start(&self) -> TextSize {
+        match self {
+            Self::Def(def) => def.start(),
+            Self::Lambda(lambda) => lambda.start(),
+        }
+    }
+}
+
 /// Where a function is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found<'a> {
+pub(crate) struct Found<'a> {
     /// It.
-    pub(super) node: FunctionNode<'a>,
+    pub(crate) node: FunctionNode<'a>,
     /// The class around it, for names such as `__private`.
-    pub(super) class: Option<&'a str>,
+    pub(crate) class: Option<&'a str>,
 }
 
 /// The functions of a file by first line and name.
 #[derive(Debug, Default)]
-pub(super) struct Index<'a> {
+pub(crate) struct Index<'a> {
     functions: HashMap<(u32, &'a str), Vec<Found<'a>>>,
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn new(file: &'a File) -> Self {
+    pub(crate) fn new(file: &'a File) -> Self {
         let Ok(tree) = &file.tree else {
             return Self::default();
         };
@@ -212,8 +231,17 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// Which of the functions of this line and name starts at a place, and how many there are; zeros for only one.
+    pub(crate) fn place(&self, line: u32, name: &str, at: TextSize) -> (u32, u32) {
+        let Some(several) = self.functions.get(&(line, name)).filter(|found| found.len() > 1) else {
+            return (0, 0);
+        };
+        let nth = several.iter().position(|found| found.node.start() == at);
+        (nth.unwrap_or_default() as u32, several.len() as u32)
+    }
+
     /// The function of this line and name; of several the one at `place`, which says how many there are as well.
-    pub(super) fn find(&self, line: u32, name: &str, place: Option<(u32, u32)>) -> Option<Found<'a>> {
+    pub(crate) fn find(&self, line: u32, name: &str, place: Option<(u32, u32)>) -> Option<Found<'a>> {
         let found = self.functions.get(&(line, name))?;
         match (found.as_slice(), place) {
             ([one], None) => Some(*one),
