@@ -429,18 +429,25 @@ impl<'a> Iter<'a> {
             Generator(&'a Generator<'a>),
             Object(&'a Iter<'a>),
             Dyn(&'a dyn NextObj<'a>),
+            None,
         }
         let code = match &*self.state.borrow() {
             IterState::Generator(generator) => Code::Generator(generator),
             IterState::Object(inner) => Code::Object(inner),
             IterState::Dyn(code) => Code::Dyn(*code),
-            _ => return self.state.borrow_mut().next(cx),
+            _ => Code::None,
         };
-        cx.tick()?;
         match code {
             Code::Generator(generator) => generator.next(cx),
-            Code::Object(inner) => inner.next(cx),
-            Code::Dyn(code) => code.next(cx),
+            Code::Object(inner) => {
+                cx.tick()?;
+                inner.next(cx)
+            }
+            Code::Dyn(code) => {
+                cx.tick()?;
+                code.next(cx)
+            }
+            Code::None => self.state.borrow_mut().next(cx),
         }
     }
 }

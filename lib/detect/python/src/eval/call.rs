@@ -8,7 +8,7 @@ use super::{Frame, bind, constant, exceptions, generator, stmt};
 use crate::cx::{Cx, R};
 use crate::ir::Code;
 use crate::methods::{self, MethodSite};
-use crate::obj::{BuiltinMethod, CellRef, Closure, Obj};
+use crate::obj::{CellRef, Closure, Obj};
 use crate::program::{Const, ConstFunction};
 use crate::registry::{Args, MethodFn};
 use crate::types::{ExcKind, Type};
@@ -288,15 +288,8 @@ pub fn call_method<'a>(cx: &Cx<'a>, receiver: Obj<'a>, name: &'a str, args: &Arg
 /// # Errors
 /// `AttributeError`, or the fallback.
 pub fn get_attr<'a>(cx: &Cx<'a>, value: Obj<'a>, name: &'a str) -> R<'a> {
-    if let Some(kind) = methods::kind(value)
-        && let Some(call) = methods::lookup(kind, name)
-    {
-        let method = BuiltinMethod {
-            receiver: value,
-            name,
-            call,
-        };
-        return Ok(Obj::BuiltinMethod(cx.bump.alloc(method)));
+    if methods::kind(value).is_some() {
+        return ops::get_attr(cx, value, name);
     }
     match value {
         Obj::Class(class) | Obj::Type(Type::User(class)) => class_attr(cx, class, name),
