@@ -14,7 +14,7 @@ use streamalert_native::{eval, lower, ops, testing, text};
 const TABLE: &str = include_str!("data/objects.txt");
 const RECORD: &str = r#"{"s": "text", "n": 7, "f": 1.5, "t": true, "z": null, "l": [1, "a", [2]], "d": {"a": 1, "b": {"c": "x"}}, "e": [], "o": {}}"#;
 /// Lines that CPython evaluates. The more, the slower; never wrong.
-const FALLBACKS_MAX: usize = 8;
+const FALLBACKS_MAX: usize = 12;
 
 struct Line<'t> {
     statements: &'t str,
