@@ -168,7 +168,7 @@ impl Fold {
             list.push((upper, upper));
         }
         let removed = CharSet::new(removed);
-        let kept = intersection(&tested, &removed.negated());
+        let kept = tested.common(&removed.negated());
         matched.extend(kept);
         CharSet::new(matched)
     }
@@ -195,18 +195,4 @@ impl Fold {
         let table = table(version);
         table.lower.range(from..=high).next().is_some() || table.upper.range(from..=high).next().is_some()
     }
-}
-
-fn intersection(one: &CharSet, other: &CharSet) -> Vec<(u32, u32)> {
-    let mut both = Vec::new();
-    let (mut i, mut j) = (0, 0);
-    while let (Some(a), Some(b)) = (one.ranges().get(i), other.ranges().get(j)) {
-        both.push((a.0.max(b.0), a.1.min(b.1)));
-        if a.1 < b.1 {
-            i += 1;
-        } else {
-            j += 1;
-        }
-    }
-    both
 }

@@ -71,6 +71,28 @@ impl CharSet {
             .is_some_and(|(_, high)| code <= *high)
     }
 
+    /// The ranges that both sets hold.
+    pub(crate) fn common(&self, other: &CharSet) -> Vec<(u32, u32)> {
+        let mut both = Vec::new();
+        let (mut i, mut j) = (0, 0);
+        while let (Some(a), Some(b)) = (self.ranges.get(i), other.ranges.get(j)) {
+            let (low, high) = (a.0.max(b.0), a.1.min(b.1));
+            if low <= high {
+                both.push((low, high));
+            }
+            if a.1 < b.1 {
+                i += 1;
+            } else {
+                j += 1;
+            }
+        }
+        both
+    }
+
+    pub(crate) fn overlaps(&self, other: &CharSet) -> bool {
+        !self.common(other).is_empty()
+    }
+
     pub(crate) fn ranges(&self) -> &[(u32, u32)] {
         &self.ranges
     }
