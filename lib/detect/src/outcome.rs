@@ -84,6 +84,11 @@ pub enum KillReason {
         /// The limit in bytes.
         limit_bytes: u64,
     },
+    /// Over the limit on steps of native evaluation.
+    Steps {
+        /// The limit.
+        limit: u64,
+    },
     /// The process ended with this exit code, as `os._exit` does.
     Exit(i32),
     /// The process was ended by this signal, as a segmentation fault does.
@@ -98,6 +103,7 @@ impl fmt::Display for KillReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory { limit_bytes } => write!(f, "over the memory limit of {limit_bytes} bytes"),
+            Self::Steps { limit } => write!(f, "over the limit of {limit} steps"),
             Self::Exit(code) => write!(f, "process exited with code {code}"),
             Self::Signal(signal) => write!(f, "process ended by signal {signal}"),
             Self::Protocol(what) => write!(f, "worker protocol broken: {what}"),

@@ -53,6 +53,12 @@ pub trait RuleRuntime: Send + Sync + 'static {
     /// The rules it evaluates.
     fn rules(&self) -> Arc<RuleSet>;
 
+    /// The rule set of this moment as a runtime that never changes, so that [`RuleRuntime::rules`] and
+    /// [`RuleRuntime::evaluate`] are about the same rules; `None` when this one never changes.
+    fn fixed(&self) -> Option<Arc<dyn RuleRuntime>> {
+        None
+    }
+
     /// Evaluates every candidate rule on every record, answering in the order of `records`. Waits while the
     /// runtime's queue is full: the caller's own bound is how many calls it makes at once.
     ///

@@ -381,7 +381,7 @@ impl<'p> Analysis<'p> {
     fn join(
         &self,
         stmt: &'p Stmt,
-        env: &mut Vec<Abs>,
+        env: &mut [Abs],
         other: Vec<Abs>,
         one: Option<Cond>,
         two: Option<Cond>,
@@ -393,7 +393,9 @@ impl<'p> Analysis<'p> {
             }
             (Some(one), None) => Some(one),
             (None, Some(two)) => {
-                *env = other;
+                for (local, value) in env.iter_mut().zip(other) {
+                    *local = value;
+                }
                 Some(two)
             }
             (None, None) => None,

@@ -67,8 +67,10 @@ struct PathIndex {
 /// Rules by a text.
 #[derive(Debug, Default)]
 struct Texts {
-    by_hash: HashMap<u64, Vec<(Box<str>, Rules)>, std::hash::BuildHasherDefault<Identity>>,
+    by_hash: HashMap<u64, Vec<(Box<str>, Rules)>, Hashed>,
 }
+
+type Hashed = std::hash::BuildHasherDefault<Identity>;
 
 /// Hashes are hashed already.
 #[derive(Debug, Default)]

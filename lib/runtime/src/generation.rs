@@ -1,0 +1,286 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use streamalert_detect::{
+    EvaluateOptions, RecordOutcome, RuleIndex, RuleRuntime, RuleSet, RuntimeError, StrikeEffect, Strikes,
+    Suspension,
+};
+use streamalert_native::cx::Limits;
+use streamalert_native::engine::Engine;
+use streamalert_python::{LoadReport, PoolHealth, PythonPool};
+use streamalert_types::{Clock, Record};
+use streamalert_value::{Map, Value};
+use tokio::sync::{OnceCell, oneshot};
+
+use crate::threads::{Job, Threads};
+use crate::verdict::Judged;
+use crate::{RuntimeOptions, StartError, Statistics};
+
+/// How a rule set is doing.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    /// Rules that are not evaluated for a while.
+    pub suspended: Vec<Suspension>,
+    /// Strikes counted since the rule set was loaded.
+    pub strikes: u64,
+    /// The CPython workers, when there are any.
+    pub workers: Option<PoolHealth>,
+}
+
+/// One rule set with what evaluates it. Immutable but for counters; a reload makes a new one.
+pub struct Generation {
+    report: LoadReport,
+    engine: Option<Arc<Engine>>,
+    tables: Arc<HashMap<String, Map>>,
+    statistics: Statistics,
+    strikes: Mutex<Strikes>,
+    strikes_counted: AtomicU64,
+    clock: Arc<dyn Clock>,
+    threads: Threads,
+    options: RuntimeOptions,
+    /// Started when first needed: a project whose rules all run natively has no workers.
+    pool: OnceCell<PythonPool>,
+}
+
+impl Generation {
+    pub(crate) fn new(
+        report: LoadReport,
+        engine: Option<Arc<Engine>>,
+        tables: HashMap<String, Map>,
+        threads: Threads,
+        options: RuntimeOptions,
+    ) -> Self {
+        Self {
+            statistics: Statistics::new(report.rules.clone()),
+            strikes: Mutex::new(Strikes::new(options.python.limits.strikes.clone())),
+            strikes_counted: AtomicU64::new(0),
+            clock: options.python.clock.clone(),
+            report,
+            engine,
+            tables: Arc::new(tables),
+            threads,
+            options,
+            pool: OnceCell::new(),
+        }
+    }
+
+    /// What loading said.
+    #[must_use]
+    pub const fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// The compiled rules; `None` when native evaluation is switched off.
+    #[must_use]
+    pub fn engine(&self) -> Option<&Engine> {
+        self.engine.as_deref()
+    }
+
+    /// What each rule did.
+    #[must_use]
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    pub(crate) const fn tables(&self) -> &Arc<HashMap<String, Map>> {
+        &self.tables
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.options.limits
+    }
+
+    pub(crate) fn name(&self, rule: RuleIndex) -> Arc<str> {
+        self.report
+            .rules
+            .get(rule)
+            .map_or_else(|| "?".into(), |rule| rule.name.clone())
+    }
+
+    /// Every candidate rule of a record.
+    pub(crate) fn rules_for(&self, record: &Record) -> Vec<RuleIndex> {
+        self.report.rules.for_log_type(&record.log_type).to_vec()
+    }
+
+    pub(crate) fn applies(&self, rule: RuleIndex, record: &Record) -> bool {
+        self.report.rules.for_log_type(&record.log_type).contains(&rule)
+    }
+
+    /// Whether some rule may leave the native engine.
+    #[must_use]
+    pub fn may_fall_back(&self) -> bool {
+        match &self.engine {
+            None => true,
+            Some(engine) => engine
+                .program()
+                .rules
+                .iter()
+                .any(|rule| rule.refused.is_some() || !rule.points.is_empty()),
+        }
+    }
+
+    /// The workers, started when first asked for.
+    ///
+    /// # Errors
+    /// When they cannot be started, or find other files than this rule set was made of.
+    pub async fn pool(&self) -> Result<&PythonPool, RuntimeError> {
+        let unavailable = |reason: String| RuntimeError::Unavailable { reason };
+        let start = || async {
+            let (pool, report) = PythonPool::start(self.options.python.clone())
+                .await
+                .map_err(|error| unavailable(error.to_string()))?;
+            if report.rules.version() == self.report.rules.version() {
+                return Ok(pool);
+            }
+            pool.shutdown().await;
+            Err(unavailable(
+                "the rules' files have changed and are not loaded yet".to_owned(),
+            ))
+        };
+        self.pool.get_or_try_init(start).await
+    }
+
+    pub(crate) async fn shutdown(&self) {
+        if let Some(pool) = self.pool.get() {
+            pool.shutdown().await;
+        }
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let workers = self.pool.get().map(PythonPool::health);
+        let mut suspended: Vec<Suspension> = self.lock_strikes().suspended().cloned().collect();
+        suspended.extend(
+            workers
+                .iter()
+                .flat_map(|workers| workers.suspended.iter().cloned()),
+        );
+        Health {
+            suspended,
+            strikes: self.strikes_counted.load(Ordering::Relaxed),
+            workers,
+        }
+    }
+
+    fn lock_strikes(&self) -> std::sync::MutexGuard<'_, Strikes> {
+        self.strikes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn strike(&self, rule: RuleIndex, reason: &str) {
+        self.strikes_counted.fetch_add(1, Ordering::Relaxed);
+        let name = self.name(rule);
+        match self.lock_strikes().strike(rule, reason, self.clock.now()) {
+            Some(StrikeEffect::Warned {
+                strikes, strikes_max, ..
+            }) => tracing::warn!(rule = %name, reason, strikes, strikes_max, "rule gets a strike"),
+            Some(StrikeEffect::Suspended(suspension)) => {
+                let until = suspension.until;
+                tracing::error!(rule = %name, reason, %until, "rule is suspended and does not see records");
+            }
+            Some(StrikeEffect::Resumed { .. }) | None => {}
+        }
+    }
+
+    /// The rules that are suspended right now.
+    pub(crate) fn suspended(&self) -> Vec<RuleIndex> {
+        let mut strikes = self.lock_strikes();
+        for effect in strikes.tick(self.clock.now()) {
+            if let StrikeEffect::Resumed { rule } = effect {
+                tracing::warn!(rule = %self.name(rule), "rule is no longer suspended");
+            }
+        }
+        strikes.suspended().map(|suspension| suspension.rule).collect()
+    }
+}
+
+/// A generation as something that evaluates, for one batch or for good.
+#[derive(Clone)]
+pub(crate) struct Fixed(pub(crate) Arc<Generation>);
+
+#[async_trait]
+impl RuleRuntime for Fixed {
+    fn rules(&self) -> Arc<RuleSet> {
+        self.0.report.rules.clone()
+    }
+
+    async fn evaluate(
+        &self,
+        records: Vec<Record>,
+        options: EvaluateOptions,
+    ) -> Result<Vec<RecordOutcome>, RuntimeError> {
+        let generation = &self.0;
+        if generation.engine.is_none() {
+            return generation.pool().await?.evaluate(records, options).await;
+        }
+        let mut judged = Vec::with_capacity(records.len());
+        for answer in self.hand_out(records, &options).await? {
+            let unavailable = |_| RuntimeError::Unavailable {
+                reason: "the threads that evaluate rules are gone".to_owned(),
+            };
+            judged.extend(answer.await.map_err(unavailable)?);
+        }
+        crate::fallback::complete(generation, judged, options).await
+    }
+}
+
+impl Fixed {
+    /// Cuts the batch into slices and queues them, waiting while the queue is full.
+    async fn hand_out(
+        &self,
+        records: Vec<Record>,
+        options: &EvaluateOptions,
+    ) -> Result<Vec<oneshot::Receiver<Vec<Judged>>>, RuntimeError> {
+        let threads = self.0.options.threads.max(1);
+        let slice = records
+            .len()
+            .div_ceil(threads)
+            .clamp(1, self.0.options.slice_records_max.max(1));
+        let mut answers = Vec::new();
+        let mut records = records.into_iter();
+        loop {
+            let records: Vec<Record> = records.by_ref().take(slice).collect();
+            if records.is_empty() {
+                return Ok(answers);
+            }
+            let (reply, answer) = oneshot::channel();
+            let job = Job {
+                generation: self.0.clone(),
+                records,
+                options: options.clone(),
+                reply,
+            };
+            self.0
+                .threads
+                .send(job)
+                .await
+                .ok_or_else(|| RuntimeError::Unavailable {
+                    reason: "the threads that evaluate rules are gone".to_owned(),
+                })?;
+            answers.push(answer);
+        }
+    }
+}
+
+/// Lookup tables that are files; one that cannot be read is left out, which loading has told.
+pub(crate) async fn tables(options: &RuntimeOptions) -> Result<HashMap<String, Map>, StartError> {
+    let mut tables = HashMap::new();
+    for (name, path) in &options.python.lookup_tables {
+        let read = tokio::fs::read(path).await.map_err(|error| error.to_string());
+        let parsed = read.and_then(|text| Value::parse_json(&text).map_err(|error| error.to_string()));
+        match parsed {
+            Ok(Value::Map(table)) => {
+                tables.insert(name.clone(), table);
+            }
+            Ok(_) => {
+                tracing::error!(table = %name, path = %path.display(), "lookup table is no json object");
+            }
+            Err(error) => {
+                tracing::error!(table = %name, path = %path.display(), %error, "lookup table cannot be read");
+            }
+        }
+    }
+    Ok(tables)
+}
