@@ -34,7 +34,7 @@ pub struct Source {
 }
 
 /// One rule: which objects it consists of. Its options are in `RuleInfo`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct ExportedRule {
     /// Its name.
     pub name: String,

@@ -316,7 +316,6 @@ impl Module<'_, '_> {
     }
 
     /// Values of default arguments.
-    #[expect(clippy::type_complexity, reason = "said once")]
     pub(super) fn defaults(
         &mut self,
         parameters: &ast::Parameters,

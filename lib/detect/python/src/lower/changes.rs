@@ -6,12 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::flow::{FORGIVING, Flow, MUTATING, Value};
-use super::reach::children;
-use crate::ir::{
-    BinaryOp, Body, Call, CallArgs, Code, Expr, Item, MakeFunction, MethodCall, Pattern, Stmt, StmtKind,
-    Target,
-};
+use super::flow::{Flow, Value};
+use crate::ir::{BinaryOp, Body, Code, Expr, Pattern, Stmt, StmtKind, Target};
 use crate::program::{CodeId, Const, ConstId, Point};
 
 /// More rounds are not needed by programs that people write; what is not found by then changes nothing natively.
@@ -59,25 +55,25 @@ pub(super) fn find(
 }
 
 /// A variable: local, or cell with an offset.
-type Var = (CodeId, u32);
+pub(super) type Var = (CodeId, u32);
 
-const CELLS: u32 = 1 << 16;
+pub(super) const CELLS: u32 = 1 << 16;
 
-struct Finder<'a> {
-    codes: &'a [Code],
-    consts: &'a [Const],
-    points: &'a [Point],
-    flow: Flow,
-    vars: HashMap<Var, Value>,
-    returns: Vec<Value>,
+pub(super) struct Finder<'a> {
+    pub(super) codes: &'a [Code],
+    pub(super) consts: &'a [Const],
+    pub(super) points: &'a [Point],
+    pub(super) flow: Flow,
+    pub(super) vars: HashMap<Var, Value>,
+    pub(super) returns: Vec<Value>,
     /// What is handed to functions that are not known by name.
-    unknown: Value,
+    pub(super) unknown: Value,
     /// Functions that are used as values.
-    taken: HashSet<CodeId>,
-    changed: BTreeMap<ConstId, (u32, u32, String)>,
-    code: CodeId,
-    line: u32,
-    grew: bool,
+    pub(super) taken: HashSet<CodeId>,
+    pub(super) changed: BTreeMap<ConstId, (u32, u32, String)>,
+    pub(super) code: CodeId,
+    pub(super) line: u32,
+    pub(super) grew: bool,
 }
 
 impl<'a> Finder<'a> {
@@ -119,24 +115,24 @@ impl<'a> Finder<'a> {
         self.body(&code.body);
     }
 
-    fn var(&self, var: Var) -> Value {
+    pub(super) fn var(&self, var: Var) -> Value {
         self.vars.get(&var).cloned().unwrap_or_default()
     }
 
-    fn join(&mut self, var: Var, value: &Value) {
+    pub(super) fn join(&mut self, var: Var, value: &Value) {
         if !value.is_empty() && self.vars.entry(var).or_default().join(value) {
             self.grew = true;
         }
     }
 
-    fn join_unknown(&mut self, value: &Value) {
+    pub(super) fn join_unknown(&mut self, value: &Value) {
         let inner = self.flow.index(value);
         if self.unknown.join(value) | self.unknown.join(&inner) {
             self.grew = true;
         }
     }
 
-    fn change(&mut self, ids: &BTreeSet<ConstId>) {
+    pub(super) fn change(&mut self, ids: &BTreeSet<ConstId>) {
         for id in ids {
             if self.changed.contains_key(id) {
                 continue;
@@ -267,7 +263,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn assign(&mut self, target: &'a Target, value: &Value) {
+    pub(super) fn assign(&mut self, target: &'a Target, value: &Value) {
         match target {
             Target::Local(local) => self.join((self.code, u32::from(*local)), value),
             Target::Cell(cell) => self.join((self.code, CELLS + u32::from(*cell)), value),
@@ -293,7 +289,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Something is put into what a variable holds.
-    fn keep_in(&mut self, base: &'a Expr, value: &Value) {
+    pub(super) fn keep_in(&mut self, base: &'a Expr, value: &Value) {
         let held = Value {
             is: BTreeSet::new(),
             holds: value.all(),
@@ -331,340 +327,6 @@ impl<'a> Finder<'a> {
         self.change(&in_place);
         self.assign(target, &held);
     }
-
-    fn expr(&mut self, expr: &'a Expr) -> Value {
-        match expr {
-            Expr::Const(id) => {
-                self.take(*id, 0);
-                self.flow.constant(*id)
-            }
-            Expr::Local(local) => self.var((self.code, u32::from(*local))),
-            Expr::Cell(cell) => self.var((self.code, CELLS + u32::from(*cell))),
-            Expr::Missing(_) | Expr::Fallback(_) => Value::default(),
-            Expr::Path(inner) => self.expr(&inner.otherwise),
-            Expr::Memo(inner) => self.expr(&inner.expr),
-            Expr::Attr(inner) => {
-                let value = self.expr(&inner.0);
-                if MUTATING.contains(&&*inner.1) {
-                    self.change(&value.is);
-                }
-                Value::default()
-            }
-            Expr::Index(inner) => {
-                let value = self.expr(&inner.0);
-                self.expr(&inner.1);
-                self.flow.index(&value)
-            }
-            Expr::Unary(_, operand) => {
-                self.expr(operand);
-                Value::default()
-            }
-            Expr::Binary(_, inner) => {
-                let mut parts = self.expr(&inner.0);
-                parts.join(&self.expr(&inner.1));
-                Value {
-                    is: BTreeSet::new(),
-                    holds: self.flow.index(&parts).all(),
-                }
-            }
-            Expr::Slice(parts) | Expr::IfElse(parts) => self.union(parts.iter()),
-            Expr::And(parts) | Expr::Or(parts) => self.union(parts.iter()),
-            Expr::Compare(inner) => {
-                self.expr(&inner.0);
-                self.union(inner.1.iter().map(|(_, right)| right));
-                Value::default()
-            }
-            Expr::Call(call) => self.call(call),
-            Expr::MethodCall(call) => self.method(call),
-            Expr::Tuple(items) | Expr::List(items) | Expr::Set(items) => {
-                let mut held = BTreeSet::new();
-                for item in items {
-                    held.extend(match item {
-                        Item::One(value) => self.expr(value).all(),
-                        Item::Star(value) => {
-                            let value = self.expr(value);
-                            self.flow.index(&value).all()
-                        }
-                    });
-                }
-                Value {
-                    is: BTreeSet::new(),
-                    holds: held,
-                }
-            }
-            Expr::Dict(entries) => {
-                let mut held = BTreeSet::new();
-                for (key, value) in entries {
-                    let value = self.expr(value);
-                    held.extend(self.flow.index(&value).all());
-                    if let Some(key) = key {
-                        held.extend(value.all());
-                        self.expr(key);
-                    }
-                }
-                Value {
-                    is: BTreeSet::new(),
-                    holds: held,
-                }
-            }
-            Expr::Comprehension(comp) => {
-                for clause in &comp.clauses {
-                    let over = self.expr(&clause.iter);
-                    let each = self.flow.index(&over);
-                    self.assign(&clause.target, &each);
-                    self.union(clause.conditions.iter());
-                }
-                let mut held = self.expr(&comp.element).all();
-                if let Some(value) = &comp.value {
-                    held.extend(self.expr(value).all());
-                }
-                Value {
-                    is: BTreeSet::new(),
-                    holds: held,
-                }
-            }
-            Expr::MakeFunction(made) => self.made(made),
-            Expr::FString(parts) => {
-                for part in parts {
-                    if let crate::ir::FStringPart::Value(value, _, _) = part {
-                        self.expr(value);
-                    }
-                }
-                Value::default()
-            }
-            Expr::Walrus(inner) => {
-                let value = self.expr(&inner.1);
-                self.assign(&inner.0, &value);
-                value
-            }
-        }
-    }
-
-    fn union(&mut self, parts: impl Iterator<Item = &'a Expr>) -> Value {
-        let mut all = Value::default();
-        for part in parts {
-            let value = self.expr(part);
-            all.join(&value);
-        }
-        all
-    }
-
-    /// A function that is used as a value may be called with anything.
-    fn take(&mut self, id: ConstId, depth: u32) {
-        match self.consts.get(id as usize) {
-            Some(Const::Function(function)) => {
-                if self.taken.insert(function.code) {
-                    self.grew = true;
-                }
-            }
-            Some(
-                value @ (Const::Tuple(_)
-                | Const::List(_)
-                | Const::Dict(_)
-                | Const::Method(..)
-                | Const::Partial(_)),
-            ) if depth < 3 => {
-                for inner in children(value) {
-                    self.take(inner, depth + 1);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn made(&mut self, made: &'a MakeFunction) -> Value {
-        if self.taken.insert(made.code) {
-            self.grew = true;
-        }
-        let Some(code) = self.codes.get(made.code as usize) else {
-            return Value::default();
-        };
-        let first = code.params.positional.len().saturating_sub(made.defaults.len());
-        for (at, default) in made.defaults.iter().enumerate() {
-            let value = self.expr(default);
-            self.join((made.code, (first + at) as u32), &value);
-        }
-        for (name, default) in &made.kwdefaults {
-            let value = self.expr(default);
-            if let Some(at) = param(code, name) {
-                self.join((made.code, at), &value);
-            }
-        }
-        for (at, outer) in made.captures.iter().enumerate() {
-            let outer = (self.code, CELLS + u32::from(*outer));
-            let inner = (made.code, CELLS + (code.cells.len() + at) as u32);
-            let (from, back) = (self.var(outer), self.var(inner));
-            self.join(inner, &from);
-            self.join(outer, &back);
-        }
-        match &made.generator_over {
-            Some(over) => {
-                let over = self.expr(over);
-                self.join((made.code, 0), &over);
-                self.returns.get(made.code as usize).cloned().unwrap_or_default()
-            }
-            None => Value::default(),
-        }
-    }
-
-    fn args(&mut self, args: &'a CallArgs) -> Vec<Value> {
-        let positional = args.positional.iter().map(|item| match item {
-            Item::One(value) => (value, false),
-            Item::Star(value) => (value, true),
-        });
-        let named = args.keywords.iter().map(|(name, value)| (value, name.is_none()));
-        let all: Vec<(&'a Expr, bool)> = positional.chain(named).collect();
-        all.into_iter()
-            .map(|(value, spread)| {
-                let value = self.expr(value);
-                if spread { self.flow.index(&value) } else { value }
-            })
-            .collect()
-    }
-
-    fn call(&mut self, call: &'a Call) -> Value {
-        let args = self.args(&call.args);
-        let mut all = Value::default();
-        args.iter().for_each(|arg| {
-            all.join(arg);
-        });
-        match &call.func {
-            Expr::Const(id) => self.call_const(*id, &call.args, &args, &all),
-            Expr::Fallback(point) => {
-                let reason = self
-                    .points
-                    .get(*point as usize)
-                    .map_or("", |point| &*point.reason);
-                if !FORGIVING.iter().any(|known| reason.contains(known)) {
-                    let all = self.flow.descend(&all);
-                    self.change(&all.is);
-                }
-                Value::default()
-            }
-            other => {
-                let func = self.expr(other);
-                self.join_unknown(&all);
-                all.join(&func);
-                all.join(&self.unknown.clone());
-                all
-            }
-        }
-    }
-
-    fn call_const(&mut self, id: ConstId, written: &'a CallArgs, args: &[Value], all: &Value) -> Value {
-        let (code, skip) = match self.consts.get(id as usize) {
-            Some(Const::Function(function)) => (function.code, 0),
-            Some(Const::Method(func, _)) => match self.consts.get(*func as usize) {
-                Some(Const::Function(function)) => (function.code, 1),
-                _ => return self.fresh(all),
-            },
-            Some(Const::Builtin(function)) => {
-                if matches!(
-                    function.module,
-                    "heapq" | "bisect" | "random" | "operator" | "collections"
-                ) && let Some(first) = args.first()
-                {
-                    self.change(&first.is);
-                }
-                self.join_unknown(all);
-                // Those that make something new hand on elements, others perhaps the argument itself.
-                let own = matches!(function.name, "max" | "min" | "next" | "getattr" | "reduce");
-                let mut made = self.fresh(all);
-                if own {
-                    made.join(all);
-                    made.join(&self.flow.index(all));
-                }
-                return made;
-            }
-            _ => {
-                self.join_unknown(all);
-                return self.fresh(all);
-            }
-        };
-        let Some(target) = self.codes.get(code as usize) else {
-            return Value::default();
-        };
-        let spread = written
-            .positional
-            .iter()
-            .any(|item| matches!(item, Item::Star(_)))
-            || written.keywords.iter().any(|(name, _)| name.is_none());
-        let count = target.params.positional.len() as u32;
-        if spread {
-            for at in 0..params(target) {
-                self.join((code, at), all);
-            }
-        } else {
-            let positional = written.positional.len();
-            for (at, value) in args.iter().take(positional).enumerate() {
-                let at = at as u32 + skip;
-                let held = Value {
-                    is: BTreeSet::new(),
-                    holds: value.all(),
-                };
-                if at < count {
-                    self.join((code, at), value)
-                } else {
-                    self.join((code, count), &held)
-                }
-            }
-            for ((name, _), value) in written.keywords.iter().zip(args.iter().skip(positional)) {
-                let held = Value {
-                    is: BTreeSet::new(),
-                    holds: value.all(),
-                };
-                match name.as_deref().and_then(|name| param(target, name)) {
-                    Some(at) => self.join((code, at), value),
-                    None => self.join((code, params(target).saturating_sub(1)), &held),
-                }
-            }
-        }
-        self.returns.get(code as usize).cloned().unwrap_or_default()
-    }
-
-    /// Something new that holds what the arguments hold.
-    fn fresh(&self, all: &Value) -> Value {
-        Value {
-            is: BTreeSet::new(),
-            holds: self.flow.index(all).all(),
-        }
-    }
-
-    fn method(&mut self, call: &'a MethodCall) -> Value {
-        let args = self.args(&call.args);
-        let mut all = Value::default();
-        args.iter().for_each(|arg| {
-            all.join(arg);
-        });
-        let value = self.expr(&call.value);
-        let name: &str = &call.site.name;
-        if matches!(call.value, Expr::Fallback(_)) {
-            let all = self.flow.descend(&all);
-            self.change(&all.is);
-            return Value::default();
-        }
-        if MUTATING.contains(&name) {
-            self.change(&value.is);
-            // `list.append(items, item)`
-            if let (Expr::Const(_), Some(first)) = (&call.value, args.first())
-                && value.is.is_empty()
-            {
-                self.change(&first.is);
-            }
-            self.keep_in(&call.value, &all);
-        }
-        self.join_unknown(&all);
-        let inner = self.flow.index(&value);
-        if matches!(name, "copy" | "items" | "values" | "keys") {
-            return Value {
-                is: BTreeSet::new(),
-                holds: inner.all(),
-            };
-        }
-        let mut result = inner;
-        result.join(&all);
-        result
-    }
 }
 
 fn changes_in_place(consts: &[Const], id: ConstId, op: BinaryOp) -> bool {
@@ -682,14 +344,14 @@ fn changes_in_place(consts: &[Const], id: ConstId, op: BinaryOp) -> bool {
 }
 
 /// How many locals of a function are parameters.
-fn params(code: &Code) -> u32 {
+pub(super) fn params(code: &Code) -> u32 {
     let params = &code.params;
     let stars = usize::from(params.star.is_some()) + usize::from(params.double_star.is_some());
     (params.positional.len() + params.keyword_only.len() + stars) as u32
 }
 
 /// The local of a named parameter.
-fn param(code: &Code, name: &str) -> Option<u32> {
+pub(super) fn param(code: &Code, name: &str) -> Option<u32> {
     let params = &code.params;
     if let Some(at) = params.positional.iter().position(|known| &**known == name) {
         return Some(at as u32);

@@ -18,7 +18,12 @@ impl Unit<'_, '_> {
     pub(super) fn expr(&mut self, expr: &ast::Expr) -> Expr {
         match expr {
             ast::Expr::BoolOp(inner) => {
-                let values = inner.values.iter().map(|value| self.expr(value)).collect();
+                // What a later operand binds may stay unbound.
+                let first = inner.values.first().map(|value| self.expr(value));
+                let bound = self.bound.clone();
+                let rest = inner.values.iter().skip(1).map(|value| self.expr(value));
+                let values = first.into_iter().chain(rest).collect();
+                self.bound = bound;
                 match inner.op {
                     ast::BoolOp::And => Expr::And(values),
                     ast::BoolOp::Or => Expr::Or(values),
@@ -41,8 +46,12 @@ impl Unit<'_, '_> {
             ast::Expr::Lambda(inner) => self.lambda(inner),
             ast::Expr::If(inner) => {
                 let test = self.expr(&inner.test);
+                let bound = self.bound.clone();
                 let then = self.expr(&inner.body);
-                Expr::IfElse(Box::new([test, then, self.expr(&inner.orelse)]))
+                self.bound.clone_from(&bound);
+                let orelse = self.expr(&inner.orelse);
+                self.bound = bound;
+                Expr::IfElse(Box::new([test, then, orelse]))
             }
             ast::Expr::Dict(inner) => Expr::Dict(
                 inner
@@ -278,6 +287,7 @@ impl Unit<'_, '_> {
         }
         let mut first_iter = Some(self.iterable(&first.iter));
         let outer = std::mem::replace(&mut self.scope, scope);
+        let bound = self.bound.clone();
         self.blocks += 1;
         let clauses = clauses
             .iter()
@@ -296,6 +306,7 @@ impl Unit<'_, '_> {
         let element = self.expr(element);
         let value = (kind == ComprehensionKind::Dict).then(|| self.expr(value));
         self.blocks -= 1;
+        self.bound = bound;
         self.scope = outer;
         let (fresh_locals, fresh_cells) = Rc::clone(&self.scopes).fresh(scope);
         Expr::Comprehension(Box::new(Comprehension {

@@ -96,7 +96,9 @@ impl Unit<'_, '_> {
         let outer_name = std::mem::replace(&mut self.qualname, qualname);
         // Imports of a nested function run when it is called, not here.
         (self.frame, self.scope, self.blocks) = (scope, scope, 1);
+        let bound = self.bound.clone();
         let value = lower(self);
+        self.bound = bound;
         (self.frame, self.scope, self.blocks) = outer;
         self.qualname = outer_name;
         value

@@ -6,7 +6,9 @@
 
 mod call;
 mod changes;
+mod changes_expr;
 mod class;
+mod collect;
 mod expr;
 mod flow;
 mod function;
@@ -197,6 +199,7 @@ fn lower_found<'a>(
         frame: 0,
         scope: 0,
         imported: HashMap::new(),
+        bound: std::collections::BTreeSet::new(),
         blocks: 0,
         qualname: if qualname.is_empty() {
             name.to_owned()

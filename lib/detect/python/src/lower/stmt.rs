@@ -1,9 +1,12 @@
 //! Statements.
 
+use std::collections::BTreeSet;
+
 use ruff_python_ast as ast;
 use ruff_text_size::Ranged;
 
 use super::operator;
+use super::scope::BindingId;
 use super::unit::Unit;
 use crate::ir::{Body, Case, Expr, For, Handler, Match, Stmt, StmtKind, Target, Try, With};
 use crate::program::Const;
@@ -26,10 +29,26 @@ impl Unit<'_, '_> {
 
     /// Statements that may run never or more than once.
     fn block(&mut self, statements: &[ast::Stmt]) -> Body {
+        let before = self.bound.clone();
+        let body = self.branch(statements);
+        self.bound = before;
+        body
+    }
+
+    /// The same, leaving behind what it surely binds.
+    fn branch(&mut self, statements: &[ast::Stmt]) -> Body {
         self.blocks += 1;
         let body = self.body(statements);
         self.blocks -= 1;
         body
+    }
+
+    /// Several ways of which one is taken: what each that goes on binds is bound behind them.
+    fn join(&mut self, ways: Vec<(bool, BTreeSet<BindingId>)>) {
+        let going_on = ways.into_iter().filter(|(ends, _)| !ends).map(|(_, bound)| bound);
+        if let Some(common) = going_on.reduce(|a, b| a.intersection(&b).copied().collect()) {
+            self.bound = common;
+        }
     }
 
     fn statement(&mut self, statement: &ast::Stmt, line: u32, out: &mut Vec<Stmt>) {
@@ -43,7 +62,16 @@ impl Unit<'_, '_> {
                 StmtKind::Return(value.unwrap_or_else(|| self.none()))
             }
             ast::Stmt::Delete(inner) => {
-                StmtKind::Delete(inner.targets.iter().map(|target| self.target(target)).collect())
+                let targets = inner.targets.iter().map(|target| self.target(target)).collect();
+                // Nothing more is sure of what `del` may unbind.
+                for target in &inner.targets {
+                    match target {
+                        ast::Expr::Name(name) => self.unbind(&name.id),
+                        ast::Expr::Tuple(_) | ast::Expr::List(_) => self.bound.clear(),
+                        _ => {}
+                    }
+                }
+                StmtKind::Delete(targets)
             }
             ast::Stmt::Assign(inner) => self.assign(inner),
             ast::Stmt::AugAssign(inner) => {
@@ -150,8 +178,12 @@ impl Unit<'_, '_> {
             return StmtKind::Fallback(self.point(inner, reason, "look values up in a dictionary"));
         }
         let test = self.expr(&inner.test);
-        let body = self.block(&inner.body);
+        let before = self.bound.clone();
+        let body = self.branch(&inner.body);
+        let then = std::mem::replace(&mut self.bound, before);
         let orelse = self.elifs(&inner.elif_else_clauses);
+        let other = std::mem::take(&mut self.bound);
+        self.join(vec![(ends(&body), then), (ends(&orelse), other)]);
         StmtKind::If(test, body, orelse)
     }
 
@@ -160,12 +192,16 @@ impl Unit<'_, '_> {
             return Box::default();
         };
         let Some(test) = &clause.test else {
-            return self.block(&clause.body);
+            return self.branch(&clause.body);
         };
         let line = self.line(clause.start());
         let test = self.expr(test);
-        let body = self.block(&clause.body);
+        let before = self.bound.clone();
+        let body = self.branch(&clause.body);
+        let then = std::mem::replace(&mut self.bound, before);
         let orelse = self.elifs(rest);
+        let other = std::mem::take(&mut self.bound);
+        self.join(vec![(ends(&body), then), (ends(&orelse), other)]);
         Box::new([Stmt {
             line,
             kind: StmtKind::If(test, body, orelse),
@@ -200,27 +236,50 @@ impl Unit<'_, '_> {
         if inner.is_star {
             return StmtKind::Fallback(self.point(inner, "except* is not known to the native engine", ""));
         }
-        let body = self.block(&inner.body);
+        let before = self.bound.clone();
+        let body = self.branch(&inner.body);
+        // Handlers may run before anything of the body was bound.
+        let after_body = std::mem::replace(&mut self.bound, before.clone());
+        let mut ways = Vec::new();
         let handlers = inner
             .handlers
             .iter()
             .map(|handler| {
                 let ast::ExceptHandler::ExceptHandler(handler) = handler;
-                Handler {
-                    types: handler.type_.as_deref().map(|types| self.expr(types)),
-                    name: handler.name.as_ref().map(|name| self.store(handler, name)),
-                    body: self.block(&handler.body),
+                self.bound.clone_from(&before);
+                let types = handler.type_.as_deref().map(|types| self.expr(types));
+                let name = handler.name.as_ref().map(|name| self.store(handler, name));
+                let body = self.branch(&handler.body);
+                if let Some(name) = &handler.name {
+                    self.unbind(name);
                 }
+                ways.push((ends(&body), std::mem::take(&mut self.bound)));
+                Handler { types, name, body }
             })
             .collect();
-        let orelse = self.block(&inner.orelse);
-        let finally = self.block(&inner.finalbody);
+        self.bound = after_body;
+        let orelse = self.branch(&inner.orelse);
+        ways.push((ends(&body) || ends(&orelse), std::mem::take(&mut self.bound)));
+        // `finally` runs on every way.
+        self.bound.clone_from(&before);
+        let finally = self.branch(&inner.finalbody);
+        let lasting = std::mem::replace(&mut self.bound, before);
+        self.join(ways);
+        self.bound.extend(lasting);
         StmtKind::Try(Box::new(Try {
             body,
             handlers,
             orelse,
             finally,
         }))
+    }
+
+    /// A variable has no value any more.
+    fn unbind(&mut self, name: &str) {
+        let name = self.mangle(name);
+        if let Some(binding) = self.scopes.resolve(self.scope, &name) {
+            self.bound.remove(&binding);
+        }
     }
 
     fn cases(&mut self, inner: &ast::StmtMatch) -> StmtKind {
@@ -322,5 +381,20 @@ impl Unit<'_, '_> {
     fn unpack(&mut self, targets: &[ast::Expr]) -> Target {
         let star = targets.iter().position(ast::Expr::is_starred_expr);
         Target::Unpack(targets.iter().map(|target| self.target(target)).collect(), star)
+    }
+}
+
+/// Whether what stands behind it is never reached from its end.
+fn ends(body: &Body) -> bool {
+    match body.last().map(|stmt| &stmt.kind) {
+        Some(
+            StmtKind::Return(_)
+            | StmtKind::Raise(..)
+            | StmtKind::Break
+            | StmtKind::Continue
+            | StmtKind::Fallback(_),
+        ) => true,
+        Some(StmtKind::If(_, body, orelse)) => ends(body) && ends(orelse),
+        _ => false,
     }
 }

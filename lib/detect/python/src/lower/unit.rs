@@ -1,12 +1,12 @@
 //! What the lowering of one exported function works with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use ruff_text_size::{Ranged, TextSize};
 
 use super::pool::Pool;
-use super::scope::{BindingId, Globals, Place, ScopeId, Scopes};
+use super::scope::{BindingId, Globals, Place, ScopeId, ScopeKind, Scopes};
 use super::source::File;
 use crate::export::{Object, ObjectId};
 use crate::ir::{Code, Expr, Target};
@@ -74,6 +74,8 @@ pub(super) struct Unit<'s, 'a> {
     pub(super) scope: ScopeId,
     /// Names that an `import` at the top of the function binds once.
     pub(super) imported: HashMap<BindingId, ConstId>,
+    /// Variables of this frame that are surely bound at the place being lowered.
+    pub(super) bound: BTreeSet<BindingId>,
     /// How many blocks are around the statement at hand.
     pub(super) blocks: u32,
     pub(super) qualname: String,
@@ -120,11 +122,40 @@ impl Unit<'_, '_> {
         if let Some(id) = self.imported.get(&binding) {
             return Expr::Const(*id);
         }
+        if self.raises_otherwise(binding) {
+            let advice = "give it a value before";
+            return self.fallback(at, format!("{name} may have no value here"), advice);
+        }
         match scopes.place(self.frame, binding) {
             Some(Place::Local(local)) => Expr::Local(local),
             Some(Place::Cell(cell)) => Expr::Cell(cell),
             None => self.fallback(at, format!("the variable {name}"), ""),
         }
+    }
+
+    /// Where CPython runs a comprehension as a function of its own, a variable of the function around it that has no
+    /// value raises `NameError` in it, not `UnboundLocalError`.
+    fn raises_otherwise(&self, id: BindingId) -> bool {
+        let Some(binding) = self.scopes.bindings.get(id) else {
+            return false;
+        };
+        let mut at = self.scope;
+        let mut is_function = false;
+        while at != binding.scope {
+            let Some(scope) = self.scopes.scopes.get(at) else {
+                return false;
+            };
+            if scope.kind != ScopeKind::Comp {
+                return false;
+            }
+            is_function |= scope.is_generator() || self.shared.version.minor < 12;
+            match scope.parent {
+                Some(parent) => at = parent,
+                None => return false,
+            }
+        }
+        let is_param = binding.param.is_some() && !binding.deleted;
+        is_function && !is_param && (binding.deleted || !self.bound.contains(&id))
     }
 
     fn global(&mut self, at: &impl Ranged, name: &str, declared: bool) -> Expr {
@@ -165,9 +196,9 @@ impl Unit<'_, '_> {
     pub(super) fn store(&mut self, at: &impl Ranged, name: &str) -> Target {
         let name = self.mangle(name);
         let scopes = Rc::clone(&self.scopes);
-        let place = scopes
-            .resolve(self.scope, &name)
-            .and_then(|binding| scopes.place(self.frame, binding));
+        let binding = scopes.resolve(self.scope, &name);
+        self.bound.extend(binding);
+        let place = binding.and_then(|binding| scopes.place(self.frame, binding));
         match place {
             Some(Place::Local(local)) => Target::Local(local),
             Some(Place::Cell(cell)) => Target::Cell(cell),
