@@ -69,6 +69,9 @@ impl Module<'_, '_> {
             }
             ast::Expr::Compare(inner) => return self.compare(inner),
             ast::Expr::Subscript(inner) => return self.subscript(inner),
+            ast::Expr::ListComp(_) | ast::Expr::SetComp(_) | ast::Expr::DictComp(_) => {
+                return self.comprehension(expr);
+            }
             _ => return Err(unknown(expr, construct(expr))),
         };
         Ok(self.loader.heap.push(object))

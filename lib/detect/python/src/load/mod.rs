@@ -5,6 +5,7 @@
 //! whoever uses them falls back. All else of the file loads.
 
 mod builtin;
+mod comp;
 mod expr;
 mod heap;
 mod mention;

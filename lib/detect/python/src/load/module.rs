@@ -216,7 +216,7 @@ impl Module<'_, '_> {
         }
     }
 
-    fn assign(&mut self, target: &ast::Expr, value: ObjectId) -> Result<(), Unknown> {
+    pub(super) fn assign(&mut self, target: &ast::Expr, value: ObjectId) -> Result<(), Unknown> {
         match target {
             ast::Expr::Name(name) => {
                 self.bind(&name.id, value);

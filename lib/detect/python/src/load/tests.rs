@@ -47,7 +47,8 @@ def is_known(name):
     return name in NAMES and MISSING
 for name in NAMES:
     pass
-OTHER = [x for x in NAMES]
+UPPER = {n: [m, 1] for n in ('a', 'b') for m in ('a',) if n != m}
+OTHER = [f'{x}' for x in (1, 2)]
 ";
 
 #[test]
@@ -62,7 +63,7 @@ fn rules_load_with_what_they_import() {
         told,
         [
             "helpers/names.py:8: a for loop is not understood without Python",
-            "helpers/names.py:10: a comprehension is not understood without Python",
+            "helpers/names.py:11: an f-string is not understood without Python",
         ]
     );
     let [first, second] = loaded.rules.as_slice() else {
