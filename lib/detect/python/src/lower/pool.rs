@@ -6,9 +6,8 @@ use hashbrown::HashTable;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
-use crate::ops::key;
+use crate::ops::{hash_const, key};
 use crate::program::{Const, ConstDict, ConstId, ConstSeq, ConstSet, Path, PathId, Point, PointId};
-use crate::types::Type;
 
 /// Deeper tuples are not hashed.
 const HASH_DEPTH_MAX: u32 = 64;
@@ -210,7 +209,7 @@ impl Pool {
         let nested: Vec<ConstId> = match self.consts.get(id as usize)? {
             Const::Tuple(seq) => seq.items.to_vec(),
             Const::FrozenSet(set) => set.entries.iter().map(|entry| entry.1).collect(),
-            other => return plain_hash(other, id),
+            _ => return hash_const(&self.consts, id),
         };
         let hashes: Option<Vec<u64>> = nested
             .into_iter()
@@ -334,27 +333,4 @@ pub(super) fn integer(value: &BigInt) -> Const {
             Const::Big(laid_out.into())
         }
     }
-}
-
-fn plain_hash(value: &Const, id: ConstId) -> Option<u64> {
-    Some(match value {
-        Const::None => key::hash_name("builtins", "None"),
-        Const::Ellipsis => key::hash_name("builtins", "Ellipsis"),
-        Const::NotImplemented => key::hash_name("builtins", "NotImplemented"),
-        Const::Bool(value) => key::hash_int(i64::from(*value)),
-        Const::Int(value) => key::hash_int(*value),
-        Const::Big(digits) => key::hash_big(digits),
-        Const::Float(value) => key::hash_float(*value),
-        Const::Str(text) => key::hash_str(text),
-        Const::Bytes(data) => key::hash_bytes(data),
-        Const::Builtin(function) => key::hash_name(function.module, function.name),
-        Const::NativeClass(class) => key::hash_name(class.module, class.name),
-        Const::Type(Type::Native(class)) => key::hash_name(class.module, class.name),
-        Const::Type(Type::Exc(kind)) => key::hash_name(kind.module(), kind.name()),
-        Const::Function(_) => key::hash_identity(1, u64::from(id)),
-        Const::Class(class) => key::hash_identity(2, u64::from(*class)),
-        Const::Type(Type::User(class)) => key::hash_identity(2, u64::from(*class)),
-        Const::Type(class) => key::hash_name("type", &format!("{class:?}")),
-        _ => return None,
-    })
 }
