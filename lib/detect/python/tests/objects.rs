@@ -45,12 +45,12 @@ fn export(minor: u8, lines: &[Line<'_>]) -> Export {
     let globals: BTreeMap<String, u32> = [("Counter", 0), ("OrderedDict", 1), ("defaultdict", 2)]
         .map(|(name, id)| (name.to_owned(), id))
         .into();
-    let mut rules = Vec::new();
+    let (mut rules, mut at) = (Vec::new(), 1);
     for (number, line) in lines.iter().enumerate() {
         let name = format!("f{number}");
         objects.push(Object::Function {
             source: 0,
-            line: source.lines().count() as u32 + 1,
+            line: at,
             name: name.clone(),
             qualname: name.clone(),
             code_name: String::new(),
@@ -73,7 +73,9 @@ fn export(minor: u8, lines: &[Line<'_>]) -> Export {
             .statements
             .rsplit_once("; ")
             .unwrap_or(("pass", line.statements));
+        at += 2;
         for statement in first.split("; ") {
+            at += 1;
             writeln!(source, "    {statement}").unwrap();
         }
         writeln!(source, "    return {last}").unwrap();

@@ -77,6 +77,8 @@ fn operate<'a>(cx: &Cx<'a>, op: BinaryOp, a: Obj<'a>, b: Obj<'a>, suffix: &str) 
     let (x, y) = (super::as_tuple(a), super::as_tuple(b));
     let answer = match op {
         BinaryOp::Add => concat::concat(cx, x, y)?,
+        // In place, the left operand decides when it is a container of any kind.
+        BinaryOp::Mul if suffix == "=" && is_unrepeatable(x) => None,
         BinaryOp::Mul => concat::multiply(cx, x, y)?,
         BinaryOp::Mod => match a {
             Obj::Str(template) => Some(crate::text::percent(cx, template, b)?),
@@ -112,6 +114,13 @@ fn natives<'a>(cx: &Cx<'a>, op: BinaryOp, a: Obj<'a>, b: Obj<'a>) -> R<'a, Optio
         return Ok(Some(answer));
     }
     Ok(None)
+}
+
+/// Containers without `*`.
+fn is_unrepeatable(value: Obj<'_>) -> bool {
+    super::map::is_dict(value)
+        || super::setlike::is_set(value)
+        || matches!(value, Obj::Range(_) | Obj::View(_))
 }
 
 fn is_class(value: Obj<'_>) -> bool {

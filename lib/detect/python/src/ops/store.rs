@@ -59,11 +59,16 @@ fn refuse<'a>(cx: &Cx<'a>, value: Obj<'a>, index: Obj<'a>, what: &str) -> Raise<
         | Obj::ConstSet(_)
         | Obj::ConstFrozenSet(_)
         | Obj::Range(_)
-        | Obj::View(_)
-            if what == "deletion" && matches!(index, Obj::Int(_) | Obj::Bool(_)) =>
-        {
-            "doesn't"
-        }
+        | Obj::View(_) => match index {
+            Obj::Int(_) | Obj::Bool(_) if what == "deletion" => "doesn't",
+            Obj::Big(_) => {
+                return cx.raise(
+                    ExcKind::IndexError,
+                    format_args!("cannot fit 'int' into an index-sized integer"),
+                );
+            }
+            _ => "does not",
+        },
         _ => "does not",
     };
     let name = super::type_name(cx, value);
