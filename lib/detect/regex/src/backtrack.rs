@@ -2,14 +2,14 @@
 //! limit on steps. For patterns with backreferences, lookarounds, conditionals and atomic groups, and for
 //! loops whose body may match nothing.
 
+mod place;
+mod stack;
+
 use regex_automata::util::primitives::NonMaxUsize;
 
 use crate::ast::Greed;
-use crate::casefold::Fold;
-use crate::charset::category;
 use crate::error::MatchError;
 use crate::flags::PyVersion;
-use crate::ir::At;
 use crate::limits::Limits;
 use crate::program::{NO_MAX, One, Op, Program};
 
@@ -134,104 +134,6 @@ impl Machine<'_> {
         self.text.get(..pos)?.chars().next_back()
     }
 
-    fn push(&mut self, frame: Frame) -> Result<(), MatchError> {
-        if self.scratch.frames.len() >= self.frames_max {
-            return Err(MatchError::Backtracking);
-        }
-        self.scratch.frames.push(frame);
-        Ok(())
-    }
-
-    fn spend(&mut self, steps: u64) -> Result<(), MatchError> {
-        self.steps_left = self
-            .steps_left
-            .checked_sub(steps)
-            .ok_or(MatchError::Backtracking)?;
-        Ok(())
-    }
-
-    fn save(&mut self, slot: usize, pos: usize) -> Result<(), MatchError> {
-        let Some(&old) = self.scratch.slots.get(slot) else {
-            return Ok(());
-        };
-        self.push(Frame::Slot { slot, old })?;
-        if let Some(place) = self.scratch.slots.get_mut(slot) {
-            *place = NonMaxUsize::new(pos);
-        }
-        Ok(())
-    }
-
-    fn turns(&self, counter: usize) -> Turns {
-        self.scratch.loops.get(counter).copied().unwrap_or(Turns::NONE)
-    }
-
-    fn set_turns(&mut self, counter: usize, turns: Turns) -> Result<(), MatchError> {
-        let old = self.turns(counter);
-        self.push(Frame::Loop { counter, old })?;
-        if let Some(place) = self.scratch.loops.get_mut(counter) {
-            *place = turns;
-        }
-        Ok(())
-    }
-
-    /// Undoes until another way is found.
-    fn back(&mut self) -> Result<Option<(usize, usize)>, MatchError> {
-        while let Some(frame) = self.scratch.frames.pop() {
-            self.spend(1)?;
-            match frame {
-                Frame::Way { pc, pos } => return Ok(Some((pc, pos))),
-                Frame::Shrink { pc, least, pos } => {
-                    let width = self.char_before(pos).map_or(1, char::len_utf8);
-                    let pos = pos.saturating_sub(width);
-                    if pos > least {
-                        self.push(Frame::Shrink { pc, least, pos })?;
-                    }
-                    return Ok(Some((pc, pos)));
-                }
-                Frame::Grow { pc, pos, left } => {
-                    if let Some(pos) = self.grow(pc, pos, left)? {
-                        return Ok(Some((pc + 1, pos)));
-                    }
-                }
-                Frame::Turn { counter, pc, pos } => {
-                    // All that came after is undone, so the loop is again as it was when this was pushed.
-                    let done = self.turns(counter).done.saturating_add(1);
-                    self.set_turns(counter, Turns { done, last: pos })?;
-                    return Ok(Some((pc, pos)));
-                }
-                Frame::Slot { .. } | Frame::Loop { .. } => self.restore(frame),
-            }
-        }
-        Ok(None)
-    }
-
-    fn restore(&mut self, frame: Frame) {
-        match frame {
-            Frame::Slot { slot, old } => {
-                if let Some(place) = self.scratch.slots.get_mut(slot) {
-                    *place = old;
-                }
-            }
-            Frame::Loop { counter, old } => {
-                if let Some(place) = self.scratch.loops.get_mut(counter) {
-                    *place = old;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Undoes all above this height and takes none of the ways.
-    fn undo(&mut self, height: usize) -> Result<(), MatchError> {
-        self.spend(self.scratch.frames.len().saturating_sub(height) as u64)?;
-        while self.scratch.frames.len() > height
-            && let Some(frame) = self.scratch.frames.pop()
-        {
-            self.restore(frame);
-        }
-        Ok(())
-    }
-
     fn grow(&mut self, pc: usize, pos: usize, left: u32) -> Result<Option<usize>, MatchError> {
         let (Some(Op::Run { one, .. }), Some(c)) = (self.program.code.get(pc), self.char_at(pos)) else {
             return Ok(None);
@@ -324,17 +226,7 @@ impl Machine<'_> {
                 negated,
                 exit,
             } => self.look(*mark, *behind, *negated, (next, *exit), pos)?,
-            Op::LookEnd { mark, negated } => {
-                let (height, pos) = self.marked(*mark);
-                if *negated {
-                    // Undo all, the way on which the lookaround would hold included.
-                    self.undo(height)?;
-                    Next::Fail
-                } else {
-                    self.commit(height)?;
-                    Next::Go(next, pos)
-                }
-            }
+            Op::LookEnd { mark, negated } => self.look_end(*mark, *negated, next)?,
             Op::IfGroup { group, otherwise } => {
                 let to = if self.group(*group).is_some() {
                     next
@@ -343,12 +235,26 @@ impl Machine<'_> {
                 };
                 Next::Go(to, pos)
             }
-            Op::Match => {
-                let short = self.full && pos != self.text.len();
-                let empty = self.not_empty_at == Some(pos) && self.start == pos;
-                if short || empty { Next::Fail } else { Next::Match }
-            }
+            Op::Match => self.end(pos),
         })
+    }
+
+    /// The pattern matched; whether the match counts is another question.
+    fn end(&self, pos: usize) -> Next {
+        let short = self.full && pos != self.text.len();
+        let empty = self.not_empty_at == Some(pos) && self.start == pos;
+        if short || empty { Next::Fail } else { Next::Match }
+    }
+
+    fn look_end(&mut self, mark: usize, negated: bool, next: usize) -> Result<Next, MatchError> {
+        let (height, pos) = self.marked(mark);
+        if negated {
+            // Undo all, the way on which the lookaround would hold included.
+            self.undo(height)?;
+            return Ok(Next::Fail);
+        }
+        self.commit(height)?;
+        Ok(Next::Go(next, pos))
     }
 
     fn mark(&mut self, mark: usize, pos: usize) {
@@ -479,61 +385,6 @@ impl Machine<'_> {
         self.push(Frame::Way { pc: exit, pos })?;
         self.set_turns(counter, Turns { done, last: pos })?;
         Ok(Next::Go(body, pos))
-    }
-
-    fn backref(&mut self, group: u32, fold: Fold, pos: usize) -> Result<Option<usize>, MatchError> {
-        let Some((start, end)) = self.group(group) else {
-            return Ok(None);
-        };
-        self.spend((end - start) as u64)?;
-        let Some(wanted) = self.text.get(start..end) else {
-            return Ok(None);
-        };
-        if fold == Fold::None {
-            let rest = self.text.as_bytes().get(pos..).unwrap_or_default();
-            return Ok(rest.starts_with(wanted.as_bytes()).then(|| pos + wanted.len()));
-        }
-        let mut at = pos;
-        for c in wanted.chars() {
-            match self.char_at(at) {
-                Some(other) if fold.lower(u32::from(c)) == fold.lower(u32::from(other)) => {
-                    at += other.len_utf8();
-                }
-                _ => return Ok(None),
-            }
-        }
-        Ok(Some(at))
-    }
-
-    fn group(&self, group: u32) -> Option<(usize, usize)> {
-        let slot = (group as usize).checked_mul(2)?;
-        let start = self.scratch.slots.get(slot).copied().flatten()?.get();
-        let end = self.scratch.slots.get(slot + 1).copied().flatten()?.get();
-        (start <= end).then_some((start, end))
-    }
-
-    fn holds(&self, at: At, pos: usize) -> bool {
-        let bytes = self.text.as_bytes();
-        let newline_at = |pos: usize| bytes.get(pos) == Some(&b'\n');
-        match at {
-            At::Start => pos == 0,
-            At::StartLine => pos == 0 || newline_at(pos - 1),
-            At::End => pos == bytes.len(),
-            At::EndOrLastNewline => pos == bytes.len() || (pos + 1 == bytes.len() && newline_at(pos)),
-            At::EndLine => pos == bytes.len() || newline_at(pos),
-            At::Boundary { ascii } => self.is_boundary(ascii, pos),
-            At::NonBoundary { ascii } => !bytes.is_empty() && !self.is_boundary(ascii, pos),
-        }
-    }
-
-    fn is_boundary(&self, ascii: bool, pos: usize) -> bool {
-        let is_word = |c: Option<char>| match c {
-            None => false,
-            Some(c) if c.is_ascii() => c.is_ascii_alphanumeric() || c == '_',
-            Some(_) if ascii => false,
-            Some(c) => category(crate::ast::Category::Word, false, self.version).contains(u32::from(c)),
-        };
-        is_word(self.char_before(pos)) != is_word(self.char_at(pos))
     }
 }
 

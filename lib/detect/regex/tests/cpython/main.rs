@@ -68,7 +68,7 @@ fn nasty() -> Vec<Case> {
 #[test]
 fn hand_written_patterns_match_as_in_cpython() {
     let Some(tally) = run(nasty()) else { return };
-    assert!(tally.pairs >= 300, "{}", tally.summary());
+    assert!(tally.pairs >= 300 && tally.limited == 0, "{}", tally.summary());
     assert!(tally.differences.is_empty(), "{:#?}", tally.shown());
 }
 
@@ -84,6 +84,11 @@ fn generated_patterns_match_as_in_cpython() {
             return;
         };
         assert!(tally.pairs * 10 > batch * 50, "{}", tally.summary());
+        assert!(
+            tally.limited * 1_000 < tally.pairs,
+            "short texts reach the limit: {}",
+            tally.summary()
+        );
         assert!(tally.differences.is_empty(), "{:#?}", tally.shown());
         assert!(
             tally.untranslatable * 3 < batch,
