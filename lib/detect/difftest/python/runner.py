@@ -4,7 +4,7 @@ Request:  u32 length, u32 root length, folder to import from or nothing, u32 sou
 Response: u32 length, then b'X' u32 length, why the module does not load;
           or b'L' u32 count, count x (u32 length, rule name), and for every record, for every rule, an answer.
 Answer:   b'T' b'F' b'Z' the rule answered True, False, None and left nothing else behind; b'N' it was not run;
-          b'V' u32 length, T or F US value US context US outputs US record: what it answered and left behind, tagged;
+          b'V' u32 length, T or F US value US context US alert US outputs US record: what it answered and left behind, tagged;
           b'E' u32 length, class US message: what it raised; b'U' the record cannot be read.
 Integers are little endian, text is ASCII, US is 0x1f. All rules are evaluated, whatever their log type.
 """
@@ -75,9 +75,30 @@ def _message(error):
     if isinstance(error, (RecursionError, MemoryError)):
         return ''
     try:
-        return _ADDRESS.sub('', str(error))
+        return _ADDRESS.sub('', str(error))[:4000]
     except Exception as second:  # pylint: disable=broad-except
         return 'no text: ' + type(second).__name__
+
+
+def _plain(value):
+    if isinstance(value, (set, frozenset)):
+        raise ValueError('in no order')
+    try:
+        return list(value)
+    except TypeError:
+        return str(value)
+
+
+def _alert(context):
+    """The context as an alert has it; nothing where it depends on the order of a set."""
+    if not context:
+        return '{}'
+    try:
+        return json.dumps(context, default=_plain, skipkeys=True)
+    except (TypeError, RecursionError):
+        return '{}'
+    except ValueError as error:
+        return '' if str(error) == 'in no order' else '{}'
 
 
 def _sized(tag, text):
@@ -133,7 +154,7 @@ class Unit:
                 return b'T', False
             if value is None:
                 return b'Z', False
-        left = ('' if context is None else tagged(context), outputs, tagged(record) if changed else '')
+        left = ('' if context is None else tagged(context), _alert(context) if fired else '', outputs, tagged(record) if changed else '')
         return _sized(b'V', '\x1f'.join(('T' if fired else 'F', tagged(value)) + left)), changed
 
     def _outputs(self, record, context):

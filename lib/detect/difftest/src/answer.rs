@@ -35,6 +35,8 @@ pub struct Ran {
     pub value: Option<String>,
     /// Its context afterwards; empty when it has none.
     pub context: Option<String>,
+    /// Its context as an alert has it: JSON. Told when it fired.
+    pub alert: Option<String>,
     /// Its dynamic outputs; empty when it did not fire or has none.
     pub outputs: Option<String>,
     /// The record as it left it; empty when unchanged.
@@ -56,6 +58,8 @@ pub enum Aspect {
     Value,
     /// The context.
     Context,
+    /// The context as JSON.
+    Alert,
     /// The dynamic outputs.
     Outputs,
     /// What became of the record.
@@ -121,6 +125,8 @@ impl Ran {
             Some(Aspect::Value)
         } else if differ(&self.context, &other.context) {
             Some(Aspect::Context)
+        } else if differ(&self.alert, &other.alert) {
+            Some(Aspect::Alert)
         } else if differ(&self.outputs, &other.outputs) {
             Some(Aspect::Outputs)
         } else {
@@ -139,6 +145,7 @@ impl fmt::Display for Answer {
                 let parts = [
                     ("value", &ran.value),
                     ("context", &ran.context),
+                    ("alert", &ran.alert),
                     ("outputs", &ran.outputs),
                     ("record", &ran.record),
                 ];

@@ -125,7 +125,7 @@ impl<'o> Bench<'o> {
     fn new(options: &'o Options) -> Result<Self, String> {
         let mut subjects: Vec<Box<dyn Subject>> = Vec::new();
         if options.native {
-            subjects.push(native().ok_or("there is no native engine yet")?);
+            subjects.push(native(&options.reference));
         }
         for path in &options.others {
             subjects.push(Box::new(Python::new(path, "0", None)));

@@ -29,6 +29,16 @@ const MUTANTS: &str = include_str!("../python/mutants.py");
 
 fn main() -> ExitCode {
     let mut out = std::io::stdout();
+    let usual = std::panic::take_hook();
+    // Panics of the engine are contained, and are differences: they are reported as such.
+    std::panic::set_hook(Box::new(move |info| {
+        if !info
+            .location()
+            .is_some_and(|place| place.file().contains("detect/python"))
+        {
+            usual(info);
+        }
+    }));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (text, code) = match options(&arguments).and_then(|(options, mutants)| answer(options, &mutants)) {
         Ok((text, true)) => (text, ExitCode::SUCCESS),
@@ -121,9 +131,6 @@ fn options(arguments: &[String]) -> Result<(Options, Vec<String>), String> {
     options.minor = syntax.unwrap_or_else(|| versions.iter().copied().min().unwrap_or(8));
     options.reference = pythons.remove(0);
     options.others = pythons;
-    if options.native && streamalert_difftest::native().is_none() {
-        options.native = false;
-    }
     if options.others.is_empty() && !options.native {
         // Something must be compared; a mutant's reference, too.
         options.others.push(options.reference.clone());

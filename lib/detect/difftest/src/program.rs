@@ -336,6 +336,13 @@ impl Module<'_> {
         }
         if !writer.rng.percent(4) {
             let value = writer.expression(writer.around.returns, depth).0;
+            // Contexts are told when a rule fires.
+            let fires = context && writer.rng.percent(40);
+            let value = if fires {
+                format!("({value}) or True")
+            } else {
+                value
+            };
             self.lines.push(format!("    return {value}"));
         }
         self.lines.push("    pass".to_owned());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::answer::{Answer, Ran};
+use crate::native::rewritten;
 use crate::process::{Process, Reader, put};
 use crate::subject::{Case, Mode, Outcome, Subject, Trouble};
 
@@ -26,7 +27,7 @@ pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
 }
 
-fn shim() -> PathBuf {
+pub(crate) fn shim() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/shim")
 }
 
@@ -116,6 +117,7 @@ fn answer(reader: &mut Reader<'_>) -> Result<Answer, String> {
             truth,
             value: Some(value.to_owned()),
             context: Some(String::new()),
+            alert: Some("{}".to_owned()),
             outputs: Some(String::new()),
             record: Some(String::new()),
         })
@@ -140,6 +142,9 @@ fn answer(reader: &mut Reader<'_>) -> Result<Answer, String> {
                 truth: next().as_deref() == Some("T"),
                 value: next(),
                 context: next(),
+                alert: next()
+                    .filter(|json| !json.is_empty())
+                    .and_then(|json| rewritten(&json)),
                 outputs: next(),
                 record: next(),
             })
