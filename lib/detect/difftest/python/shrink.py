@@ -1,7 +1,7 @@
 """Proposes smaller programs and smaller records; whether they still show the difference, the harness finds out.
 
-Request:  u32 length, b'P' and a source, or b'R' and a JSON text.
-Response: u32 length, u32 count, count x (u32 length, candidate), big cuts first.
+Request:  u32 length, b'P' or b'R', u32 where to begin, and a source or a JSON text.
+Response: u32 length, u32 how many there are, u32 count, count x (u32 length, candidate), big cuts first.
 """
 import ast
 import copy
@@ -12,15 +12,19 @@ import sys
 
 _U32 = struct.Struct('<I')
 _SUITES = ('body', 'orelse', 'finalbody', 'handlers')
-_CANDIDATES_MAX = 3000
+_CANDIDATES_MAX = 600
+
+# Making one takes as long as trying it.
+_AT_ONCE = 40
 
 
-def programs(source):
-    """Sources with one statement less, one suite unwrapped, or one expression replaced by a part of it."""
+def programs(source, start):
+    """How many there are, and some of the sources from a place on, with one statement less, one suite unwrapped, or one expression replaced by a part of it."""
     tree = ast.parse(source)
     seen = {ast.unparse(tree)}
     makers = list(_statements(tree)) + list(_expressions(tree))
-    for make in makers[:_CANDIDATES_MAX]:
+    found = []
+    for make in makers[start:start + _AT_ONCE]:
         try:
             text = ast.unparse(ast.fix_missing_locations(make()))
             ast.parse(text)
@@ -28,7 +32,8 @@ def programs(source):
             continue
         if text not in seen:
             seen.add(text)
-            yield text
+            found.append(text)
+    return len(makers), found
 
 
 def _paths(node, path=()):
@@ -188,12 +193,17 @@ def main():
         if len(head) < 4:
             return
         body = requests.read(_U32.unpack(head)[0])
-        text = body[1:].decode('utf-8', 'surrogatepass')
+        start, = _U32.unpack_from(body, 1)
+        text = body[5:].decode('utf-8', 'surrogatepass')
         try:
-            found = list(programs(text) if body[:1] == b'P' else records(text))
+            if body[:1] == b'P':
+                total, found = programs(text, start)
+            else:
+                found = list(records(text))
+                total, found = len(found), found[start:start + _AT_ONCE]
         except Exception:  # pylint: disable=broad-except
-            found = []
-        parts = [_U32.pack(len(found))]
+            total, found = 0, []
+        parts = [_U32.pack(total), _U32.pack(len(found))]
         for candidate in found:
             data = candidate.encode('utf-8', 'surrogatepass')
             parts += [_U32.pack(len(data)), data]

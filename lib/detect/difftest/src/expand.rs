@@ -394,7 +394,11 @@ impl<'g> Writer<'g> {
                     self.hole(instance, (self.around.returns, false, false), scope, depth)
                 }
                 Part::Field => match &instance.place {
-                    Some(place) => access::of(self, place),
+                    Some(place) => {
+                        let text = access::of(self, place);
+                        let bad = instance.production.formatted && text.contains(['"', '\\', '{', '#']);
+                        if bad { self.record_name.clone() } else { text }
+                    }
                     None => "None".to_owned(),
                 },
                 Part::Hit => self.constant_of(instance.place.as_ref()),
@@ -434,7 +438,12 @@ impl<'g> Writer<'g> {
             Some(place) => literals::json(&mut self.rng, place.kind),
             None => literals::json(&mut self.rng, Kind::Word),
         };
-        literals::python(&text)
+        let text = literals::python(&text);
+        // `1.lower()` is no Python.
+        if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+            return format!("({text})");
+        }
+        text
     }
 
     fn hole(

@@ -228,6 +228,8 @@ impl<'o> Bench<'o> {
 
     fn show(&mut self, raw: BTreeMap<(usize, String), Vec<Raw>>) {
         let mut shrinker = Shrinker::new(&self.options.reference);
+        self.reference.hurry();
+        self.subjects.iter_mut().for_each(|subject| subject.hurry());
         let mut seen = std::collections::BTreeSet::new();
         for (_, mut examples) in raw.into_iter().take(self.options.sorts_max) {
             examples.sort_by_key(|raw| (raw.program, raw.found.rule, raw.found.record));

@@ -11,6 +11,9 @@ use crate::subject::{Case, Mode, Outcome, Subject, Trouble};
 /// Programs are small: one that takes longer than this does not end.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Shrinking makes many programs that do not end.
+const HURRIED_LIMIT: Duration = Duration::from_millis(600);
+
 /// A CPython of some version, perhaps with broken semantics.
 #[derive(Debug)]
 pub struct Python {
@@ -20,6 +23,7 @@ pub struct Python {
     hash_seed: String,
     process: Option<Process>,
     sent: Result<(), Trouble>,
+    limit: Duration,
 }
 
 /// The folder of the scripts.
@@ -41,6 +45,7 @@ impl Python {
             hash_seed: hash_seed.to_owned(),
             process: None,
             sent: Ok(()),
+            limit: LIMIT,
         }
     }
 
@@ -59,7 +64,8 @@ impl Python {
 
     fn received(&mut self, records: usize) -> Result<Outcome, Trouble> {
         std::mem::replace(&mut self.sent, Ok(()))?;
-        let body = self.process()?.receive(LIMIT)?;
+        let limit = self.limit;
+        let body = self.process()?.receive(limit)?;
         outcome(&body, records).map_err(Trouble::Gone)
     }
 }
@@ -83,6 +89,13 @@ impl Subject for Python {
             put(&mut body, record);
         }
         self.sent = self.process().and_then(|process| process.send(&body));
+    }
+
+    fn hurry(&mut self) {
+        // Started now, so that the limit does not hit the start.
+        if self.run(&Case::default(), Mode::IndexOff).is_ok() {
+            self.limit = HURRIED_LIMIT;
+        }
     }
 
     fn finish(&mut self, case: &Case, _mode: Mode) -> Result<Outcome, Trouble> {

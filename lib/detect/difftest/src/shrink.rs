@@ -10,7 +10,10 @@ use crate::subject::Case;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Cases tried for one difference; each costs an evaluation by both engines.
-const TRIES_MAX: usize = 1000;
+const TRIES_MAX: usize = 600;
+
+/// How many `shrink.py` proposes at once.
+const AT_ONCE: usize = 40;
 
 /// Proposes what is smaller.
 #[derive(Debug)]
@@ -27,22 +30,52 @@ impl Shrinker {
         }
     }
 
-    fn candidates(&mut self, kind: u8, text: &str) -> Vec<String> {
+    /// How many candidates there are, and some of them from a place on.
+    fn candidates(&mut self, kind: u8, start: usize, text: &str) -> (usize, Vec<String>) {
+        let none = (0, Vec::new());
         let Some(process) = &mut self.process else {
-            return Vec::new();
+            return none;
         };
         let mut body = vec![kind];
+        body.extend_from_slice(&u32::try_from(start).unwrap_or(0).to_le_bytes());
         body.extend_from_slice(text.as_bytes());
         let answer = process.send(&body).and_then(|()| process.receive(LIMIT));
         let Ok(answer) = answer else {
             self.process = None;
-            return Vec::new();
+            return none;
         };
         let mut reader = Reader(&answer);
+        let total = reader.number().unwrap_or(0);
         let count = reader.number().unwrap_or(0);
-        (0..count)
-            .map_while(|_| reader.text().ok().map(str::to_owned))
-            .collect()
+        let found = (0..count).map_while(|_| reader.text().ok().map(str::to_owned));
+        (total, found.collect())
+    }
+
+    /// Takes candidates as long as one is found that passes; goes on where the last was found, since what did not
+    /// work just before seldom works now.
+    fn reduce(&mut self, kind: u8, text: &mut String, check: &mut dyn FnMut(&str) -> bool) {
+        let (mut start, mut tried) = (0, 0);
+        loop {
+            let (total, candidates) = self.candidates(kind, start, text);
+            match candidates.iter().position(|candidate| check(candidate)) {
+                Some(index) => {
+                    if let Some(candidate) = candidates.get(index) {
+                        candidate.clone_into(text);
+                    }
+                    (start, tried) = (start + index, 0);
+                }
+                None => {
+                    tried += AT_ONCE;
+                    start += AT_ONCE;
+                    if tried >= total + AT_ONCE {
+                        return;
+                    }
+                }
+            }
+            if start >= total {
+                start = 0;
+            }
+        }
     }
 
     /// The smallest case found that still is `wanted`; `record` is where the difference is.
@@ -71,44 +104,29 @@ impl Shrinker {
     }
 
     fn program(&mut self, best: &mut Case, check: &mut dyn FnMut(&Case) -> bool) {
-        let mut skip = 0;
-        loop {
-            let candidates = self.candidates(b'P', &best.source);
-            let count = candidates.len();
-            // What did not work just before seldom works now, so that the next round begins where this one ended.
-            let order = (skip.min(count)..count).chain(0..skip.min(count));
-            let better = order.into_iter().find_map(|index| {
-                let source = candidates.get(index)?.clone();
-                let smaller = Case {
-                    source,
-                    ..best.clone()
-                };
-                check(&smaller).then_some((index, smaller))
-            });
-            match better {
-                Some((index, smaller)) => (skip, *best) = (index, smaller),
-                None => return,
-            }
-        }
+        let mut source = best.source.clone();
+        self.reduce(b'P', &mut source, &mut |source| {
+            let source = source.to_owned();
+            check(&Case {
+                source,
+                ..best.clone()
+            })
+        });
+        best.source = source;
     }
 
     fn records(&mut self, best: &mut Case, check: &mut dyn FnMut(&Case) -> bool) {
         for index in 0..best.records.len() {
-            let mut skip = 0;
-            while let Some(record) = best.records.get(index).cloned() {
-                let candidates = self.candidates(b'R', &record);
-                let count = candidates.len();
-                let order = (skip.min(count)..count).chain(0..skip.min(count));
-                let better = order.into_iter().find_map(|at| {
-                    let mut smaller = best.clone();
-                    *smaller.records.get_mut(index)? = candidates.get(at)?.clone();
-                    check(&smaller).then_some((at, smaller))
-                });
-                match better {
-                    Some((at, smaller)) => (skip, *best) = (at, smaller),
-                    None => break,
+            let mut record = best.records.get(index).cloned().unwrap_or_default();
+            let with = |record: &str| {
+                let mut case = best.clone();
+                if let Some(place) = case.records.get_mut(index) {
+                    record.clone_into(place);
                 }
-            }
+                case
+            };
+            self.reduce(b'R', &mut record, &mut |record| check(&with(record)));
+            *best = with(&record);
         }
     }
 }

@@ -56,6 +56,9 @@ pub trait Subject {
     /// When it hangs or dies; the next case meets a new engine.
     fn finish(&mut self, case: &Case, mode: Mode) -> Result<Outcome, Trouble>;
 
+    /// From now on cases are small: a long one is of no interest.
+    fn hurry(&mut self) {}
+
     /// The modes that mean something to it.
     fn modes(&self, _seed: u64) -> Vec<Mode> {
         vec![Mode::IndexOff]
