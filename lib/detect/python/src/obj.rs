@@ -288,6 +288,6 @@ impl Range {
             self.start.wrapping_sub(number)
         } as u64;
         let step = self.step.unsigned_abs();
-        (inside && away % step == 0).then(|| away / step)
+        (inside && away.is_multiple_of(step)).then(|| away / step)
     }
 }

@@ -41,15 +41,12 @@ fn in_record<'a>(cx: &Cx<'a>, dict: Obj<'a>, text: &str) -> bool {
 fn const_seq_has<'a>(cx: &Cx<'a>, seq: &'a ConstSeq, text: &'a str) -> R<'a, bool> {
     for id in &seq.items {
         match cx.program.consts.get(*id as usize) {
-            Some(Const::Str(other)) => {
-                if &**other == text {
-                    return Ok(true);
-                }
-            }
-            Some(Const::Unsupported(_) | Const::Singleton(_)) => {
-                if super::eq(cx, cx.constant(*id), Obj::Str(text))? {
-                    return Ok(true);
-                }
+            Some(Const::Str(other)) if &**other == text => return Ok(true),
+            Some(Const::Str(_)) => {}
+            Some(Const::Unsupported(_) | Const::Singleton(_))
+                if super::eq(cx, cx.constant(*id), Obj::Str(text))? =>
+            {
+                return Ok(true);
             }
             _ => {}
         }

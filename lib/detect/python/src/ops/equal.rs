@@ -53,7 +53,7 @@ fn identical<'a>(a: Obj<'a>, b: Obj<'a>) -> Option<bool> {
         (Obj::Big(a), Obj::Big(b)) if a.0 != b.0 => false,
         (Obj::Float(a), Obj::Float(b)) if a.to_bits() != b.to_bits() => false,
         (Obj::Str(a), Obj::Str(b)) if a != b => false,
-        (Obj::Str(a), Obj::Str(_)) if a.is_empty() => true,
+        (Obj::Str(""), Obj::Str(_)) => true,
         (Obj::Bytes(a), Obj::Bytes(b)) if a != b => false,
         (Obj::Int(_), Obj::Int(_))
         | (Obj::Big(_), Obj::Big(_))
