@@ -46,6 +46,8 @@ pub struct Program {
     pub memos: u32,
     /// Places where a rule may leave the native engine.
     pub points: Vec<Point>,
+    /// Constant lists, tuples and sets of networks, by number, in order.
+    pub networks: Vec<(ConstId, crate::modules::streamalert::NetworkSet)>,
     /// The rules, in the order of the export.
     pub rules: Vec<RuleCode>,
 }

@@ -25,6 +25,7 @@ pub fn program(minor: u8) -> Program {
         paths: Vec::new(),
         memos: 0,
         points: Vec::new(),
+        networks: Vec::new(),
         rules: Vec::new(),
     }
 }
@@ -53,12 +54,25 @@ pub fn with_record<T>(json: &str, test: impl for<'a> FnOnce(&Cx<'a>, Obj<'a>) ->
 /// # Panics
 /// When it is no JSON.
 pub fn with_program<T>(program: &Program, json: &str, test: impl for<'a> FnOnce(&Cx<'a>, Obj<'a>) -> T) -> T {
-    let (bump, env) = (Bump::new(), env());
+    with_env(program, &env(), json, test)
+}
+
+/// The same with an environment.
+///
+/// # Panics
+/// When the record is no JSON.
+pub fn with_env<T>(
+    program: &Program,
+    env: &Env,
+    json: &str,
+    test: impl for<'a> FnOnce(&Cx<'a>, Obj<'a>) -> T,
+) -> T {
+    let bump = Bump::new();
     let mut doc = Doc::new();
     let tree = doc.parse(json).expect("the record of a test is JSON");
     let mut marks = Marks::new(program.paths.len(), program.memos as usize);
     marks.next_event();
-    run(&bump, program, tree, &env, &marks, test)
+    run(&bump, program, tree, env, &marks, test)
 }
 
 fn run<'a, T>(

@@ -105,6 +105,7 @@ pub fn compile(export: &Export) -> Result<Program, CompileError> {
     }
     pure::mark(&mut codes, &shared.pool.consts);
     let rules = rules(export, &shared.pool);
+    let networks = crate::modules::streamalert::NetworkSet::of_constants(version, &shared.pool.consts);
     let mut program = Program {
         version,
         files: export
@@ -118,6 +119,7 @@ pub fn compile(export: &Export) -> Result<Program, CompileError> {
         paths: shared.pool.paths,
         memos: 0,
         points: shared.pool.points,
+        networks,
         rules,
     };
     program.memos = memo::share(&mut program);

@@ -1,7 +1,10 @@
 //! Modules of the standard library and of `streamalert`, as far as rules use them. One file, or folder, per module;
 //! a module enters by one line of [`MODULES`].
 
+mod args;
+mod ipaddress;
 pub mod re;
+pub mod streamalert;
 
 use crate::program::Const;
 use crate::registry::BuiltinFn;
@@ -10,7 +13,16 @@ use crate::registry::BuiltinFn;
 type Lookup = fn(&str) -> Option<Const>;
 
 /// The modules, one a line, in order of name. A name is looked up in all lines of its module.
-static MODULES: &[(&str, Lookup)] = &[];
+static MODULES: &[(&str, Lookup)] = &[
+    ("rules.helpers.base", streamalert::helpers),
+    ("streamalert.rules_engine.threat_intel", streamalert::threat_intel),
+    (
+        "streamalert.shared.lookup_tables.core",
+        streamalert::lookup_tables,
+    ),
+    ("streamalert.shared.normalize", streamalert::normalize),
+    ("streamalert.shared.utils", streamalert::utils),
+];
 
 /// What `module` calls `name` (qualified: `datetime.now` of module `datetime` is `datetime.datetime.now`'s class
 /// attribute and not asked for here). `None`: not known, which is a fallback point.
@@ -29,7 +41,6 @@ pub fn is_known(module: &str) -> bool {
 }
 
 /// The function of this name in a module's table.
-#[expect(dead_code, reason = "the modules come one by one")]
 fn function(functions: &'static [BuiltinFn], name: &str) -> Option<Const> {
     functions
         .iter()

@@ -1,0 +1,3 @@
+//! `ipaddress`.
+
+pub(super) mod parse;
