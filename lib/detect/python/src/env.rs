@@ -29,5 +29,7 @@ impl Env {
     }
 
     /// Shrinks caches that are over their limits. To be called between batches.
-    pub fn tidy(&mut self) {}
+    pub fn tidy(&mut self) {
+        self.regexes.tidy();
+    }
 }

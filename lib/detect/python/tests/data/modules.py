@@ -35,7 +35,8 @@ def evaluate(head):
         try:
             outcome = "= " + repr(scope["run"](json.loads(RECORD)))
         except Exception as error:
-            outcome = f"! {type(error).__name__}: {error.args!r}"
+            name = type(error).__name__.replace("PatternError", "error")
+            outcome = f"! {name}: {error.args!r}"
         print(json.dumps(re.sub(" at 0x[0-9a-f]+", " at 0x", outcome)))
 
 
