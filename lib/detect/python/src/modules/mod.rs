@@ -14,6 +14,7 @@ type Lookup = fn(&str) -> Option<Const>;
 
 /// The modules, one a line, in order of name. A name is looked up in all lines of its module.
 static MODULES: &[(&str, Lookup)] = &[
+    ("ipaddress", ipaddress::lookup),
     ("re", re::lookup),
     ("rules.helpers.base", streamalert::helpers),
     ("streamalert.rules_engine.threat_intel", streamalert::threat_intel),

@@ -17,17 +17,17 @@ use streamalert_value::Value;
 const PATCHES: [u8; 6] = [18, 18, 13, 7, 1, 0];
 
 /// One table of expressions.
-pub struct Table {
+pub(crate) struct Table {
     /// `NAME.in`: its `#! ` lines come first.
-    pub input: &'static str,
+    pub(crate) input: &'static str,
     /// `NAME.txt`
-    pub outcomes: &'static str,
+    pub(crate) outcomes: &'static str,
     /// How many lines per version CPython may evaluate. The more, the slower; never wrong.
-    pub fallbacks_max: usize,
+    pub(crate) fallbacks_max: usize,
 }
 
 /// Compares all lines in all versions.
-pub fn check(table: &Table) {
+pub(crate) fn check(table: &Table) {
     let head: Vec<&str> = table
         .input
         .lines()

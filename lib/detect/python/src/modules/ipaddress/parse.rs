@@ -102,11 +102,7 @@ impl<'t> Parts<'t> {
         }
         let last = text.rsplit(':').next().unwrap_or_default();
         if last.contains('.') {
-            parts.low = if last.contains('/') {
-                return Err(V6Error::V4(V4Error::Unsure, last));
-            } else {
-                v4(version, last).map_err(|error| V6Error::V4(error, last))?
-            };
+            parts.low = v4(version, last).map_err(|error| V6Error::V4(error, last))?;
             parts.tail = 2;
         }
         let texts = if parts.tail == 0 { all } else { all - 1 };

@@ -126,9 +126,12 @@ fn of_text(version: PyVersion, text: &str) -> Result<Option<Address>, Unsure> {
         Err(parse::V4Error::Unsure) => return Err(Unsure),
         Err(_) => {}
     }
+    if text.contains('/') {
+        return Ok(None);
+    }
     let text = match text.split_once('%') {
         // The scope is any text without `%`; Python 3.8 knows none.
-        Some((_, scope)) if version.minor < 9 || scope.is_empty() || scope.contains(['%', '/']) => {
+        Some((_, scope)) if version.minor < 9 || scope.is_empty() || scope.contains('%') => {
             return Ok(None);
         }
         Some((text, _)) => text,
