@@ -161,7 +161,7 @@ fn every_way_to_fail_is_told_with_its_difference() {
         "log type (- expected, + found)\n      - load:event\n      + none: no schema takes it\n",
         "        nearest schema is load:event\n          missing: group, kind\n          unexpected: grp\n",
         "      - bad_knd: no such rule; did you mean \"bad_kind\"?\n      - raises: raised KeyError: 'missing'\n",
-        ", in raises\n",
+        "rules/load.py, line 17\n",
         "      + bad_kind: fired, but is not among trigger_rules (rules/load.py:6)\n",
         "no cluster file has the source kinesis:strea\n        known are: kinesis:stream\n",
         "no schema defines the log type \"load:evnt\"; did you mean \"load:event\"?",

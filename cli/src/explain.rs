@@ -8,7 +8,7 @@ use streamalert_detect::{
     AlertStamp, EvaluateOptions, Fixtures, RecordOutcome, RuleOutcome, RuleRuntime, ThreatIntel, alert_item,
     build_alert, output_dict,
 };
-use streamalert_python::PythonPool;
+use streamalert_runtime::Runtime;
 use streamalert_schema::{
     Classified, Payload, RawInput, SchemaExplanation, Scratch, Selection, Unit, UnitExplanation, Verdict,
 };
@@ -21,7 +21,7 @@ use crate::project::Project;
 /// Everything needed to explain payloads.
 pub(crate) struct Explainer {
     selections: HashMap<Source, Selection>,
-    pool: Option<PythonPool>,
+    runtime: Option<Runtime>,
     clock: Arc<dyn Clock>,
     scratch: Scratch,
     /// Say of every schema why it did or did not take a payload.
@@ -57,12 +57,12 @@ pub(crate) struct ExplainedAlert {
 impl Explainer {
     pub(crate) fn new(
         project: &Project,
-        pool: Option<PythonPool>,
+        runtime: Option<Runtime>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
         Ok(Self {
             selections: project.selections()?,
-            pool,
+            runtime,
             clock,
             scratch: Scratch::new(),
             why: false,
@@ -149,7 +149,7 @@ impl Explainer {
         records: Vec<Record>,
         fixtures: Option<Arc<Fixtures>>,
     ) -> Result<Vec<ExplainedRecord>, Failure> {
-        let Some(pool) = &self.pool else {
+        let Some(runtime) = &self.runtime else {
             let bare = |record| ExplainedRecord {
                 record,
                 rules: Vec::new(),
@@ -161,19 +161,19 @@ impl Explainer {
             trace: true,
             fixtures,
         };
-        let outcomes = pool
+        let outcomes = runtime
             .evaluate(records, options)
             .await
             .map_err(|error| Failure::while_doing("cannot evaluate rules", error))?;
         let mut explained = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            explained.push(self.explained(pool, outcome).await);
+            explained.push(self.explained(runtime, outcome).await);
         }
         Ok(explained)
     }
 
-    async fn explained(&self, pool: &PythonPool, outcome: RecordOutcome) -> ExplainedRecord {
-        let rules = pool.rules();
+    async fn explained(&self, runtime: &Runtime, outcome: RecordOutcome) -> ExplainedRecord {
+        let rules = runtime.rules();
         let stamp = AlertStamp {
             created: self.clock.now(),
             staged: false,
@@ -196,7 +196,7 @@ impl Explainer {
             let alert = build_alert(&explained.record, rule, fired, &stamp);
             let mut publications = BTreeMap::new();
             for output in &alert.outputs {
-                let publication = match pool.publish(&alert, output).await {
+                let publication = match runtime.publish(&alert, output).await {
                     Ok(publication) => publication.fallback.map_or(Ok(publication.value), Err),
                     Err(error) => Err(error.to_string()),
                 };

@@ -1,4 +1,4 @@
-//! The Python workers of a project.
+//! What runs a project's rules and publishers: natively, and in Python workers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,22 +7,38 @@ use std::time::Duration;
 use async_trait::async_trait;
 use streamalert_detect::StrikePolicy;
 use streamalert_dispatcher::Publisher;
-use streamalert_python::{LoadReport, PoolOptions, PythonPool};
+use streamalert_python::{LoadReport, PoolOptions};
+use streamalert_runtime::{Runtime, RuntimeOptions};
 use streamalert_types::{Alert, Clock, OutputName};
 use streamalert_value::Value;
 
 use crate::failure::Failure;
 use crate::project::Project;
 
-/// Starts the workers and loads the project's rules, matchers and publishers.
+/// Loads the project's rules, matchers and publishers.
 pub(crate) async fn start(
     project: &Project,
     workers: Option<usize>,
     clock: Arc<dyn Clock>,
-) -> Result<(PythonPool, LoadReport), Failure> {
-    PythonPool::start(options(project, workers, clock)?)
+) -> Result<(Runtime, LoadReport), Failure> {
+    Runtime::start(runtime_options(project, workers, clock)?)
         .await
         .map_err(|error| Failure::while_doing("cannot run python rules", error))
+}
+
+/// What a runtime for this project is started with.
+pub(crate) fn runtime_options(
+    project: &Project,
+    workers: Option<usize>,
+    clock: Arc<dyn Clock>,
+) -> Result<RuntimeOptions, Failure> {
+    let settings = &project.settings;
+    let mut options = RuntimeOptions::new(options(project, workers, clock)?);
+    options.native = settings.rules.native;
+    options.limits.fuel = settings.rules.steps_max;
+    options.limits.arena_bytes = usize::try_from(settings.rules.arena_bytes_max).unwrap_or(usize::MAX);
+    options.cache_dir = Some(std::path::absolute(settings.data.dir.join("cache/rules"))?);
+    Ok(options)
 }
 
 /// What a pool for this project is started with.
@@ -65,6 +81,8 @@ pub(crate) fn options(
     limits.slice = Duration::from_millis(settings.rules.slice_limit_ms);
     limits.memory_bytes = settings.python.memory_bytes_max;
     limits.allow_processes = settings.python.allow_subprocess;
+    limits.network = settings.python.network;
+    limits.file_bytes = settings.python.file_bytes_max;
     limits.batch_records_max = settings.python.batch_records_max;
     limits.strikes = StrikePolicy {
         strikes_max: settings.rules.strikes_max,
@@ -88,11 +106,11 @@ pub(crate) fn repo_root(rule_dirs: &[PathBuf]) -> Result<PathBuf, Failure> {
     Ok(std::env::current_dir()?)
 }
 
-/// The publishers of a pool, as the dispatcher wants them.
-pub(crate) struct PoolPublisher(pub(crate) PythonPool);
+/// The project's publishers, as the dispatcher wants them.
+pub(crate) struct RuntimePublisher(pub(crate) Runtime);
 
 #[async_trait]
-impl Publisher for PoolPublisher {
+impl Publisher for RuntimePublisher {
     async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Value, String> {
         let publication = self
             .0

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamalert_detect::{EvaluateOptions, RuleRuntime, ThreatIntel};
+use streamalert_detect::{EvaluateOptions, RuleRuntime, RuleSet, ThreatIntel};
 use streamalert_proto::{Alerts, NeighbourError, Records};
 use streamalert_store::DeadLetterStore;
 use streamalert_types::{Alert, AlertBatch, Clock, DeadLetter, Record, RecordBatch};
@@ -87,9 +87,10 @@ impl RulesNode {
         }
     }
 
-    /// What each rule did since the start.
+    /// What each rule of this moment did since the start.
     #[must_use]
     pub fn stats(&self) -> &StatsBook {
+        self.inner.stats.follow(&self.inner.parts.runtime.rules());
         &self.inner.stats
     }
 
@@ -130,8 +131,7 @@ impl RulesNode {
     /// As [`Records::evaluate`].
     pub async fn replay(&self, records: Vec<Record>) -> Result<Vec<String>, NeighbourError> {
         let inner = &self.inner;
-        let rules = inner.parts.runtime.rules();
-        let findings = inner.find(records, "").await?;
+        let (rules, findings) = inner.find(records, "").await?;
         inner.hand_on(&findings.alerts).await?;
         let failures = findings
             .failures
@@ -156,11 +156,13 @@ impl Inner {
             *log_types.entry(record.log_type.clone()).or_default() += 1;
         }
         let log_types: Vec<(&str, u64)> = log_types.iter().map(|(name, count)| (&**name, *count)).collect();
-        let findings = self.find(records, &traceparent).await?;
+        let (rules, findings) = self.find(records, &traceparent).await?;
         self.store(findings.letters).await?;
         self.hand_on(&findings.alerts).await?;
         // Counted last, so that a batch that comes again because it was not answered is not counted twice.
+        self.stats.follow(&self.parts.runtime.rules());
         self.stats.count(
+            &rules,
             &log_types,
             &findings.alerts,
             findings.failures,
@@ -169,7 +171,12 @@ impl Inner {
         Ok(())
     }
 
-    async fn find(&self, mut records: Vec<Record>, traceparent: &str) -> Result<Findings, NeighbourError> {
+    /// What comes of records, and the rules that it is about.
+    async fn find(
+        &self,
+        mut records: Vec<Record>,
+        traceparent: &str,
+    ) -> Result<(Arc<RuleSet>, Findings), NeighbourError> {
         if let Some(threat_intel) = &self.parts.threat_intel {
             for record in &mut records {
                 if let Some(annotated) = threat_intel.annotate(record) {
@@ -177,25 +184,27 @@ impl Inner {
                 }
             }
         }
-        let rules = self.parts.runtime.rules();
+        // One rule set from here to the alerts, whatever is loaded meanwhile.
+        let runtime = self.parts.runtime.fixed();
+        let runtime = runtime.unwrap_or_else(|| self.parts.runtime.clone());
+        let rules = runtime.rules();
         // What no rule is about need not cross to the runtime, which would have to read it first.
         records.retain(|record| !rules.for_log_type(&record.log_type).is_empty());
         if records.is_empty() {
-            return Ok(Findings::default());
+            return Ok((rules, Findings::default()));
         }
-        let outcomes = self
-            .parts
-            .runtime
+        let outcomes = runtime
             .evaluate(records, EvaluateOptions::default())
             .await
             .map_err(|error| unavailable(error.to_string()))?;
         let now = self.parts.clock.now();
-        Ok(FindingsMaker {
+        let findings = FindingsMaker {
             rules: &rules,
             now,
             traceparent,
         }
-        .make(outcomes))
+        .make(outcomes);
+        Ok((rules, findings))
     }
 
     async fn hand_on(&self, alerts: &[Arc<Alert>]) -> Result<(), NeighbourError> {

@@ -8,14 +8,14 @@ use streamalert_dispatcher::{
     DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LoadContext,
     OutputRegistry, OutputSpec, Publisher, Rate,
 };
-use streamalert_python::PythonPool;
+use streamalert_runtime::Runtime;
 use streamalert_store::DeadLetterStore;
 use streamalert_types::{Clock, OutputName};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::project::Project;
-use crate::python::PoolPublisher;
+use crate::python::RuntimePublisher;
 
 /// Makes every output of `conf/outputs.json` and `streamalert.toml`.
 pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<OutputRegistry, Failure> {
@@ -138,7 +138,7 @@ fn delivery_options(settings: &Settings, name: &OutputName, mut options: Deliver
 pub(crate) fn start_dispatcher(
     project: &Project,
     outputs: OutputRegistry,
-    pool: Option<PythonPool>,
+    runtime: Option<Runtime>,
     dead_letters: Arc<dyn DeadLetterStore>,
     clock: Arc<dyn Clock>,
 ) -> (DispatcherHandle, JoinHandle<()>) {
@@ -154,8 +154,8 @@ pub(crate) fn start_dispatcher(
             ))
         })
         .collect::<BTreeMap<_, _>>();
-    let publisher: Arc<dyn Publisher> = match pool {
-        Some(pool) => Arc::new(PoolPublisher(pool)),
+    let publisher: Arc<dyn Publisher> = match runtime {
+        Some(runtime) => Arc::new(RuntimePublisher(runtime)),
         None => Arc::new(DefaultPublisher),
     };
     let seed = super::jitter_seed(&*clock);

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use streamalert_dispatcher::DispatcherHandle;
 use streamalert_merger::{MergerHandle, MergerTask};
-use streamalert_python::PythonPool;
 use streamalert_rules_node::RulesNode;
+use streamalert_runtime::Runtime;
 use streamalert_types::Clock;
 use tokio::task::JoinHandle;
 
@@ -18,7 +18,7 @@ pub(crate) struct Pipeline {
     pub(crate) dispatcher: DispatcherHandle,
     /// Rule files that did not load.
     pub(crate) not_loaded: Vec<String>,
-    pool: PythonPool,
+    runtime: Runtime,
     merger_task: MergerTask,
     dispatcher_task: JoinHandle<()>,
 }
@@ -30,26 +30,26 @@ impl Pipeline {
         stores: &Stores,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
-        let (pool, not_loaded) = assembly::load_rules(project, None, clock.clone()).await?;
+        let (runtime, not_loaded) = assembly::load_rules(project, None, clock.clone()).await?;
         let registry = assembly::registry(project, clock.clone())?;
         let letters = stores.dead_letters.clone();
         let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
             project,
             registry,
-            Some(pool.clone()),
+            Some(runtime.clone()),
             letters.clone(),
             clock.clone(),
         );
         let options = assembly::merger_options(&project.settings);
         let (merger, merger_task) =
             assembly::start_merger(options, stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
-        let rules = assembly::rules_node(project, pool.clone(), Arc::new(merger.clone()), letters, clock)?;
+        let rules = assembly::rules_node(project, runtime.clone(), Arc::new(merger.clone()), letters, clock)?;
         Ok(Self {
             rules,
             merger,
             dispatcher,
             not_loaded,
-            pool,
+            runtime,
             merger_task,
             dispatcher_task,
         })
@@ -60,7 +60,7 @@ impl Pipeline {
         self.rules.drain().await;
         self.merger.drain().await;
         self.dispatcher.drain().await;
-        self.pool.shutdown().await;
+        self.runtime.shutdown().await;
         let merger = self.merger_task.join().await;
         merger.map_err(|error| Failure::while_doing("the merger failed", error))?;
         let dispatcher = self.dispatcher_task.await;

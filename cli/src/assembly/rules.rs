@@ -5,8 +5,9 @@ use std::sync::Arc;
 use streamalert_config::{Known, RuleReference};
 use streamalert_detect::{RuleRuntime, ThreatIntel, ThreatIntelOptions};
 use streamalert_proto::Alerts;
-use streamalert_python::{LoadReport, PythonPool};
+use streamalert_python::LoadReport;
 use streamalert_rules_node::{RulesNode, RulesNodeOptions, RulesNodeParts};
+use streamalert_runtime::Runtime;
 use streamalert_store::DeadLetterStore;
 use streamalert_types::Clock;
 use streamalert_value::Value;
@@ -20,8 +21,8 @@ pub(crate) async fn load_rules(
     project: &Project,
     workers: Option<usize>,
     clock: Arc<dyn Clock>,
-) -> Result<(PythonPool, Vec<String>), Failure> {
-    let (pool, report) = crate::python::start(project, workers, clock).await?;
+) -> Result<(Runtime, Vec<String>), Failure> {
+    let (runtime, report) = crate::python::start(project, workers, clock).await?;
     for error in &report.errors {
         tracing::error!(file = %error.file.display(), line = error.line, "not loaded: {}", error.message);
     }
@@ -32,7 +33,7 @@ pub(crate) async fn load_rules(
     if problems.iter().any(streamalert_config::Problem::is_error) {
         return Err(problems.into());
     }
-    let rules = pool.rules();
+    let rules = runtime.rules();
     let enabled = rules.rules().iter().filter(|rule| !rule.disabled).count();
     tracing::info!(rules = enabled, version = %rules.version(), python = %report.python_version, "rules loaded");
     if enabled == 0 {
@@ -47,7 +48,7 @@ pub(crate) async fn load_rules(
             dirs.join(", ")
         )));
     }
-    Ok((pool, report.errors.iter().map(ToString::to_string).collect()))
+    Ok((runtime, report.errors.iter().map(ToString::to_string).collect()))
 }
 
 /// Everything that `validate` knows, with the rules that were loaded.
@@ -72,10 +73,10 @@ pub(crate) fn cross_check(project: &Project, report: &LoadReport) -> Vec<streama
     streamalert_config::validate(&project.conf, &project.settings, &known).problems
 }
 
-/// A rules-node over `pool`.
+/// A rules-node over `runtime`.
 pub(crate) fn rules_node(
     project: &Project,
-    pool: PythonPool,
+    runtime: Runtime,
     alerts: Arc<dyn Alerts>,
     dead_letters: Arc<dyn DeadLetterStore>,
     clock: Arc<dyn Clock>,
@@ -86,11 +87,10 @@ pub(crate) fn rules_node(
         in_flight_bytes_max: in_flight,
         ..RulesNodeOptions::default()
     };
-    let runtime = Arc::new(pool);
     Ok(RulesNode::new(
         options,
         RulesNodeParts {
-            runtime,
+            runtime: Arc::new(runtime),
             alerts,
             dead_letters,
             threat_intel,

@@ -122,7 +122,9 @@ async fn rules(global: &Global, args: &Bench, path: bench::Path) -> Result<Repor
         interpreter: interpreter.path,
         options,
     };
-    let (pool, report) = python::start(&project, Some(usize::from(args.threads)), assembly::clock()).await?;
+    let (pool, report) = streamalert_python::PythonPool::start(plan.options.clone())
+        .await
+        .map_err(|error| Failure::while_doing("cannot run python rules", error))?;
     for error in &report.errors {
         tracing::error!(file = %error.file.display(), line = error.line, "not loaded: {}", error.message);
     }

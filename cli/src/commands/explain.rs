@@ -22,17 +22,17 @@ pub(crate) async fn run(global: &Global, args: &Explain) -> Result<(), Failure> 
     let project = Project::load(global)?;
     let clock = assembly::clock();
     let has_rules = project.python_dirs().rules.iter().any(|dir| dir.exists());
-    let pool = if has_rules {
-        let (pool, report) = python::start(&project, Some(1), clock.clone()).await?;
+    let runtime = if has_rules {
+        let (runtime, report) = python::start(&project, Some(1), clock.clone()).await?;
         for error in &report.errors {
             anstream::eprintln!("{} {error}", paint::in_style(paint::ODD, "not loaded:"));
         }
-        Some(pool)
+        Some(runtime)
     } else {
         None
     };
     let everything = project.schemas.select_all();
-    let mut explainer = Explainer::new(&project, pool.clone(), clock)?;
+    let mut explainer = Explainer::new(&project, runtime.clone(), clock)?;
     explainer.why = true;
     explainer.threat_intel = assembly::threat_intel(&project)?;
     let mut command = Command {
@@ -45,8 +45,8 @@ pub(crate) async fn run(global: &Global, args: &Explain) -> Result<(), Failure> 
         (Some(line), _) => command.line(line).await,
         (None, input) => command.inputs(input.as_deref()).await,
     };
-    if let Some(pool) = pool {
-        pool.shutdown().await;
+    if let Some(runtime) = runtime {
+        runtime.shutdown().await;
     }
     answer
 }

@@ -27,8 +27,8 @@ pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failu
 
 async fn list(global: &Global, json: bool) -> Result<(), Failure> {
     let project = Project::load(global)?;
-    let (pool, report) = python::start(&project, Some(1), assembly::clock()).await?;
-    pool.shutdown().await;
+    let (runtime, report) = python::start(&project, Some(1), assembly::clock()).await?;
+    runtime.shutdown().await;
     for rule in report.rules.rules() {
         let logs: Vec<&str> = rule.logs.iter().flatten().map(|log| &**log).collect();
         let outputs: Vec<&str> = rule.outputs.iter().map(|output| output.as_str()).collect();

@@ -70,7 +70,7 @@ struct Node {
     clock: Arc<dyn streamalert_types::Clock>,
     admin: ProcessAdmin,
     classifier_task: Option<ClassifierTask>,
-    pool: Option<streamalert_python::PythonPool>,
+    runtime: Option<streamalert_runtime::Runtime>,
     seed: u64,
     /// Cuts the links to neighbours over the network; after everything that uses them has drained.
     links: CancellationToken,
@@ -94,7 +94,7 @@ impl Node {
             clock,
             admin,
             classifier_task: None,
-            pool: None,
+            runtime: None,
             seed,
             links: CancellationToken::new(),
         })
@@ -102,11 +102,11 @@ impl Node {
 
     /// All four, neighbours by their handles.
     async fn all(&mut self) -> Result<(), Failure> {
-        let (pool, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
-        self.pool = Some(pool.clone());
-        let deliveries = self.start_dispatcher(Some(pool.clone()))?;
+        let (runtime, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
+        self.runtime = Some(runtime.clone());
+        let deliveries = self.start_dispatcher(Some(runtime.clone()))?;
         let alerts = self.start_merger(deliveries.clone()).await?;
-        let records = self.start_rules_node(pool, alerts)?;
+        let records = self.start_rules_node(runtime, alerts)?;
         self.start_classifier(records).await?;
         let Some(rules) = self.admin.rules.clone() else {
             return Ok(());
@@ -128,11 +128,11 @@ impl Node {
     }
 
     async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
-        let (pool, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
-        self.pool = Some(pool.clone());
+        let (runtime, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
+        self.runtime = Some(runtime.clone());
         let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
         self.keep_link("merger client", task);
-        let records = self.start_rules_node(pool, Arc::new(client))?;
+        let records = self.start_rules_node(runtime, Arc::new(client))?;
         let server = self.server().records(records);
         self.listen(
             "rules-node",
@@ -157,9 +157,9 @@ impl Node {
 
     async fn dispatcher(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
         // Only for the publishers: one worker is enough, and rules that do not load are the rules-node's affair.
-        let (pool, _) = crate::python::start(&self.project, Some(1), self.clock.clone()).await?;
-        self.pool = Some(pool.clone());
-        let deliveries = self.start_dispatcher(Some(pool))?;
+        let (runtime, _) = crate::python::start(&self.project, Some(1), self.clock.clone()).await?;
+        self.runtime = Some(runtime.clone());
+        let deliveries = self.start_dispatcher(Some(runtime))?;
         let server = self.server().deliveries(deliveries);
         self.listen(
             "dispatcher",
@@ -171,12 +171,12 @@ impl Node {
 
     fn start_dispatcher(
         &mut self,
-        pool: Option<streamalert_python::PythonPool>,
+        runtime: Option<streamalert_runtime::Runtime>,
     ) -> Result<Arc<dyn Deliveries>, Failure> {
         let registry = assembly::registry(&self.project, self.clock.clone())?;
         let letters = self.stores.dead_letters.clone();
         let (handle, task) =
-            assembly::start_dispatcher(&self.project, registry, pool, letters, self.clock.clone());
+            assembly::start_dispatcher(&self.project, registry, runtime, letters, self.clock.clone());
         self.supervisor.spawn("dispatcher", TaskKind::Service, task);
         self.admin.dispatcher = Some(handle.clone());
         Ok(Arc::new(handle))
@@ -193,11 +193,11 @@ impl Node {
 
     fn start_rules_node(
         &mut self,
-        pool: streamalert_python::PythonPool,
+        runtime: streamalert_runtime::Runtime,
         alerts: Arc<dyn Alerts>,
     ) -> Result<Arc<dyn Records>, Failure> {
         let letters = self.stores.dead_letters.clone();
-        let node = assembly::rules_node(&self.project, pool, alerts, letters, self.clock.clone())?;
+        let node = assembly::rules_node(&self.project, runtime, alerts, letters, self.clock.clone())?;
         self.admin.rules = Some(node.clone());
         Ok(Arc::new(node))
     }
@@ -289,7 +289,7 @@ impl Node {
         let address = self.start_admin(admin_address).await?;
         tracing::info!(%address, "ready");
         let (shutdown, links) = (self.shutdown.clone(), self.links.clone());
-        let (pool, classifier_task) = (self.pool.take(), self.classifier_task.take());
+        let (runtime, classifier_task) = (self.runtime.take(), self.classifier_task.take());
         let drain = async move {
             shutdown.draining().await;
             let (classifier, rules, merger, dispatcher) = draining;
@@ -309,8 +309,8 @@ impl Node {
             if let Some(dispatcher) = dispatcher {
                 dispatcher.drain().await;
             }
-            if let Some(pool) = pool {
-                pool.shutdown().await;
+            if let Some(runtime) = runtime {
+                runtime.shutdown().await;
             }
             links.cancel();
             tracing::info!("drained");

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamalert_detect::RuleRuntime;
-use streamalert_python::{LoadError, PythonPool};
+use streamalert_python::LoadError;
+use streamalert_runtime::Runtime;
 use streamalert_types::Clock;
 use tokio::time::Instant;
 
@@ -49,13 +50,13 @@ async fn once(global: &Global, args: &Test, touched: &Touched) -> Result<(), Fai
     } else {
         None
     };
-    let pool = rules.as_ref().map(|(pool, _)| pool.clone());
+    let runtime = rules.as_ref().map(|(runtime, _)| runtime.clone());
     let answer = match Session::new(&project, rules, args, &clock) {
         Ok(session) => session.run(targets, touched, &clock).await,
         Err(failure) => Err(failure),
     };
-    if let Some(pool) = pool {
-        pool.shutdown().await;
+    if let Some(runtime) = runtime {
+        runtime.shutdown().await;
     }
     answer
 }
@@ -68,11 +69,11 @@ pub(crate) fn folders(project: &Project) -> Vec<PathBuf> {
     folders
 }
 
-async fn rules(project: &Project, clock: Arc<dyn Clock>) -> Result<(PythonPool, RuleBook), Failure> {
-    let (pool, report) = python::start(project, Some(1), clock).await?;
-    let rules = pool.rules();
+async fn rules(project: &Project, clock: Arc<dyn Clock>) -> Result<(Runtime, RuleBook), Failure> {
+    let (runtime, report) = python::start(project, Some(1), clock).await?;
+    let rules = runtime.rules();
     Ok((
-        pool,
+        runtime,
         RuleBook {
             rules,
             load_errors: report.errors,
@@ -101,7 +102,7 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(
         project: &'a Project,
-        rules: Option<(PythonPool, RuleBook)>,
+        rules: Option<(Runtime, RuleBook)>,
         args: &'a Test,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Failure> {

@@ -52,7 +52,7 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
         };
         problems.extend(streamalert_config::validate(&project.conf, &project.settings, &known).problems);
     } else {
-        let (pool, report) = python::start(&project, Some(1), clock.clone()).await?;
+        let (runtime, report) = python::start(&project, Some(1), clock.clone()).await?;
         problems.extend(assembly::cross_check(&project, &report));
         for error in &report.errors {
             let mut place = streamalert_config::Place::of_file(error.file.display().to_string());
@@ -67,7 +67,7 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
             problems.push(place.warning("", warning.message.clone(), ""));
         }
         summary = format!("{summary}, {} rules", report.rules.rules().len());
-        pool.shutdown().await;
+        runtime.shutdown().await;
     }
     if let Err(failure) = assembly::registry(&project, clock) {
         let place = streamalert_config::Place::of_file("outputs".to_owned());

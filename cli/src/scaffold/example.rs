@@ -76,8 +76,8 @@ impl Bystanders {
     /// Rules cannot be run.
     pub(crate) async fn of(project: &Project, example: &Example) -> Result<Self, Failure> {
         let clock = assembly::clock();
-        let (pool, _) = python::start(project, Some(1), clock.clone()).await?;
-        let mut explainer = Explainer::new(project, Some(pool.clone()), clock)?;
+        let (runtime, _) = python::start(project, Some(1), clock.clone()).await?;
+        let mut explainer = Explainer::new(project, Some(runtime.clone()), clock)?;
         let mut found = Self::default();
         let other = example.probe.as_ref().map(|probe| &probe.other_data);
         for (data, fired) in [
@@ -92,7 +92,7 @@ impl Bystanders {
             let alerts = explanation.records.iter().flat_map(|record| &record.alerts);
             fired.extend(alerts.map(|explained| explained.alert.rule_name.to_string()));
         }
-        pool.shutdown().await;
+        runtime.shutdown().await;
         Ok(found)
     }
 }

@@ -3,7 +3,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use streamalert_detect::{Fixtures, RuleSet, ThreatIntel};
-use streamalert_python::{LoadError, PythonPool};
+use streamalert_python::LoadError;
+use streamalert_runtime::Runtime;
 use streamalert_schema::{RawInput, SchemaExplanation, Selection, Verdict as SchemaVerdict};
 use streamalert_types::{Clock, Record};
 
@@ -35,11 +36,11 @@ impl<'a> Runner<'a> {
     /// Without rules, events are only classified.
     pub(crate) fn new(
         project: &'a Project,
-        rules: Option<(PythonPool, RuleBook)>,
+        rules: Option<(Runtime, RuleBook)>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
         let rules = match rules {
-            Some((pool, book)) => Some((Explainer::new(project, Some(pool), clock.clone())?, book)),
+            Some((runtime, book)) => Some((Explainer::new(project, Some(runtime), clock.clone())?, book)),
             None => None,
         };
         let mut classifier = Explainer::new(project, None, clock.clone())?;

@@ -71,6 +71,15 @@ section! {
         strikes_max: u32 = 3; in 1..=1000000,
         /// Seconds that a suspended rule rests before it is tried again.
         suspend_secs: u64 = 600; in 1..=31536000,
+        /// Evaluate rules natively; what only CPython knows goes to a Python worker. `false`: everything does.
+        native: bool = true,
+        /// Steps that one rule may take on one record when it runs natively; a million take some 10 milliseconds.
+        steps_max: u64 = 2_000_000; in 1000..=1000000000000,
+        /// Bytes that the rules may take on one record when they run natively.
+        arena_bytes_max: u64 = 64 * MIB; in 65536..=17179869184,
+        /// `run` loads rules, matchers, publishers and helpers again when their files change. A file that does not
+        /// load leaves everything as it is.
+        watch: bool = true,
     }
 }
 
@@ -87,6 +96,10 @@ section! {
         batch_records_max: usize = 256; in 1..=65536,
         /// Let rules start processes of their own.
         allow_subprocess: bool = false,
+        /// Let rules use the network.
+        network: bool = true,
+        /// Bytes of the largest file that rules may write; 0: no limit.
+        file_bytes_max: u64 = 64 * MIB; in 0..=17179869184,
     }
 }
 
