@@ -61,6 +61,9 @@ pub fn construct<'a>(cx: &Cx<'a>, class: Type, args: &Args<'_, 'a>) -> R<'a> {
         (Type::Bool | Type::Str | Type::Int | Type::Float | Type::List | Type::Tuple | Type::Set, ..) => {
             Err(misfit(cx))
         }
+        (Type::Counter | Type::OrderedDict | Type::DefaultDict, ..) => {
+            crate::modules::collections::construct(cx, class, args)
+        }
         _ => Err(cx.leave("a class that is not called here")),
     }
 }

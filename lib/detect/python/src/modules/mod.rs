@@ -2,7 +2,10 @@
 //! a module enters by one line of [`MODULES`].
 
 mod args;
+pub(crate) mod collections;
+mod functools;
 mod ipaddress;
+mod itertools;
 pub mod re;
 pub mod streamalert;
 
@@ -14,7 +17,10 @@ type Lookup = fn(&str) -> Option<Const>;
 
 /// The modules, one a line, in order of name. A name is looked up in all lines of its module.
 static MODULES: &[(&str, Lookup)] = &[
+    ("collections", collections::lookup),
+    ("functools", functools::lookup),
     ("ipaddress", ipaddress::lookup),
+    ("itertools", itertools::lookup),
     ("re", re::lookup),
     ("rules.helpers.base", streamalert::helpers),
     ("streamalert.rules_engine.threat_intel", streamalert::threat_intel),
