@@ -166,7 +166,7 @@ class Unit:
                 continue
             outputs = [outputs] if isinstance(outputs, str) else outputs if isinstance(outputs, list) else ()
             found += [output for output in outputs if isinstance(output, str) and ':' in output]
-        return tagged(list(dict.fromkeys(found)))
+        return tagged(list(dict.fromkeys(found))) if found else ''
 
 
 def load(source, rules, mutate):
