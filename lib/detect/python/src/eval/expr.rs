@@ -3,13 +3,18 @@
 use bumpalo::collections::Vec as BumpVec;
 
 use super::{Frame, assign, call, comprehension, constant, generator, leave_at, test};
-use crate::cx::Slot;
-use crate::cx::{Cx, R};
+use crate::cx::{Cx, R, Raise, Slot};
 use crate::ir::{CallArgs, Conversion, Expr, FStringPart, Item, MakeFunction, MemoExpr, PathExpr, UnaryOp};
 use crate::obj::{CellRef, Closure, Obj};
 use crate::registry::Args;
 use crate::types::ExcKind;
 use crate::{ops, text};
+
+/// Elements of a set display that CPython evaluates before it hashes the first one.
+const SET_AT_ONCE_MAX: usize = 30;
+
+/// Entries of a dictionary display that CPython evaluates before it hashes the first key.
+const DICT_AT_ONCE_MAX: usize = 15;
 
 /// Evaluates an expression.
 pub(crate) fn eval<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, expr: &'a Expr) -> R<'a> {
@@ -80,8 +85,13 @@ fn eval_rare<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, expr: &'a Expr) -> R<'a
             Ok(crate::obj::List::object(cx, items))
         }
         Expr::Set(items) => {
-            let items = eval_items(cx, frame, items)?;
-            crate::obj::Set::object(cx, items, false)
+            let set = eval_items(cx, frame, items).and_then(|items| crate::obj::Set::object(cx, items, false));
+            // When elements are hashed, and by which instruction: only seen when it fails.
+            let plain = items.len() <= SET_AT_ONCE_MAX && items.iter().all(|item| matches!(item, Item::One(_)));
+            set.map_err(|error| match error {
+                Raise::Exception(_) if !plain => cx.leave("a set display with * or of many elements fails"),
+                error => error,
+            })
         }
         Expr::Dict(entries) => eval_dict(cx, frame, entries),
         Expr::MakeFunction(make) => make_function(cx, frame, make),
@@ -177,13 +187,26 @@ pub(super) fn with_args<'a>(
             _ => {}
         }
     }
-    let pos = eval_items(cx, frame, &args.positional)?;
+    // A star that is the only positional argument is gone through after all else is evaluated.
+    let (pos, last) = match &*args.positional {
+        [Item::Star(last)] => (BumpVec::new_in(cx.bump), Some(eval(cx, frame, last)?)),
+        items => (eval_items(cx, frame, items)?, None),
+    };
     let mut kw: BumpVec<'a, (&'a str, Obj<'a>)> = BumpVec::new_in(cx.bump);
     for (name, value) in &args.keywords {
         let value = eval(cx, frame, value)?;
         match name {
             Some(name) => push_keyword(cx, &mut kw, name, value)?,
             None => spread_keywords(cx, &mut kw, value)?,
+        }
+    }
+    let mut pos = pos;
+    if let Some(last) = last {
+        // The message names the function, which is not at hand.
+        let mut state =
+            crate::iter::iter(cx, last).map_err(|_| cx.leave("* of an argument that is not iterable"))?;
+        while let Some(item) = state.next(cx)? {
+            pos.push(item);
         }
     }
     then(cx, &Args { pos: &pos, kw: &kw })
@@ -230,7 +253,7 @@ pub(super) fn eval_items<'a>(
             Item::One(expr) => values.push(eval(cx, frame, expr)?),
             Item::Star(expr) => {
                 let value = eval(cx, frame, expr)?;
-                let mut state = crate::iter::iter(cx, value)?;
+                let mut state = crate::iter::iter(cx, value).map_err(|error| not_spread(cx, value, error))?;
                 while let Some(item) = state.next(cx)? {
                     values.push(item);
                 }
@@ -240,17 +263,48 @@ pub(super) fn eval_items<'a>(
     Ok(values)
 }
 
+/// What an operand of `*` that is not iterable raises.
+#[cold]
+fn not_spread<'a>(cx: &Cx<'a>, value: Obj<'a>, error: Raise<'a>) -> Raise<'a> {
+    match error {
+        Raise::Exception(_) if cx.program.version.minor < 9 => {
+            cx.leave("* of something that is not iterable before Python 3.9")
+        }
+        Raise::Exception(_) => {
+            let name = ops::type_name(cx, value);
+            cx.type_error(format_args!("Value after * must be an iterable, not {name}"))
+        }
+        error => error,
+    }
+}
+
+/// CPython evaluates all keys and values up to the next `**` before it hashes the first key: what an expression raises
+/// comes before what a key that cannot be hashed raises.
 fn eval_dict<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, entries: &'a [(Option<Expr>, Expr)]) -> R<'a> {
     let dict = crate::obj::Dict::empty(cx);
+    let mut failed: Option<Raise<'a>> = None;
     for (key, value) in entries {
         if let Some(key) = key {
             let key = eval(cx, frame, key)?;
             let value = eval(cx, frame, value)?;
-            ops::set_item(cx, dict, key, value)?;
+            if failed.is_none()
+                && let Err(error) = ops::set_item(cx, dict, key, value)
+            {
+                if entries.len() > DICT_AT_ONCE_MAX {
+                    return Err(cx.leave("a dictionary display of many elements fails"));
+                }
+                failed = Some(error);
+            }
             continue;
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         let other = eval(cx, frame, value)?;
         if !matches!(other, Obj::NodeDict(_) | Obj::ConstDict(_) | Obj::Dict(_)) {
+            if cx.program.version.minor < 9 {
+                return Err(cx.leave("** of something that is no mapping before Python 3.9"));
+            }
             let name = ops::type_name(cx, other);
             return Err(cx.type_error(format_args!("'{name}' object is not a mapping")));
         }
@@ -260,7 +314,7 @@ fn eval_dict<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, entries: &'a [(Option<E
             }
         }
     }
-    Ok(dict)
+    failed.map_or(Ok(dict), Err)
 }
 
 fn make_function<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, make: &'a MakeFunction) -> R<'a> {
