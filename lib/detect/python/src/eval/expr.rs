@@ -85,9 +85,11 @@ fn eval_rare<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, expr: &'a Expr) -> R<'a
             Ok(crate::obj::List::object(cx, items))
         }
         Expr::Set(items) => {
-            let set = eval_items(cx, frame, items).and_then(|items| crate::obj::Set::object(cx, items, false));
+            let set =
+                eval_items(cx, frame, items).and_then(|items| crate::obj::Set::object(cx, items, false));
             // When elements are hashed, and by which instruction: only seen when it fails.
-            let plain = items.len() <= SET_AT_ONCE_MAX && items.iter().all(|item| matches!(item, Item::One(_)));
+            let plain =
+                items.len() <= SET_AT_ONCE_MAX && items.iter().all(|item| matches!(item, Item::One(_)));
             set.map_err(|error| match error {
                 Raise::Exception(_) if !plain => cx.leave("a set display with * or of many elements fails"),
                 error => error,
