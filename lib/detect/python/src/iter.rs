@@ -163,16 +163,17 @@ fn not_iterable<'a>(cx: &Cx<'a>, value: Obj<'a>) -> Raise<'a> {
     cx.type_error(format_args!("'{name}' object is not iterable"))
 }
 
-/// Whether CPython's order of a set is known to its users: two elements or more whose hashes do not depend on the
-/// process. Texts are hashed with a seed of the process; any order of them is a possible one.
+/// Whether CPython's order of a set is known to its users: two elements or more, of which one has a hash that is the
+/// same in every process, and with it a place of its own: `0` always comes before the texts that are added to it.
+/// Texts are hashed with a seed of the process; any order of them is a possible one.
 fn has_order_of_its_own(set: &Set<'_>) -> bool {
     let table = set.inner.borrow();
     table.live > 1
-        && table
-            .live_entries()
-            .filter(|(_, key, _)| !matches!(key, Obj::Str(_) | Obj::Bytes(_)))
-            .nth(1)
-            .is_some()
+        && table.live_entries().any(|(_, key, _)| match key {
+            Obj::Str(text) => text.is_empty(),
+            Obj::Bytes(bytes) => bytes.is_empty(),
+            _ => true,
+        })
 }
 
 /// `iter(value)` as an object.

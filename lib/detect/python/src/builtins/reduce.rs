@@ -102,13 +102,28 @@ fn extreme<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>, op: CompareOp, name: &str) -> R
     Ok(best)
 }
 
+/// Whether sorting a set leads to one and the same list whatever the order it is gone through: numbers, or texts.
+fn is_put_in_order(values: Obj<'_>) -> bool {
+    let Obj::Set(set) = values else {
+        return false;
+    };
+    let table = set.inner.borrow();
+    let all = |fits: fn(&Obj<'_>) -> bool| table.live_entries().all(|(_, item, _)| fits(&item));
+    all(|item| matches!(item, Obj::Str(_)))
+        || all(|item| match item {
+            Obj::Float(number) => !number.is_nan(),
+            Obj::Int(_) | Obj::Bool(_) | Obj::Big(_) => true,
+            _ => false,
+        })
+}
+
 pub(super) fn sorted<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
     let [values] = args.pos else {
         return Err(misfit(cx));
     };
     // With a key, elements of equal keys keep the set's order, which is CPython's own.
     let plain = args.named("key").is_none_or(|key| matches!(key, Obj::None));
-    let items = if plain {
+    let items = if plain && is_put_in_order(*values) {
         iter::collect_in_any_order(cx, *values)?
     } else {
         iter::collect(cx, *values)?
