@@ -395,7 +395,7 @@ pub fn constant(program: &Program, id: ConstId) -> Obj<'_> {
 }
 
 /// Whether JSON text holds an escape of half a surrogate pair.
-fn has_lone_surrogate(raw: &str) -> bool {
+pub(crate) fn has_lone_surrogate(raw: &str) -> bool {
     let bytes = raw.as_bytes();
     let unit = |at: usize| -> Option<u16> {
         if bytes.get(at) != Some(&b'\\') || bytes.get(at + 1) != Some(&b'u') {

@@ -109,7 +109,9 @@ impl<'p> Analysis<'p> {
                 ("streamalert.shared.utils", "in_network", [address, networks]) => {
                     self.in_network(address, networks)
                 }
-                _ => Abs::unknown(),
+                _ => self
+                    .pattern_call(builtin.module, builtin.name, &values)
+                    .unwrap_or_else(Abs::unknown),
             },
             Const::Type(Type::Bool) => match &*values {
                 [value] => Abs {

@@ -343,6 +343,9 @@ impl<'p> Analysis<'p> {
         let Some(values) = self.plain_args(env, args) else {
             return Abs::unknown();
         };
+        if let Some(matched) = self.pattern_method(receiver, name, &values) {
+            return matched;
+        }
         let Shape::Field(path, change, absent) = &receiver.shape else {
             return Abs::unknown();
         };

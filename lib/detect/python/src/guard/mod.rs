@@ -10,6 +10,7 @@ mod cidr;
 mod cond;
 mod expr;
 mod index;
+mod pattern;
 
 pub use cond::{Atom, Cond, Fact};
 pub use index::{Index, LogIndex};

@@ -4,8 +4,10 @@
 mod args;
 pub(crate) mod collections;
 mod functools;
+pub mod fnmatch;
 mod ipaddress;
 mod itertools;
+pub mod json;
 pub mod re;
 pub mod streamalert;
 
@@ -21,6 +23,9 @@ static MODULES: &[(&str, Lookup)] = &[
     ("functools", functools::lookup),
     ("ipaddress", ipaddress::lookup),
     ("itertools", itertools::lookup),
+    ("fnmatch", fnmatch::lookup),
+    ("json", json::lookup),
+    ("json.decoder", json::decoder),
     ("re", re::lookup),
     ("rules.helpers.base", streamalert::helpers),
     ("streamalert.rules_engine.threat_intel", streamalert::threat_intel),

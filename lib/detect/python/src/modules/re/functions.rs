@@ -108,7 +108,7 @@ fn compiled<'a>(cx: &Cx<'a>, pattern: Option<Obj<'a>>, flags: Option<Obj<'a>>) -
 }
 
 /// The text to be searched.
-pub(super) fn subject<'a>(cx: &Cx<'a>, text: Option<Obj<'a>>) -> R<'a, &'a str> {
+pub(in crate::modules) fn subject<'a>(cx: &Cx<'a>, text: Option<Obj<'a>>) -> R<'a, &'a str> {
     match text {
         Some(Obj::Str(text)) => Ok(text),
         other => no_subject(cx, given(other)),

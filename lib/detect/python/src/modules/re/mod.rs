@@ -8,6 +8,7 @@ mod replace;
 use streamalert_regex::{CompileError, Flags, Invalid, Limits, Pattern, PyVersion as ReVersion, Raised};
 
 pub use cache::Cache;
+pub(super) use functions::subject;
 pub use functions::{pattern_attr, pattern_method};
 
 use crate::cx::{Cx, R, Raise};
