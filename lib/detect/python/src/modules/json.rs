@@ -126,7 +126,13 @@ fn text<'a>(cx: &Cx<'a>, source: &'a str, node: NodeRef<'_>) -> R<'a> {
 fn not_json<'a>(cx: &Cx<'a>, source: &'a str, error: JsonError) -> Raise<'a> {
     let byte = |at: usize| source.as_bytes().get(at).copied();
     let mut offset = error.offset;
-    let before = source.get(..offset).unwrap_or_default().trim_end_matches([' ', '\t', '\n', '\r']);
+    if error.kind == JsonErrorKind::ExpectedValue && offset > 0 && byte(offset - 1) == Some(b'-') {
+        offset -= 1;
+    }
+    let before = source
+        .get(..offset)
+        .unwrap_or_default()
+        .trim_end_matches([' ', '\t', '\n', '\r']);
     let trailing_comma = cx.program.version.minor >= 13 && before.ends_with(',');
     let message = match error.kind {
         JsonErrorKind::ExpectedKey if trailing_comma && byte(offset) == Some(b'}') => {

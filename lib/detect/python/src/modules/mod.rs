@@ -3,8 +3,8 @@
 
 mod args;
 pub(crate) mod collections;
-mod functools;
 pub mod fnmatch;
+mod functools;
 mod ipaddress;
 mod itertools;
 pub mod json;

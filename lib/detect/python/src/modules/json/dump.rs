@@ -20,7 +20,10 @@ pub(super) fn dumps<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
         return Err(misfit(cx));
     };
     let names = ["ensure_ascii", "sort_keys", "indent", "separators", "default"];
-    let options = Args { pos: &[], kw: args.kw };
+    let options = Args {
+        pos: &[],
+        kw: args.kw,
+    };
     let [ensure_ascii, sort_keys, indent, separators, default] = bind(cx, &options, names, 0)?;
     let flag = |value: Option<Obj<'a>>, default| value.map_or(Ok(default), |value| ops::truthy(cx, value));
     let indent = match indent {
@@ -192,5 +195,10 @@ fn write_text(style: &Style<'_>, text: &str, out: &mut String) {
         ensure_ascii: style.ensure_ascii,
         ..JsonStyle::PYTHON
     };
-    out.push_str(&json.text(&Value::Str(text.to_owned())));
+    let written = json.text(&Value::Str(text.to_owned()));
+    if style.ensure_ascii && text.contains('\x7f') {
+        out.push_str(&written.replace('\x7f', "\\u007f"));
+    } else {
+        out.push_str(&written);
+    }
 }
