@@ -384,7 +384,7 @@ pub fn constant(program: &Program, id: ConstId) -> Obj<'_> {
         Const::FrozenSet(set) => Obj::ConstFrozenSet(set),
         Const::Regex(regex) => Obj::Regex(regex),
         Const::Function(function) => Obj::Function(function),
-        Const::Method(..) | Const::Singleton(_) | Const::Unsupported(_) => Obj::Const(id),
+        Const::Method(..) | Const::Singleton(_) | Const::Made(_) | Const::Unsupported(_) => Obj::Const(id),
         Const::Partial(partial) => Obj::ConstPartial(partial),
         Const::Builtin(function) => Obj::Builtin(function),
         Const::Type(class) => Obj::Type(*class),

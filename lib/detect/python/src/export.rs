@@ -224,5 +224,11 @@ pub enum Object {
     Unsupported {
         /// Why, in a few words.
         reason: String,
+        /// Calling this builtin makes an equal object.
+        #[serde(default)]
+        call: Option<ObjectId>,
+        /// With these arguments.
+        #[serde(default)]
+        args: Vec<ObjectId>,
     },
 }

@@ -158,6 +158,8 @@ pub enum Const {
     Module(Box<str>),
     /// A constant of a module that is an object of its own kind.
     Singleton(&'static (dyn crate::registry::Singleton + Sync)),
+    /// A value that cannot change, made each time it is asked for by calling a class of ours: an address, a time.
+    Made(Box<ConstPartial>),
     /// Not known to us.
     Unsupported(PointId),
 }

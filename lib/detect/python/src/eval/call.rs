@@ -232,7 +232,9 @@ pub(super) fn resolve<'a>(cx: &Cx<'a>, receiver: Obj<'a>, site: &'a MethodSite) 
 
 fn resolve_rare<'a>(cx: &Cx<'a>, receiver: Obj<'a>, site: &'a MethodSite) -> R<'a, Resolved<'a>> {
     match receiver {
-        Obj::Native(_) | Obj::Regex(_) | Obj::View(_) | Obj::Iter(_) | Obj::Range(_) => Ok(Resolved::ByName),
+        Obj::Native(_) | Obj::Regex(_) | Obj::View(_) | Obj::Iter(_) | Obj::Range(_) | Obj::Const(_) => {
+            Ok(Resolved::ByName)
+        }
         _ => Ok(Resolved::Object(get_attr(cx, receiver, &site.name)?)),
     }
 }
@@ -261,6 +263,7 @@ fn call_by_name<'a>(cx: &Cx<'a>, receiver: Obj<'a>, name: &'a str, args: &Args<'
     let answered = match receiver {
         Obj::Native(native) => native.method(cx, name, args),
         Obj::Regex(regex) => crate::modules::re::pattern_method(cx, regex, name, args),
+        Obj::Const(_) => return call_method(cx, ops::resolve(cx, receiver)?, name, args),
         _ => None,
     };
     match answered {

@@ -130,7 +130,9 @@ fn odd_constant<'a>(cx: &Cx<'a>, id: crate::program::ConstId) -> R<'a> {
             let pair = (constant(cx, *function)?, constant(cx, *receiver)?);
             Ok(Obj::Method(cx.bump.alloc(pair)))
         }
-        crate::program::Const::Singleton(singleton) => singleton.object(cx),
+        crate::program::Const::Singleton(_) | crate::program::Const::Made(_) => {
+            crate::ops::resolve(cx, Obj::Const(id))
+        }
         crate::program::Const::Unsupported(point) => Err(leave_at(*point)),
         _ => Err(cx.leave("a constant of an unknown kind")),
     }

@@ -197,7 +197,7 @@ impl<'p> Analysis<'p> {
             Const::Dict(dict) => !dict.entries.is_empty(),
             Const::Set(set) | Const::FrozenSet(set) => !set.entries.is_empty(),
             Const::Function(_) | Const::Builtin(_) | Const::Method(..) => true,
-            Const::Unsupported(_) | Const::Singleton(_) => return Abs::unknown(),
+            Const::Unsupported(_) | Const::Singleton(_) | Const::Made(_) => return Abs::unknown(),
             _ => return Abs::some(Shape::Const(id)),
         };
         Abs {

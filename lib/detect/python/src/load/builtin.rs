@@ -51,7 +51,7 @@ impl Module<'_, '_> {
         }
         let (module, name) = match self.loader.heap.get(func) {
             Object::Builtin { module, name } => (module.clone(), name.clone()),
-            Object::Unsupported { reason } => {
+            Object::Unsupported { reason, .. } => {
                 let reason = reason.clone();
                 return Ok(self.loader.heap.unsupported(reason));
             }

@@ -177,7 +177,7 @@ impl Module<'_, '_> {
                 let (module, name) = (module.clone(), format!("{name}.{attr}"));
                 Ok(self.loader.heap.named(&module, &name))
             }
-            Object::Unsupported { reason } => {
+            Object::Unsupported { reason, .. } => {
                 let reason = reason.clone();
                 Ok(self.loader.heap.unsupported(reason))
             }

@@ -23,6 +23,8 @@ impl Heap {
     pub(super) fn unsupported(&mut self, reason: impl Into<String>) -> ObjectId {
         self.push(Object::Unsupported {
             reason: reason.into(),
+            call: None,
+            args: Vec::new(),
         })
     }
 

@@ -185,7 +185,10 @@ fn plain(shared: &mut Shared<'_>, id: ConstId, object: &Object, wanted: &mut Vec
             shared,
             format!("the enum member {name} is not known to the native engine"),
         ),
-        Object::Unsupported { reason } => unsupported(shared, reason.as_str()),
+        Object::Unsupported { reason, call, args } => match made(shared, *call, args) {
+            Some(made) => made,
+            None => unsupported(shared, reason.as_str()),
+        },
         _ => unsupported(shared, "an object of a broken export"),
     }
 }
@@ -237,6 +240,24 @@ fn regex(shared: &mut Shared<'_>, pattern: ObjectId, flags: u32) -> Const {
         Ok(compiled) => Const::Regex(Box::new(compiled)),
         Err(why) => unsupported(shared, format!("the regular expression {v:?}: {why}")),
     }
+}
+
+/// A value of a class of ours whose values never change.
+fn made(shared: &Shared<'_>, call: Option<ObjectId>, args: &[ObjectId]) -> Option<Const> {
+    let func = call?;
+    let Some(Object::Builtin { module, name }) = shared.objects.get(func as usize) else {
+        return None;
+    };
+    let is_ours = matches!(module.as_str(), "ipaddress" | "datetime")
+        && matches!(crate::modules::lookup(module, name), Some(Const::NativeClass(_)));
+    let is_range = module == "builtins" && name == "range";
+    ((is_ours || is_range) && known(shared.objects.len(), args)).then(|| {
+        Const::Made(Box::new(ConstPartial {
+            func,
+            args: args.into(),
+            kwargs: Box::default(),
+        }))
+    })
 }
 
 /// What a module of Python's or ours knows under a qualified name.

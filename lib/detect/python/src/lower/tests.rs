@@ -125,3 +125,40 @@ fn a_constant_that_a_function_changes_is_not_known_to_its_readers() {
         assert_eq!(whole || inner, !program.rules[0].points.is_empty(), "{body}");
     }
 }
+
+#[test]
+fn an_address_network_of_the_module_level_is_made_when_it_is_asked_for() {
+    let text = "def rule(rec):\n    nets = [NET]\n    return ip_address(rec['ip']) in NET and nets[0].overlaps(NET)\n";
+    let mut export = export_of(text, 1, "rule");
+    let builtin = |name: &str| Object::Builtin {
+        module: "ipaddress".to_owned(),
+        name: name.to_owned(),
+    };
+    export.objects.extend([
+        builtin("ip_address"),
+        builtin("IPv4Network"),
+        Object::Str {
+            v: "10.0.0.0/8".to_owned(),
+        },
+        Object::Unsupported {
+            reason: "an IPv4Network".to_owned(),
+            call: Some(2),
+            args: vec![3],
+        },
+    ]);
+    if let Some(Object::Function { globals, .. }) = export.objects.first_mut() {
+        globals.insert("ip_address".to_owned(), 1);
+        globals.insert("NET".to_owned(), 4);
+    }
+    let program = compile(&export).unwrap();
+    assert!(program.rules[0].points.is_empty(), "{:?}", program.points);
+    for (record, expected) in [(r#"{"ip": "10.1.2.3"}"#, true), (r#"{"ip": "11.1.2.3"}"#, false)] {
+        let answer = crate::testing::with_program(&program, record, |cx, record| {
+            let args = [record];
+            let args = crate::registry::Args::positional(&args);
+            let answer = crate::eval::call(cx, cx.constant(0), &args);
+            matches!(answer, Ok(crate::obj::Obj::Bool(true)))
+        });
+        assert_eq!(answer, expected, "{record}");
+    }
+}

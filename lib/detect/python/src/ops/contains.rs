@@ -43,7 +43,7 @@ fn const_seq_has<'a>(cx: &Cx<'a>, seq: &'a ConstSeq, text: &'a str) -> R<'a, boo
         match cx.program.consts.get(*id as usize) {
             Some(Const::Str(other)) if &**other == text => return Ok(true),
             Some(Const::Str(_)) => {}
-            Some(Const::Unsupported(_) | Const::Singleton(_))
+            Some(Const::Unsupported(_) | Const::Singleton(_) | Const::Made(_))
                 if super::eq(cx, cx.constant(*id), Obj::Str(text))? =>
             {
                 return Ok(true);

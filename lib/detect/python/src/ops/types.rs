@@ -334,6 +334,7 @@ pub fn resolve<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a> {
 fn resolve_const<'a>(cx: &Cx<'a>, id: u32) -> R<'a> {
     match cx.program.consts.get(id as usize) {
         Some(Const::Singleton(singleton)) => singleton.object(cx),
+        Some(Const::Made(made)) => crate::eval::call(cx, Obj::ConstPartial(made), &Args::positional(&[])),
         Some(Const::Method(function, receiver)) => Ok(Obj::Method(
             cx.bump.alloc((cx.constant(*function), cx.constant(*receiver))),
         )),
