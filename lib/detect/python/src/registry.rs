@@ -197,6 +197,11 @@ pub trait Native<'a> {
         Ok(false)
     }
 
+    /// What it is to the module `datetime`.
+    fn time_value(&self) -> Option<crate::modules::datetime::Value<'a>> {
+        None
+    }
+
     /// The tuple that it is too, such as a named tuple.
     fn as_tuple(&'a self) -> Option<&'a [Obj<'a>]> {
         None

@@ -3,6 +3,7 @@
 
 mod args;
 pub(crate) mod collections;
+pub mod datetime;
 pub mod fnmatch;
 mod functools;
 mod ipaddress;
@@ -10,6 +11,7 @@ mod itertools;
 pub mod json;
 pub mod re;
 pub mod streamalert;
+mod time;
 
 use crate::program::Const;
 use crate::registry::BuiltinFn;
@@ -20,6 +22,7 @@ type Lookup = fn(&str) -> Option<Const>;
 /// The modules, one a line, in order of name. A name is looked up in all lines of its module.
 static MODULES: &[(&str, Lookup)] = &[
     ("collections", collections::lookup),
+    ("datetime", datetime::lookup),
     ("functools", functools::lookup),
     ("ipaddress", ipaddress::lookup),
     ("itertools", itertools::lookup),
@@ -35,6 +38,7 @@ static MODULES: &[(&str, Lookup)] = &[
     ),
     ("streamalert.shared.normalize", streamalert::normalize),
     ("streamalert.shared.utils", streamalert::utils),
+    ("time", time::lookup),
 ];
 
 /// What `module` calls `name` (qualified: `datetime.now` of module `datetime` is `datetime.datetime.now`'s class
