@@ -33,6 +33,7 @@ pub struct LogIndex {
     /// Rules that are run on every record.
     always: Box<[u64]>,
     paths: Box<[PathIndex]>,
+    walk: super::walk::Walk,
 }
 
 /// Rules, as places among a log type's candidates.
@@ -116,10 +117,15 @@ impl Index {
             .filter_map(|rule| rule.logs.as_ref())
             .flatten();
         let by_log_type = names
-            .map(|name| (name.clone(), LogIndex::build(rules.for_log_type(name), &clauses)))
+            .map(|name| {
+                (
+                    name.clone(),
+                    LogIndex::build(program, rules.for_log_type(name), &clauses),
+                )
+            })
             .collect();
         // A name that no rule can have: the answer is what rules without log types give.
-        let other = LogIndex::build(rules.for_log_type("\0"), &clauses);
+        let other = LogIndex::build(program, rules.for_log_type("\0"), &clauses);
         Self {
             clauses,
             by_log_type,
@@ -141,7 +147,7 @@ impl Index {
 }
 
 impl LogIndex {
-    fn build(rules: &[RuleIndex], clauses: &[Option<Vec<Atom>>]) -> Self {
+    fn build(program: &Program, rules: &[RuleIndex], clauses: &[Option<Vec<Atom>>]) -> Self {
         let mut always = vec![0_u64; rules.len().div_ceil(64)];
         let mut facts: BTreeMap<PathId, BTreeMap<&Fact, Vec<u32>>> = BTreeMap::new();
         for (place, rule) in (0_u32..).zip(rules) {
@@ -159,6 +165,7 @@ impl LogIndex {
                 }
             }
         }
+        let walk = super::walk::Walk::new(program, facts.keys().copied());
         let paths = facts
             .into_iter()
             .map(|(path, facts)| PathIndex::build(path, facts));
@@ -166,6 +173,7 @@ impl LogIndex {
             rules: rules.into(),
             always: always.into(),
             paths: paths.collect(),
+            walk,
         }
     }
 
@@ -174,6 +182,7 @@ impl LogIndex {
         for (word, always) in bits.iter_mut().zip(&self.always) {
             *word = *always;
         }
+        self.walk.run(cx);
         for path in &self.paths {
             path.look(cx, bits);
         }

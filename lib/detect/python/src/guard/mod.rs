@@ -11,6 +11,7 @@ mod cond;
 mod expr;
 mod index;
 mod pattern;
+mod walk;
 
 pub use cond::{Atom, Cond, Fact};
 pub use index::{Index, LogIndex};
