@@ -11,6 +11,7 @@ mod engine;
 mod inputs;
 mod machine;
 mod merge;
+mod native;
 mod passes;
 mod rule_report;
 mod rule_set;

@@ -27,6 +27,14 @@ impl Counts {
         }
     }
 
+    pub(super) fn fired(&mut self, rule: RuleIndex) {
+        one_more(&mut self.fired, rule);
+    }
+
+    pub(super) fn raised(&mut self, rule: RuleIndex) {
+        one_more(&mut self.raised, rule);
+    }
+
     pub(super) fn alerts(&self) -> u64 {
         self.fired.iter().sum()
     }

@@ -3,13 +3,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamalert_detect::{RuleRuntime, RuleSet};
-use streamalert_python::{PoolOptions, PythonPool};
+use streamalert_python::PoolOptions;
+use streamalert_runtime::Runtime;
 use streamalert_schema::{Payload, RawInput, Scratch, Selection};
 use streamalert_types::{Position, Record, Sequence};
 
 use super::cpu::{children_time, process_time, wall_time};
 use super::cpython::{CPython, differences};
 use super::engine::{Counts, Engine, RuleTime, RuntimeEngine};
+use super::native::NativeEngine;
 use super::passes::Passes;
 use super::rule_report::{Compared, Measured, Threads};
 use super::{Inputs, Report};
@@ -49,16 +51,20 @@ pub(crate) struct Plan {
     pub(crate) options: PoolOptions,
 }
 
-/// An engine for each thread. The engine that a node runs goes here.
-pub(crate) fn engines(pool: &PythonPool, threads: u16) -> Engines {
+/// An engine for each thread: the native one where rules are compiled, otherwise what a node runs.
+pub(crate) fn engines(runtime: &Runtime, threads: u16) -> Engines {
     let handle = tokio::runtime::Handle::current();
-    let runtime: Arc<dyn RuleRuntime> = Arc::new(pool.clone());
+    let generation = runtime.current();
+    let runtime: Arc<dyn RuleRuntime> = Arc::new(runtime.clone());
     let engine = || -> Box<dyn Engine> {
-        Box::new(RuntimeEngine::new(
-            "cpython workers",
-            runtime.clone(),
-            handle.clone(),
-        ))
+        match NativeEngine::new(generation.clone(), handle.clone()) {
+            Some(native) => Box::new(native),
+            None => Box::new(RuntimeEngine::new(
+                "cpython workers",
+                runtime.clone(),
+                handle.clone(),
+            )),
+        }
     };
     Engines {
         rules: runtime.rules(),

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::paint;
 use crate::project::{Project, load_settings};
 use crate::python;
+use streamalert_runtime::{Runtime, RuntimeOptions};
 
 /// Stages that are measured when none is named. Both stages of rules take long and need rules, so only the first.
 const STAGES: [Stage; 4] = [Stage::Classify, Stage::Rules, Stage::Merge, Stage::Store];
@@ -122,15 +123,15 @@ async fn rules(global: &Global, args: &Bench, path: bench::Path) -> Result<Repor
         interpreter: interpreter.path,
         options,
     };
-    let (pool, report) = streamalert_python::PythonPool::start(plan.options.clone())
+    let (runtime, report) = Runtime::start(RuntimeOptions::new(plan.options.clone()))
         .await
-        .map_err(|error| Failure::while_doing("cannot run python rules", error))?;
+        .map_err(|error| Failure::while_doing("cannot load rules", error))?;
     for error in &report.errors {
         tracing::error!(file = %error.file.display(), line = error.line, "not loaded: {}", error.message);
     }
-    let engines = bench::engines(&pool, args.threads);
+    let engines = bench::engines(&runtime, args.threads);
     let report = apart(move || bench::rules(&plan, &project, &inputs, engines)).await;
-    pool.shutdown().await;
+    runtime.shutdown().await;
     report
 }
 
