@@ -22,19 +22,30 @@ fn main() {
     let rounds: u32 = arguments.get(3).map_or(1, |rounds| rounds.parse().unwrap());
     let mut files = BTreeMap::new();
     read(root, root, &mut files);
-    let wanted: Vec<&str> = files.keys().map(String::as_str).filter(|path| path.starts_with("rules/")).collect();
+    let wanted: Vec<&str> = files
+        .keys()
+        .map(String::as_str)
+        .filter(|path| path.starts_with("rules/"))
+        .collect();
     let loaded = load(&files, wanted, (3, 11, 7));
     for problem in &loaded.problems {
         println!("{problem}");
     }
     let program = lower::compile(&loaded.export).unwrap();
-    let infos = loaded.rules.iter().filter(|rule| !rule.disabled).map(info).collect();
+    let infos = loaded
+        .rules
+        .iter()
+        .filter(|rule| !rule.disabled)
+        .map(info)
+        .collect();
     let rules = Arc::new(RuleSet::new(infos).unwrap());
     let engine = Engine::new(program, rules, Limits::default());
     let mut scratch = Scratch::new(&engine);
     let mut env = Env::new(Arc::new(HashMap::new()), Box::new(|| 1_000_000_000_000_000));
     let events: Vec<(&str, &str)> = records.lines().filter_map(|line| line.split_once('\t')).collect();
-    let shape = events.first().map(|(log_type, _)| engine.index().of(log_type).shape());
+    let shape = events
+        .first()
+        .map(|(log_type, _)| engine.index().of(log_type).shape());
     println!("always run, fields asked: {shape:?}");
     let mut left: HashMap<String, u64> = HashMap::new();
     let (mut fired, mut raised) = (0_u64, 0_u64);
@@ -58,12 +69,24 @@ fn main() {
         }
         env.tidy();
     }
-    let mut counters: Vec<_> = engine.rules().rules().iter().zip(scratch.take_counters()).collect();
+    let mut counters: Vec<_> = engine
+        .rules()
+        .rules()
+        .iter()
+        .zip(scratch.take_counters())
+        .collect();
     counters.sort_by_key(|(_, counter)| std::cmp::Reverse(counter.steps));
     println!("{} events, {fired} fired, {raised} raised", events.len());
     for (rule, counter) in counters.iter().take(25) {
-        let clause = engine.rules().find(&rule.name).and_then(|(index, _)| engine.index().clause(index)).map(<[_]>::len);
-        println!("{:>10} steps {:>9} pairs {:?} {}", counter.steps, counter.evaluations, clause, rule.name);
+        let clause = engine
+            .rules()
+            .find(&rule.name)
+            .and_then(|(index, _)| engine.index().clause(index))
+            .map(<[_]>::len);
+        println!(
+            "{:>10} steps {:>9} pairs {:?} {}",
+            counter.steps, counter.evaluations, clause, rule.name
+        );
     }
     for (what, count) in left {
         println!("{count} {what}");
@@ -85,7 +108,11 @@ fn read(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) {
 fn info(rule: &LoadedRule) -> RuleInfo {
     let texts = |key: &str| -> Vec<String> {
         let values = rule.options.get(key).and_then(serde_json::Value::as_array);
-        values.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+        values
+            .into_iter()
+            .flatten()
+            .filter_map(|value| value.as_str().map(str::to_owned))
+            .collect()
     };
     let logs = texts("logs");
     let names: Vec<&str> = logs.iter().map(String::as_str).collect();

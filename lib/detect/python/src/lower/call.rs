@@ -248,7 +248,12 @@ impl Unit<'_, '_> {
             let advice = "write *arguments before named ones";
             return Err(self.fallback(keyword, "a *argument behind a named one", advice));
         }
-        let positional = self.items(&arguments.args);
+        let mut positional = self.items(&arguments.args);
+        for item in &mut positional {
+            if let Item::One(value) = item {
+                self.freeze_argument(value);
+            }
+        }
         let keywords = arguments
             .keywords
             .iter()

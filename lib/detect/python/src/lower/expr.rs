@@ -180,6 +180,27 @@ impl Unit<'_, '_> {
         folded.map_or(lowered, Expr::Const)
     }
 
+    /// A list or set of texts that only the callee sees is made once, and frozen: a callee that changes it falls back,
+    /// which nobody does with lists of names. The order of a set of texts is none that a rule can rely on.
+    pub(super) fn freeze_argument(&mut self, value: &mut Expr) {
+        let (Expr::List(items) | Expr::Set(items)) = &*value else {
+            return;
+        };
+        let Some(ids) = self.constants(items).filter(|ids| !ids.is_empty()) else {
+            return;
+        };
+        if !ids.iter().all(|id| self.shared.pool.is_text(*id)) {
+            return;
+        }
+        let folded = match &*value {
+            Expr::List(_) => Some(self.shared.pool.list(ids)),
+            _ => self.shared.pool.set(ids),
+        };
+        if let Some(id) = folded {
+            *value = Expr::Const(id);
+        }
+    }
+
     /// What a loop goes through: a list of constants that nobody else sees is made once. Not a set, whose order is
     /// known only when it is made.
     pub(super) fn iterable(&mut self, expr: &ast::Expr) -> Expr {

@@ -36,6 +36,8 @@ enum Literal {
     Str(Box<str>),
     Bytes(Box<[u8]>),
     Tuple(Vec<ConstId>),
+    List(Vec<ConstId>),
+    Set(Vec<ConstId>),
     FrozenSet(Vec<ConstId>),
     Named(String, String),
 }
@@ -106,6 +108,27 @@ impl Pool {
     /// A module's attribute or a built-in, once per name.
     pub(super) fn named(&mut self, module: &str, name: &str, value: Const) -> ConstId {
         self.intern(Literal::Named(module.to_owned(), name.to_owned()), |_| value)
+    }
+
+    /// A frozen list of literals.
+    pub(super) fn list(&mut self, items: Vec<ConstId>) -> ConstId {
+        self.intern(Literal::List(items.clone()), |id| {
+            Const::List(ConstSeq {
+                id,
+                items: items.into(),
+            })
+        })
+    }
+
+    /// A frozen `set` of literals; `None` when one is unhashable.
+    pub(super) fn set(&mut self, items: Vec<ConstId>) -> Option<ConstId> {
+        let set = self.set_of(0, &items)?;
+        Some(self.intern(Literal::Set(items), |id| Const::Set(ConstSet { id, ..set })))
+    }
+
+    /// Whether a constant is a text.
+    pub(super) fn is_text(&self, id: ConstId) -> bool {
+        matches!(self.consts.get(id as usize), Some(Const::Str(_)))
     }
 
     /// `frozenset` of literals; `None` when one is unhashable.
