@@ -31,7 +31,11 @@ pub fn lookup(name: &str) -> Option<Const> {
     super::function(FUNCTIONS, name)
 }
 
-fn fnmatch<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
+/// `fnmatch(name, pat)`
+///
+/// # Errors
+/// What Python raises.
+pub(super) fn fnmatch<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
     let [name, pattern] = bind(cx, args, ["name", "pat"], 2)?;
     let name = path_text(cx, name)?;
     let pattern = path_text(cx, pattern)?;

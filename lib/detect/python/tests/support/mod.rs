@@ -2,6 +2,8 @@
 //! `data/NAME.in`. Each line: versions of Python 3, statements of which the last is returned, and `= repr` or
 //! `! Class: args`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;

@@ -3,17 +3,20 @@
 use bumpalo::collections::Vec as BumpVec;
 
 use super::{function, normalize};
-use crate::cx::{Cx, R};
+use crate::cx::{Cx, R, Raise};
 use crate::eval;
 use crate::iter;
 use crate::modules::args::bind;
-use crate::obj::{List, Obj, ViewKind};
+use crate::modules::{fnmatch, json};
+use crate::obj::{Dict, List, Obj, ViewKind};
 use crate::ops;
+use crate::program::Const;
 use crate::registry::{Args, BuiltinFn};
+use crate::types::{ExcKind, Type};
 
 const MODULE: &str = "rules.helpers.base";
 
-/// Those that need no file name patterns.
+/// All but those of paths, of GitHub's messages and of chance.
 pub(super) static FUNCTIONS: &[BuiltinFn] = &[
     function(MODULE, "contains_any", contains_any),
     function(MODULE, "data_has_value", data_has_value),
@@ -27,14 +30,18 @@ pub(super) static FUNCTIONS: &[BuiltinFn] = &[
         "data_has_value_with_substring",
         data_has_value_with_substring,
     ),
+    function(MODULE, "data_has_value_from_list", data_has_value_from_list),
     function(MODULE, "ends_with_any", ends_with_any),
     function(MODULE, "fetch_values_by_datatype", fetch_values_by_datatype),
+    function(MODULE, "in_set", in_set),
     BuiltinFn {
         module: MODULE,
         name: "last_hour",
         call: last_hour,
         pure: false,
     },
+    function(MODULE, "matches_any", matches_any),
+    function(MODULE, "safe_json_loads", safe_json_loads),
     function(MODULE, "select_key", select_key),
     function(MODULE, "starts_with_any", starts_with_any),
 ];
@@ -76,6 +83,54 @@ fn contains_any<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
     any_text(cx, text, needles, |text, part| text.contains(part))
 }
 
+/// Whether something matches one of these wildcard patterns.
+fn any_match<'a>(cx: &Cx<'a>, value: Obj<'a>, patterns: Obj<'a>) -> R<'a, bool> {
+    let mut patterns = iter::iter(cx, patterns)?;
+    while let Some(pattern) = patterns.next(cx)? {
+        if ops::truthy(cx, fnmatch::fnmatch(cx, &Args::positional(&[value, pattern]))?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn matches_any<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
+    let [text, patterns] = bind(cx, args, ["text", "patterns"], 2)?;
+    match ops::resolve(cx, text.unwrap_or(Obj::None))? {
+        text @ Obj::Str(_) => any_match(cx, text, patterns.unwrap_or(Obj::None)).map(Obj::Bool),
+        _ => Ok(Obj::Bool(false)),
+    }
+}
+
+fn in_set<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
+    let [data, patterns] = bind(cx, args, ["data", "whitelist"], 2)?;
+    any_match(cx, data.unwrap_or(Obj::None), patterns.unwrap_or(Obj::None)).map(Obj::Bool)
+}
+
+fn data_has_value_from_list<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
+    let [data, patterns] = bind(cx, args, ["data", "needle_list"], 2)?;
+    let patterns = patterns.unwrap_or(Obj::None);
+    let test = |leaf| match leaf {
+        Obj::Str("") => Ok(false),
+        Obj::Str(_) => any_match(cx, leaf, patterns),
+        _ => Ok(false),
+    };
+    any_leaf(cx, data.unwrap_or(Obj::None), &test).map(Obj::Bool)
+}
+
+fn safe_json_loads<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
+    let [data] = bind(cx, args, ["data"], 1)?;
+    let Some(Const::Builtin(loads)) = json::lookup("loads") else {
+        return Err(cx.leave("json.loads is not known"));
+    };
+    match (loads.call)(cx, &Args::positional(&[data.unwrap_or(Obj::None)])) {
+        Err(Raise::Exception(exception)) if exception.kind.is_subclass(ExcKind::ValueError) => {
+            Ok(Dict::empty(cx))
+        }
+        other => other,
+    }
+}
+
 fn last_hour<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
     let [time, hours] = bind(cx, args, ["unixtime", "hours"], 1)?;
     let time = ops::resolve(cx, time.unwrap_or(Obj::None))?;
@@ -87,7 +142,7 @@ fn last_hour<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
         Some(Obj::Int(hours)) => hours,
         Some(_) => return Err(cx.leave("hours that are no integer")),
     };
-    let time = match crate::builtins::construct(cx, crate::types::Type::Int, &Args::positional(&[time]))? {
+    let time = match crate::builtins::construct(cx, Type::Int, &Args::positional(&[time]))? {
         Obj::Int(time) => time,
         _ => return Err(cx.leave("a time beyond 64 bits")),
     };
