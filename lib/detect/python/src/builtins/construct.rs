@@ -220,6 +220,7 @@ fn float<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a> {
 fn range<'a>(cx: &Cx<'a>, args: &[Obj<'a>]) -> R<'a> {
     let number = |value: Obj<'a>| match value {
         Obj::Int(number) => Ok(number),
+        Obj::Bool(_) if cx.program.version.minor < 11 => Err(cx.leave("a range of bool")),
         Obj::Bool(flag) => Ok(i64::from(flag)),
         Obj::Big(_) => Err(cx.leave("a range beyond 64 bits")),
         Obj::Native(_) => Err(cx.leave("a range of such an object")),

@@ -31,6 +31,7 @@ pub(super) fn sum<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
         ([values, start], []) | ([values], [("start", start)]) => (*values, *start),
         _ => return Err(misfit(cx)),
     };
+    let mut state = iter::iter(cx, values)?;
     match start {
         Obj::Str(_) => {
             return Err(cx.type_error(format_args!("sum() can't sum strings [use ''.join(seq) instead]")));
@@ -38,7 +39,6 @@ pub(super) fn sum<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
         Obj::Bytes(_) => return Err(cx.leave("sum of bytes")),
         _ => {}
     }
-    let mut state = iter::iter(cx, values)?;
     let mut total = start;
     while let Some(item) = state.next(cx)? {
         // From 3.12 on floats are summed with compensation.

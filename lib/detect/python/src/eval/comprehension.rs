@@ -42,10 +42,7 @@ pub(super) fn eval<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, comp: &'a Compreh
         Raise::Exception(exception)
             if comp.is_generator && exception.kind.is_subclass(ExcKind::StopIteration) =>
         {
-            cx.raise(
-                ExcKind::RuntimeError,
-                format_args!("generator raised StopIteration"),
-            )
+            super::exceptions::of_stop(cx, exception)
         }
         other => other,
     })?;

@@ -6,7 +6,6 @@ use super::{Frame, assign, expr, stmt};
 use crate::cx::{Cx, R, Raise};
 use crate::ir::{Expr, Handler, Try};
 use crate::obj::{Exception, Obj};
-use crate::program::ConstId;
 use crate::registry::Args;
 use crate::types::{ExcKind, Type};
 
@@ -98,25 +97,46 @@ pub(super) fn matches<'a>(cx: &Cx<'a>, exception: &Exception<'a>, classes: Obj<'
                 .user
                 .is_some_and(|own| own == class || cx.program.classes[own as usize].bases.contains(&class)))
         }
-        Obj::Tuple(items) => any(items.iter().map(|item| matches(cx, exception, *item))),
-        Obj::ConstTuple(seq) => any(seq
-            .items
-            .iter()
-            .map(|id: &ConstId| matches(cx, exception, super::constant(cx, *id)?))),
+        Obj::Tuple(items) => any_of(cx, exception, items),
+        Obj::ConstTuple(seq) => {
+            let mut items = bumpalo::collections::Vec::with_capacity_in(seq.items.len(), cx.bump);
+            for id in &seq.items {
+                items.push(super::constant(cx, *id)?);
+            }
+            any_of(cx, exception, &items)
+        }
         Obj::Const(id) => matches(cx, exception, super::constant(cx, id)?),
+        Obj::NativeClass(_) => Err(cx.leave("an exception class of a module")),
         _ => Err(cx.type_error(format_args!(
             "catching classes that do not inherit from BaseException is not allowed"
         ))),
     }
 }
 
-fn any<'a>(answers: impl Iterator<Item = R<'a, bool>>) -> R<'a, bool> {
-    for answer in answers {
-        if answer? {
-            return Ok(true);
-        }
+/// All elements are looked at, even behind the one that matches; tuples within are none.
+fn any_of<'a>(cx: &Cx<'a>, exception: &Exception<'a>, classes: &[Obj<'a>]) -> R<'a, bool> {
+    let mut found = false;
+    for class in classes {
+        let class = match class {
+            Obj::Const(id) => super::constant(cx, *id)?,
+            Obj::Tuple(_) | Obj::ConstTuple(_) => Obj::None,
+            class => *class,
+        };
+        found |= matches(cx, exception, class)?;
     }
-    Ok(false)
+    Ok(found)
+}
+
+/// What `StopIteration` becomes on its way out of a generator.
+#[cold]
+pub(super) fn of_stop<'a>(cx: &Cx<'a>, stop: &'a Exception<'a>) -> Raise<'a> {
+    let error = cx.exception(
+        ExcKind::RuntimeError,
+        &[Obj::Str("generator raised StopIteration")],
+    );
+    error.cause.set(Some(stop));
+    error.context.set(Some(stop));
+    Raise::Exception(error)
 }
 
 /// Runs a `try` statement.

@@ -46,8 +46,8 @@ enum Block<'a> {
 enum Stage<'a> {
     Body,
     Else,
-    /// In a clause: the name to unbind, and what was being handled before.
-    Handler(Option<&'a Target>, Option<&'a Exception<'a>>),
+    /// In a clause: the name to unbind, what is handled, and what was being handled before.
+    Handler(Option<&'a Target>, &'a Exception<'a>, Option<&'a Exception<'a>>),
     /// In `finally`: what goes on after it.
     Finally(Completion<'a>),
 }
@@ -113,6 +113,7 @@ impl<'a> Generator<'a> {
         let _depth = call::enter(cx)?;
         self.running.set(true);
         let handling = cx.handling.get();
+        resume_handling(cx, &mut state.blocks);
         let result = self.run(cx, &mut state);
         cx.handling.set(handling);
         self.running.set(false);
@@ -122,11 +123,9 @@ impl<'a> Generator<'a> {
                 Ok(Some(value))
             }
             Ok(None) => Ok(None),
-            Err(Raise::Exception(exception)) if exception.kind.is_subclass(ExcKind::StopIteration) => Err(cx
-                .raise(
-                    ExcKind::RuntimeError,
-                    format_args!("generator raised StopIteration"),
-                )),
+            Err(Raise::Exception(exception)) if exception.kind.is_subclass(ExcKind::StopIteration) => {
+                Err(exceptions::of_stop(cx, exception))
+            }
             Err(raise) => Err(raise),
         }
     }
@@ -151,6 +150,15 @@ impl<'a> Generator<'a> {
                 Step::Yield(value) => return Ok(Some(value)),
                 Step::Done => return Ok(None),
             }
+        }
+    }
+}
+
+/// A generator goes on with what it handles itself, on top of what its caller handles now.
+fn resume_handling<'a>(cx: &Cx<'a>, blocks: &mut [Block<'a>]) {
+    for block in blocks {
+        if let Block::Try(_, Stage::Handler(_, exception, before)) = block {
+            *before = cx.handling.replace(Some(exception));
         }
     }
 }
@@ -243,7 +251,7 @@ fn ended<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, blocks: &mut BumpVec<'a, Bl
             blocks.push(Block::Body(&statement.orelse, 0));
             Ok(Step::Go)
         }
-        Stage::Handler(name, handling) => {
+        Stage::Handler(name, _, handling) => {
             leave_handler(cx, frame, name, handling)?;
             start_finally(blocks, statement, Completion::Flow(Flow::Next))
         }
@@ -392,7 +400,7 @@ fn leave_try<'a>(
                         assign::assign(cx, frame, name, Obj::Exception(exception))?;
                     }
                     if let Some(Block::Try(_, stage)) = blocks.last_mut() {
-                        *stage = Stage::Handler(handler.name.as_ref(), handling);
+                        *stage = Stage::Handler(handler.name.as_ref(), exception, handling);
                     }
                     blocks.push(Block::Body(&handler.body, 0));
                     return Ok(None);
@@ -408,7 +416,7 @@ fn leave_try<'a>(
                 Err(raise) => return Err(raise),
             }
         }
-        (Stage::Handler(name, handling), completion) => {
+        (Stage::Handler(name, _, handling), completion) => {
             leave_handler(cx, frame, name, handling)?;
             completion
         }

@@ -1,5 +1,6 @@
 //! Texts of objects: `str`, `repr`, `format`, `%`.
 
+mod layout;
 mod number;
 mod percent;
 mod repr;

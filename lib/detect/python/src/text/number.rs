@@ -41,6 +41,26 @@ pub(super) fn decimal<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a, &'a str> {
     cx.text(&text)
 }
 
+/// An integer as the nearest float.
+pub(super) fn to_float<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a, f64> {
+    match value {
+        Obj::Float(float) => Ok(float),
+        Obj::Int(number) => Ok(number as f64),
+        Obj::Bool(flag) => Ok(f64::from(u8::from(flag))),
+        _ => match decimal_of(value).parse::<f64>() {
+            Ok(float) if float.is_finite() => Ok(float),
+            _ => Err(cx.raise(
+                ExcKind::OverflowError,
+                format_args!("int too large to convert to float"),
+            )),
+        },
+    }
+}
+
+fn decimal_of(value: Obj<'_>) -> String {
+    big(value).map_or_else(String::new, |big| big.to_string())
+}
+
 /// C's `%.*e`: at least two digits of exponent.
 pub(super) fn exponent(float: f64, precision: usize) -> String {
     let text = format!("{float:.precision$e}");

@@ -1,12 +1,13 @@
 //! `%` formatting.
 //! Source: Python's library reference, "printf-style String Formatting".
 
-use super::number::{big, exponent, general};
+use super::number::{big, exponent, general, to_float};
 use super::{Text, ascii, repr, str};
 use crate::cx::{Cx, Limit, R, Raise};
 use crate::methods::str::{length, offset};
 use crate::obj::Obj;
 use crate::ops;
+use crate::types::ExcKind;
 
 /// Digits after the point beyond which the pair falls back.
 const PRECISION_MAX: usize = 1000;
@@ -29,8 +30,6 @@ struct Values<'a> {
     next: usize,
     /// What is looked up by name, if it can be.
     mapping: Option<Obj<'a>>,
-    /// Whether `mapping` was used, or may stay unused.
-    unused_is_fine: bool,
 }
 
 /// `template % values`.
@@ -51,7 +50,7 @@ pub fn percent<'a>(cx: &Cx<'a>, template: &'a str, values: Obj<'a>) -> R<'a> {
     }
     cx.reserve(out.len() + rest.len())?;
     out.push_str(rest);
-    if values.next < values.all.len() && !values.unused_is_fine {
+    if values.next < values.all.len() && values.mapping.is_none() {
         return Err(cx.type_error(format_args!(
             "not all arguments converted during string formatting"
         )));
@@ -60,19 +59,23 @@ pub fn percent<'a>(cx: &Cx<'a>, template: &'a str, values: Obj<'a>) -> R<'a> {
 }
 
 fn values_of<'a>(cx: &Cx<'a>, values: Obj<'a>) -> R<'a, Values<'a>> {
-    let is_tuple = matches!(values, Obj::Tuple(_) | Obj::ConstTuple(_));
     let mapping = match values {
-        Obj::NodeDict(_) | Obj::ConstDict(_) | Obj::Dict(_) => Some(values),
         Obj::Native(_) => return Err(cx.leave("% with an object of a module")),
+        // Whatever has subscripts and is neither tuple nor text counts as a mapping, which may stay unused.
+        Obj::NodeDict(_)
+        | Obj::ConstDict(_)
+        | Obj::Dict(_)
+        | Obj::NodeList(_)
+        | Obj::ConstList(_)
+        | Obj::List(_)
+        | Obj::Bytes(_)
+        | Obj::Range(_) => Some(values),
+        Obj::Type(_) | Obj::Class(_) | Obj::NativeClass(_) | Obj::Const(_) => {
+            return Err(cx.leave("% with a class"));
+        }
         _ => None,
     };
-    // Whatever has subscripts and is neither tuple nor text counts as a mapping, which may stay unused.
-    let unused_is_fine = mapping.is_some()
-        || matches!(
-            values,
-            Obj::NodeList(_) | Obj::ConstList(_) | Obj::List(_) | Obj::Bytes(_) | Obj::Range(_)
-        );
-    let all: &'a [Obj<'a>] = if is_tuple {
+    let all: &'a [Obj<'a>] = if matches!(values, Obj::Tuple(_) | Obj::ConstTuple(_)) {
         crate::iter::collect(cx, values)?.into_bump_slice()
     } else {
         cx.bump.alloc([values])
@@ -81,7 +84,6 @@ fn values_of<'a>(cx: &Cx<'a>, values: Obj<'a>) -> R<'a, Values<'a>> {
         all,
         next: 0,
         mapping,
-        unused_is_fine,
     })
 }
 
@@ -101,69 +103,70 @@ fn one<'a>(
     values: &mut Values<'a>,
     out: &mut Text<'a>,
 ) -> R<'a, &'a str> {
+    if let Some(after) = text.strip_prefix('%') {
+        out.push('%');
+        return Ok(after);
+    }
     let mut rest = text;
-    let mut named = None;
     if let Some(after) = rest.strip_prefix('(') {
-        let (key, after) = key(cx, after)?;
         let Some(mapping) = values.mapping else {
             return Err(cx.type_error(format_args!("format requires a mapping")));
         };
-        let key = Obj::Str(key);
-        named = Some(ops::get_item(cx, mapping, key)?);
+        let (key, after) = key(cx, after)?;
+        let value = ops::get_item(cx, mapping, Obj::Str(key))?;
+        // From here on it is the one value.
+        (values.all, values.next) = (cx.bump.alloc([value]), 0);
         rest = after;
     }
     let mut conversion = Conversion::default();
-    let mut characters = rest.chars();
     loop {
-        let here = characters.as_str();
-        match characters.next() {
-            Some('-') => conversion.left = true,
-            Some('+') => conversion.plus = true,
-            Some(' ') => conversion.space = true,
-            Some('#') => conversion.alternate = true,
-            Some('0') => conversion.zero = true,
-            _ => {
-                rest = here;
-                break;
-            }
+        match rest.as_bytes().first() {
+            Some(b'-') => conversion.left = true,
+            Some(b'+') => conversion.plus = true,
+            Some(b' ') => conversion.space = true,
+            Some(b'#') => conversion.alternate = true,
+            Some(b'0') => conversion.zero = true,
+            _ => break,
         }
+        rest = rest.get(1..).unwrap_or_default();
     }
-    (conversion.width, rest) = digits(cx, rest)?;
+    if let Some(after) = rest.strip_prefix('*') {
+        let width = starred(cx, values)?;
+        conversion.left |= width < 0;
+        conversion.width = fitting(cx, width.unsigned_abs())?;
+        rest = after;
+    } else {
+        (conversion.width, rest) = digits(cx, rest, "width")?;
+    }
     if let Some(after) = rest.strip_prefix('.') {
-        let (precision, after) = digits(cx, after)?;
+        let (precision, after) = match after.strip_prefix('*') {
+            Some(after) => (fitting(cx, starred(cx, values)?.max(0).unsigned_abs())?, after),
+            None => digits(cx, after, "precision")?,
+        };
         conversion.precision = Some(precision);
         rest = after;
     }
-    rest = rest.trim_start_matches(['l', 'h', 'L']);
+    rest = rest.strip_prefix(['l', 'h', 'L']).unwrap_or(rest);
     let mut characters = rest.chars();
     let Some(kind) = characters.next() else {
         return Err(cx.value_error(format_args!("incomplete format")));
     };
-    if kind == '%' {
-        out.push('%');
-        return Ok(characters.as_str());
+    if kind == '%' && values.next >= values.all.len() {
+        return Err(cx.leave("a percent sign with options and no value"));
     }
+    let value = values.take(cx)?;
     let known = matches!(
         kind,
         's' | 'r' | 'a' | 'd' | 'i' | 'u' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'c'
     );
     if !known {
-        let at = length(&template[..template.len() - rest.len()]);
+        let at = length(template.get(..template.len() - rest.len()).unwrap_or_default());
         let code = u32::from(kind);
-        return Err(match kind {
-            ' '..='~' => cx.value_error(format_args!(
-                "unsupported format character '{kind}' (0x{code:x}) at index {at}"
-            )),
-            _ => cx.leave("a format character that is not ascii"),
-        });
+        let shown = if matches!(kind, '\x1f'..='~') { kind } else { '?' };
+        return Err(cx.value_error(format_args!(
+            "unsupported format character '{shown}' (0x{code:x}) at index {at}"
+        )));
     }
-    let value = match named {
-        Some(value) => {
-            values.unused_is_fine = true;
-            value
-        }
-        None => values.take(cx)?,
-    };
     convert(cx, kind, &conversion, value, out)?;
     Ok(characters.as_str())
 }
@@ -184,21 +187,35 @@ fn key<'a>(cx: &Cx<'a>, text: &'a str) -> R<'a, (&'a str, &'a str)> {
     Err(cx.value_error(format_args!("incomplete format key")))
 }
 
-fn digits<'a>(cx: &Cx<'a>, text: &'a str) -> R<'a, (usize, &'a str)> {
-    if text.starts_with('*') {
-        return Err(cx.leave("a width taken from the values"));
+/// A width or precision taken from the values.
+fn starred<'a>(cx: &Cx<'a>, values: &mut Values<'a>) -> R<'a, i64> {
+    match values.take(cx)? {
+        Obj::Int(number) => Ok(number),
+        Obj::Bool(flag) => Ok(i64::from(flag)),
+        Obj::Big(_) => Err(cx.leave("a huge width")),
+        _ => Err(cx.type_error(format_args!("* wants int"))),
     }
+}
+
+fn fitting<'a>(cx: &Cx<'a>, number: u64) -> R<'a, usize> {
+    match usize::try_from(number) {
+        Ok(number) if number <= cx.limits.text_bytes => Ok(number),
+        _ => Err(Raise::Limit(Limit::Memory)),
+    }
+}
+
+fn digits<'a>(cx: &Cx<'a>, text: &'a str, what: &str) -> R<'a, (usize, &'a str)> {
     let end = text
         .find(|character: char| !character.is_ascii_digit())
         .unwrap_or(text.len());
-    let value: usize = match &text[..end] {
-        "" => 0,
-        digits => digits.parse().unwrap_or(usize::MAX),
-    };
-    if value > cx.limits.text_bytes {
-        return Err(Raise::Limit(Limit::Memory));
+    let (digits, rest) = text.split_at(end);
+    if digits.is_empty() {
+        return Ok((0, rest));
     }
-    Ok((value, &text[end..]))
+    match digits.parse::<i64>() {
+        Ok(number) => Ok((fitting(cx, number.unsigned_abs())?, rest)),
+        Err(_) => Err(cx.value_error(format_args!("{what} too big"))),
+    }
 }
 
 fn convert<'a>(
@@ -227,7 +244,9 @@ fn convert<'a>(
         }
         'c' => match value {
             Obj::Str(text) if text.chars().count() == 1 => (String::new(), text.to_owned()),
-            _ => return Err(cx.leave("%c")),
+            Obj::Int(_) | Obj::Bool(_) | Obj::Big(_) => (String::new(), character(cx, value)?.to_string()),
+            Obj::Native(_) => return Err(cx.leave("%c of an object of a module")),
+            _ => return Err(cx.type_error(format_args!("%c requires int or char"))),
         },
         'd' | 'i' | 'u' | 'o' | 'x' | 'X' => whole(cx, kind, conversion, value)?,
         _ => real(cx, kind, conversion, value)?,
@@ -250,6 +269,22 @@ fn convert<'a>(
     Ok(())
 }
 
+/// `%c` of an integer.
+fn character<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a, char> {
+    let code = ops::small_int(value).and_then(|code| u32::try_from(code).ok());
+    match code.filter(|code| *code < 0x11_0000).map(char::from_u32) {
+        Some(Some(character)) => Ok(character),
+        Some(None) => Err(cx.leave("half a surrogate pair")),
+        None if matches!(value, Obj::Big(_)) && cx.program.version.minor < 10 => {
+            Err(cx.type_error(format_args!("%c requires int or char")))
+        }
+        None => Err(cx.raise(
+            ExcKind::OverflowError,
+            format_args!("%c arg not in range(0x110000)"),
+        )),
+    }
+}
+
 fn sign(negative: bool, conversion: &Conversion) -> String {
     match (negative, conversion.plus, conversion.space) {
         (true, _, _) => "-",
@@ -265,7 +300,15 @@ fn whole<'a>(cx: &Cx<'a>, kind: char, conversion: &Conversion, value: Obj<'a>) -
         Obj::Float(float) if !matches!(kind, 'o' | 'x' | 'X') => {
             match streamalert_value::integer_of_float(float) {
                 Some(digits) => ops::int_from_decimal(cx, &digits)?,
-                None => return Err(cx.leave("%d of a float that is no number")),
+                None if float.is_nan() => {
+                    return Err(cx.value_error(format_args!("cannot convert float NaN to integer")));
+                }
+                None => {
+                    return Err(cx.raise(
+                        ExcKind::OverflowError,
+                        format_args!("cannot convert float infinity to integer"),
+                    ));
+                }
             }
         }
         Obj::Native(_) => return Err(cx.leave("a number format of an object of a module")),
@@ -307,18 +350,13 @@ fn whole<'a>(cx: &Cx<'a>, kind: char, conversion: &Conversion, value: Obj<'a>) -
 
 fn real<'a>(cx: &Cx<'a>, kind: char, conversion: &Conversion, value: Obj<'a>) -> R<'a, (String, String)> {
     let float = match value {
-        Obj::Float(float) => float,
-        Obj::Int(number) => number as f64,
-        Obj::Bool(flag) => f64::from(u8::from(flag)),
-        Obj::Big(_) | Obj::Native(_) => return Err(cx.leave("a huge int as a float")),
+        Obj::Float(_) | Obj::Int(_) | Obj::Bool(_) | Obj::Big(_) => to_float(cx, value)?,
+        Obj::Native(_) => return Err(cx.leave("a float of an object of a module")),
         _ => {
             let name = ops::type_name(cx, value);
             return Err(cx.type_error(format_args!("must be real number, not {name}")));
         }
     };
-    if conversion.alternate {
-        return Err(cx.leave("the alternate format of a float"));
-    }
     let magnitude = float.abs();
     let precision = conversion.precision.unwrap_or(6);
     let body = match kind {
@@ -326,7 +364,12 @@ fn real<'a>(cx: &Cx<'a>, kind: char, conversion: &Conversion, value: Obj<'a>) ->
         _ if float.is_infinite() => "inf".to_owned(),
         'f' | 'F' => format!("{magnitude:.precision$}"),
         'e' | 'E' => exponent(magnitude, precision),
-        _ => general(magnitude, precision, false),
+        _ => general(magnitude, precision, conversion.alternate),
+    };
+    let body = match body.split_once('e') {
+        _ if !conversion.alternate || !float.is_finite() || body.contains('.') => body,
+        Some((mantissa, power)) => format!("{mantissa}.e{power}"),
+        None => format!("{body}."),
     };
     let body = if kind.is_ascii_uppercase() {
         body.to_uppercase()

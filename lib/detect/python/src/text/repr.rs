@@ -4,6 +4,7 @@ use streamalert_value::{float_repr, write_python_repr};
 
 use super::Text;
 use crate::cx::{Cx, R};
+use crate::methods::str::recent::any_recent;
 use crate::obj::{DictKind, Obj, ViewKind};
 use crate::{iter, ops};
 
@@ -26,6 +27,9 @@ pub(super) fn write<'a>(cx: &Cx<'a>, value: Obj<'a>, out: &mut Text<'a>, depth: 
         Obj::Float(float) => out.push_str(&float_repr(float)),
         Obj::Str(text) => {
             cx.reserve(text.len() + 2)?;
+            if any_recent(text) {
+                return Err(cx.leave("characters that came to Unicode lately"));
+            }
             let mut quoted = String::with_capacity(text.len() + 2);
             write_python_repr(text.chars().map(u32::from), &mut quoted);
             out.push_str(&quoted);

@@ -4,6 +4,7 @@
 mod case;
 mod pad;
 mod predicate;
+pub(crate) mod recent;
 mod search;
 mod split;
 
@@ -11,6 +12,7 @@ use crate::cx::{Cx, R};
 use crate::obj::Obj;
 use crate::registry::{Args, MethodFn};
 
+pub(crate) use pad::padded as padded_both;
 pub use predicate::is_space;
 
 /// The method of this name.

@@ -1,5 +1,6 @@
 //! Questions about characters. Beyond ASCII they rest on Unicode's tables, whose version is Python's own.
 
+use super::recent::any_recent;
 use super::{arity, text};
 use crate::cx::{Cx, R};
 use crate::obj::Obj;
@@ -16,10 +17,18 @@ pub fn is_space(character: char) -> bool {
 fn all<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a>, is: fn(u8) -> bool) -> R<'a> {
     let text = text(cx, receiver)?;
     arity(cx, args, 0, 0)?;
-    if !text.is_ascii() {
-        return Err(cx.leave("a question about characters beyond ascii"));
+    if text.is_ascii() {
+        return Ok(Obj::Bool(!text.is_empty() && text.bytes().all(is)));
     }
-    Ok(Obj::Bool(!text.is_empty() && text.bytes().all(is)))
+    // Letters of other scripts are as 'a' is to all of these questions.
+    if text
+        .chars()
+        .all(|character| character.is_ascii() || is_plain_letter(character))
+    {
+        let as_one = |character: char| u8::try_from(character).ok().filter(u8::is_ascii).unwrap_or(b'a');
+        return Ok(Obj::Bool(text.chars().map(as_one).all(is)));
+    }
+    Err(cx.leave("a question about characters beyond ascii"))
 }
 
 pub(super) fn isalpha<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a>) -> R<'a> {
@@ -75,29 +84,41 @@ pub(super) fn isprintable<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a
     all(cx, receiver, args, |byte| matches!(byte, b' '..=b'~'))
 }
 
+/// Letters, as all versions of Python know them, that are neither digits nor numbers.
+fn is_plain_letter(character: char) -> bool {
+    matches!(character,
+        'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{24f}'
+        | '\u{400}'..='\u{481}' | '\u{48a}'..='\u{52f}' | '\u{5d0}'..='\u{5ea}'
+        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{ac00}'..='\u{d7a3}')
+}
+
 /// `islower`, `isupper`: some letter of this case and none of the other.
 fn cased<'a>(
     cx: &Cx<'a>,
     receiver: Obj<'a>,
     args: &Args<'_, 'a>,
-    own: fn(&u8) -> bool,
-    other: fn(&u8) -> bool,
+    own: fn(char) -> bool,
+    other: fn(char) -> bool,
 ) -> R<'a> {
     let text = text(cx, receiver)?;
     arity(cx, args, 0, 0)?;
-    if !text.is_ascii() {
+    if any_recent(text) || text.chars().any(is_titlecase) {
         return Err(cx.leave("a question about characters beyond ascii"));
     }
-    let bytes = text.as_bytes();
-    Ok(Obj::Bool(bytes.iter().any(own) && !bytes.iter().any(other)))
+    Ok(Obj::Bool(text.chars().any(own) && !text.chars().any(other)))
+}
+
+/// Letters of both cases at once.
+fn is_titlecase(character: char) -> bool {
+    matches!(character, '\u{1c4}'..='\u{1cc}' | '\u{1f1}'..='\u{1f3}' | '\u{1f88}'..='\u{1ffc}')
 }
 
 pub(super) fn islower<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a>) -> R<'a> {
-    cased(cx, receiver, args, u8::is_ascii_lowercase, u8::is_ascii_uppercase)
+    cased(cx, receiver, args, char::is_lowercase, char::is_uppercase)
 }
 
 pub(super) fn isupper<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a>) -> R<'a> {
-    cased(cx, receiver, args, u8::is_ascii_uppercase, u8::is_ascii_lowercase)
+    cased(cx, receiver, args, char::is_uppercase, char::is_lowercase)
 }
 
 pub(super) fn istitle<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a>) -> R<'a> {

@@ -75,6 +75,10 @@ fn place<'a>(
 ) -> R<'a, Option<i64>> {
     let text = text(cx, receiver)?;
     arity(cx, args, 1, 3)?;
+    if cx.program.version.minor < 13 {
+        // Here the bounds are looked at first.
+        window(cx, "", args.pos.get(1).copied(), args.pos.get(2).copied())?;
+    }
     let needle = needle(cx, args.pos[0], method)?;
     let Some((from, part)) = window(cx, text, args.pos.get(1).copied(), args.pos.get(2).copied())? else {
         return Ok(None);
@@ -113,6 +117,10 @@ fn not_found<'a>(cx: &Cx<'a>) -> Raise<'a> {
 pub(super) fn count<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a>) -> R<'a> {
     let text = text(cx, receiver)?;
     arity(cx, args, 1, 3)?;
+    if cx.program.version.minor < 13 {
+        // Here the bounds are looked at first.
+        window(cx, "", args.pos.get(1).copied(), args.pos.get(2).copied())?;
+    }
     let needle = needle(cx, args.pos[0], "count")?;
     let Some((_, part)) = window(cx, text, args.pos.get(1).copied(), args.pos.get(2).copied())? else {
         return Ok(Obj::Int(0));

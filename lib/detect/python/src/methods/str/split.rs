@@ -20,6 +20,11 @@ fn options<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a, (Option<&'a str>, usiz
     if !known || doubled || args.pos.len() > 2 {
         return Err(cx.leave("arguments of split"));
     }
+    let most = int_or(
+        cx,
+        args.pos.get(1).copied().or_else(|| args.named("maxsplit")),
+        -1,
+    )?;
     let separator = match args.pos.first().copied().or_else(|| args.named("sep")) {
         None | Some(Obj::None) => None,
         Some(Obj::Str("")) => return Err(cx.value_error(format_args!("empty separator"))),
@@ -29,11 +34,6 @@ fn options<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a, (Option<&'a str>, usiz
             return Err(cx.type_error(format_args!("must be str or None, not {name}")));
         }
     };
-    let most = int_or(
-        cx,
-        args.pos.get(1).copied().or_else(|| args.named("maxsplit")),
-        -1,
-    )?;
     Ok((separator, usize::try_from(most).unwrap_or(usize::MAX)))
 }
 
