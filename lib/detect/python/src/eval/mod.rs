@@ -172,3 +172,6 @@ pub(crate) fn test<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, expr: &'a Expr) -
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
