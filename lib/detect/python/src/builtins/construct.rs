@@ -58,6 +58,12 @@ pub fn construct<'a>(cx: &Cx<'a>, class: Type, args: &Args<'_, 'a>) -> R<'a> {
         (Type::Bytes, [Obj::Str(text), Obj::Str("utf-8" | "utf8" | "UTF-8")], []) => {
             Ok(Obj::Bytes(text.as_bytes()))
         }
+        (Type::Str, [Obj::Bytes(bytes), Obj::Str(encoding)], []) => {
+            crate::methods::bytes::decoded(cx, bytes, encoding, "strict")
+        }
+        (Type::Str, [Obj::Bytes(bytes), Obj::Str(encoding), Obj::Str(errors)], []) => {
+            crate::methods::bytes::decoded(cx, bytes, encoding, errors)
+        }
         (Type::Bool | Type::Str | Type::Int | Type::Float | Type::List | Type::Tuple | Type::Set, ..) => {
             Err(misfit(cx))
         }

@@ -63,6 +63,17 @@ pub(super) fn round<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
         (Obj::Int(_) | Obj::Big(_), None) => Ok(value),
         (Obj::Bool(flag), None) => Ok(Obj::Int(i64::from(flag))),
         (Obj::Int(_), Some(0..)) => Ok(value),
+        (Obj::Int(number), Some(digits @ -18..=-1)) => {
+            // To the nearest multiple of a power of ten, halves to the even one.
+            let unit = 10_i128.pow(digits.unsigned_abs() as u32);
+            let number = i128::from(number);
+            let (quotient, rest) = (number.div_euclid(unit), number.rem_euclid(unit));
+            let up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 != 0);
+            match i64::try_from((quotient + i128::from(up)) * unit) {
+                Ok(rounded) => Ok(Obj::Int(rounded)),
+                Err(_) => Err(cx.leave("round beyond 64 bits")),
+            }
+        }
         (Obj::Float(float), None) => {
             if float.is_nan() {
                 return Err(cx.value_error(format_args!("cannot convert float NaN to integer")));
@@ -98,6 +109,7 @@ pub(super) fn chr<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
             None => Err(cx.leave("half a surrogate pair")),
         },
         Obj::Int(_) => Err(cx.value_error(format_args!("chr() arg not in range(0x110000)"))),
+        Obj::Bool(flag) => cx.str(if flag { "\u{1}" } else { "\0" }),
         _ => Err(cx.leave("chr of such an object")),
     }
 }
