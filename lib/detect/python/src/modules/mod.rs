@@ -2,15 +2,21 @@
 //! a module enters by one line of [`MODULES`].
 
 mod args;
+mod base64;
 pub(crate) mod collections;
+mod copy;
 pub mod datetime;
 pub mod fnmatch;
 mod functools;
+mod hashlib;
 mod ipaddress;
 mod itertools;
 pub mod json;
+mod math;
+mod operator;
 pub mod re;
 pub mod streamalert;
+mod string;
 mod time;
 
 use crate::program::Const;
@@ -29,7 +35,14 @@ static MODULES: &[(&str, Lookup)] = &[
     ("fnmatch", fnmatch::lookup),
     ("json", json::lookup),
     ("json.decoder", json::decoder),
+    ("base64", base64::lookup),
+    ("binascii", base64::binascii),
+    ("copy", copy::lookup),
+    ("hashlib", hashlib::lookup),
+    ("math", math::lookup),
+    ("operator", operator::lookup),
     ("re", re::lookup),
+    ("string", string::lookup),
     ("rules.helpers.base", streamalert::helpers),
     ("streamalert.rules_engine.threat_intel", streamalert::threat_intel),
     (
