@@ -325,7 +325,7 @@ impl<'p> Analysis<'p> {
         &mut self,
         stmt: &'p Stmt,
         statement: &'p Try,
-        env: &mut Vec<Abs>,
+        env: &mut [Abs],
         when: Cond,
         ends: &mut Ends,
     ) -> Option<Cond> {
@@ -335,7 +335,7 @@ impl<'p> Analysis<'p> {
             return Some(when);
         }
         let mut inner = Ends::default();
-        let mut tried = env.clone();
+        let mut tried = env.to_vec();
         let body = self.body(&statement.body, &mut tried, when, &mut inner);
         ends.t.append(&mut inner.t);
         ends.f.append(&mut inner.f);
@@ -347,7 +347,7 @@ impl<'p> Analysis<'p> {
         let mut caught_all = false;
         let mut after = normal;
         for handler in &statement.handlers {
-            let mut handling = env.clone();
+            let mut handling = env.to_vec();
             if let Some(types) = &handler.types {
                 caught_all |= self.catches_all(types);
                 let types = self.expr(&mut handling, types);

@@ -131,7 +131,7 @@ fn decode<'a>(cx: &Cx<'a>, data: &[u8], strict: bool, standard: fn(u8) -> u8) ->
     if strict {
         let digits = data.iter().rev().skip_while(|byte| **byte == b'=');
         let padding = data.len() - digits.clone().count();
-        if data.len() % 4 != 0 || padding > 2 || digits.clone().any(|byte| digit(*byte).is_none()) {
+        if !data.len().is_multiple_of(4) || padding > 2 || digits.clone().any(|byte| digit(*byte).is_none()) {
             return Err(cx.leave("base64 that is to be valid and is not"));
         }
     }
@@ -224,7 +224,7 @@ fn unhexlify<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a> {
         _ => return Err(cx.leave("unhexlify of such an object")),
     };
     cx.reserve(data.len())?;
-    if data.len() % 2 != 0 {
+    if !data.len().is_multiple_of(2) {
         return Err(error(cx, "Odd-length string"));
     }
     let half = |byte: u8| char::from(byte).to_digit(16);
