@@ -28,7 +28,7 @@ enum Layer {
     Outside,
 }
 
-const LAYERS: [(&str, Layer); 20] = [
+const LAYERS: [(&str, Layer); 22] = [
     ("streamalert-value", Layer::Value),
     ("streamalert-types", Layer::Types),
     ("streamalert-regex", Layer::Types),
