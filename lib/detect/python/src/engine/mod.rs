@@ -143,7 +143,7 @@ impl Scratch {
 impl Engine {
     /// Puts a program and the rules' options together.
     #[must_use]
-    pub fn new(program: Program, rules: Arc<RuleSet>, limits: Limits) -> Self {
+    pub fn new(mut program: Program, rules: Arc<RuleSet>, limits: Limits) -> Self {
         let by_name: HashMap<&str, u32> = (0..)
             .zip(&program.rules)
             .map(|(at, rule)| (&*rule.name, at))
@@ -162,7 +162,7 @@ impl Engine {
                 }
             }
         }
-        let index = Index::build(&program, &rules, &codes);
+        let index = Index::build(&mut program, &rules, &codes);
         Self {
             program,
             rules,

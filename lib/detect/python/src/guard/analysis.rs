@@ -1,7 +1,9 @@
 //! What a function may do, depending on the record: statements followed along all ways through it.
 
 use super::cond::{Cond, Fact};
-use super::expr::{Abs, Shape};
+use super::expr::Abs;
+use super::paths::Paths;
+use super::shape::{Change, Shape};
 use crate::ir::{CallArgs, Code, Expr, Stmt, StmtKind, Target, Try};
 use crate::program::{Const, ConstId, Program, RuleCode};
 use crate::types::{ExcKind, Type};
@@ -12,8 +14,9 @@ const STEPS_MAX: u32 = 50_000;
 const CALLS_MAX: u32 = 6;
 
 /// Finds out when a rule may do anything but answer "false".
-pub(super) struct Analysis<'p> {
+pub(super) struct Analysis<'p, 's> {
     pub(super) program: &'p Program,
+    pub(super) paths: &'s mut Paths,
     steps: u32,
     calls: u32,
     gave_up: bool,
@@ -43,10 +46,11 @@ impl Ends {
     }
 }
 
-impl<'p> Analysis<'p> {
-    pub(super) const fn new(program: &'p Program) -> Self {
+impl<'p, 's> Analysis<'p, 's> {
+    pub(super) const fn new(program: &'p Program, paths: &'s mut Paths) -> Self {
         Self {
             program,
+            paths,
             steps: STEPS_MAX,
             calls: CALLS_MAX,
             gave_up: false,
@@ -66,7 +70,9 @@ impl<'p> Analysis<'p> {
 
     /// When a rule may fire, raise or leave: matchers first, as they are asked first.
     pub(super) fn rule(&mut self, rule: &'p RuleCode) -> Cond {
-        if rule.refused.is_some() {
+        // The context is copied before the rule is asked.
+        let copied = rule.context.is_none_or(|id| self.is_plain(id, 0));
+        if rule.refused.is_some() || !copied {
             return Cond::True;
         }
         let record = Abs {
@@ -93,6 +99,20 @@ impl<'p> Analysis<'p> {
         runs.or(reached.and(func))
     }
 
+    /// Whether copying a constant neither raises nor leaves.
+    fn is_plain(&self, id: ConstId, depth: u32) -> bool {
+        const DEPTH_MAX: u32 = 20;
+        depth < DEPTH_MAX
+            && match &self.program.consts[id as usize] {
+                Const::None | Const::Bool(_) | Const::Int(_) | Const::Float(_) | Const::Str(_) => true,
+                Const::List(seq) => seq.items.iter().all(|item| self.is_plain(*item, depth + 1)),
+                Const::Dict(dict) => dict.entries.iter().all(|(_, key, value)| {
+                    self.is_plain(*key, depth + 1) && self.is_plain(*value, depth + 1)
+                }),
+                _ => false,
+            }
+    }
+
     /// A call of anything.
     pub(super) fn call(&mut self, env: &mut [Abs], func: &Abs, args: &'p CallArgs) -> Abs {
         let (Some(values), Shape::Const(id)) = (self.plain_args(env, args), &func.shape) else {
@@ -109,6 +129,10 @@ impl<'p> Analysis<'p> {
                 ("streamalert.shared.utils", "in_network", [address, networks]) => {
                     self.in_network(address, networks)
                 }
+                ("builtins", "isinstance", [_, classes]) if self.are_types(&classes.shape) => {
+                    Abs::some(Shape::Unknown)
+                }
+                ("builtins", "len", [value]) => measured(value),
                 _ => self
                     .pattern_call(builtin.module, builtin.name, &values)
                     .unwrap_or_else(Abs::unknown),
@@ -150,16 +174,15 @@ impl<'p> Analysis<'p> {
         else {
             return Abs::unknown();
         };
-        let Shape::Field(path, super::expr::Change::None, absent) = &address.shape else {
+        let Shape::Field(path, Change::None, absent) = &address.shape else {
             return Abs::unknown();
         };
         // What is no text may be an address, too: integers are.
         let other = Cond::atom(*path, Fact::NotText);
-        let default = if absent.is_some() {
-            Cond::atom(*path, Fact::Absent)
-        } else {
-            Cond::False
-        };
+        let default = absent.as_ref().map_or(Cond::False, |absent| absent.when(*path));
+        // What is not plainly an address may be one of those that only CPython reads.
+        let unusual = Cond::atom(*path, Fact::Network(super::cidr::Networks::default()));
+        let other = other.or(unusual);
         Abs {
             t: Cond::any([
                 Cond::atom(*path, Fact::Network(networks)),
@@ -170,6 +193,18 @@ impl<'p> Analysis<'p> {
             r: other.clone().or(default.clone()),
             x: other.or(default),
             shape: Shape::Unknown,
+        }
+    }
+
+    /// A built-in type, or a tuple of them.
+    fn are_types(&self, shape: &Shape) -> bool {
+        let is_type = |id: ConstId| matches!(self.program.consts[id as usize], Const::Type(_));
+        let Shape::Const(id) = shape else {
+            return false;
+        };
+        match &self.program.consts[*id as usize] {
+            Const::Tuple(seq) => seq.items.iter().all(|item| is_type(*item)),
+            _ => is_type(*id),
         }
     }
 
@@ -292,14 +327,26 @@ impl<'p> Analysis<'p> {
             StmtKind::For(statement) => {
                 let over = self.expr(env, &statement.iter);
                 ends.goes_wrong(&when, &over);
-                // What is gone through may not be iterable.
-                if self.items(&over.shape).is_none() {
-                    ends.r.push(when.clone());
-                    ends.x.push(when.clone());
-                }
+                let items = self.items(&over.shape);
                 self.forget(stmt, env);
-                let mut inner = env.clone();
-                self.body(&statement.body, &mut inner, when.clone(), ends);
+                match (&statement.target, items) {
+                    (Target::Local(slot), Some(items)) => {
+                        for item in items {
+                            let mut inner = env.clone();
+                            if let Some(local) = inner.get_mut(usize::from(*slot)) {
+                                *local = self.constant(item);
+                            }
+                            self.body(&statement.body, &mut inner, when.clone(), ends);
+                        }
+                    }
+                    _ => {
+                        // It may not be iterable, or its elements not be what the targets are for.
+                        ends.r.push(when.clone());
+                        ends.x.push(when.clone());
+                        let mut inner = env.clone();
+                        self.body(&statement.body, &mut inner, when.clone(), ends);
+                    }
+                }
                 self.forget(stmt, env);
                 let mut after = env.clone();
                 self.body(&statement.orelse, &mut after, when.clone(), ends);
@@ -444,6 +491,23 @@ impl<'p> Analysis<'p> {
         for stmt in bodies.into_iter().flat_map(|body| body.iter()) {
             self.forget(stmt, env);
         }
+    }
+}
+
+/// `len(value)`
+fn measured(value: &Abs) -> Abs {
+    let Shape::Field(path, _, absent) = &value.shape else {
+        return Abs::unknown();
+    };
+    // Lists and dictionaries have a length, too, but there is no fact for what has none.
+    let mut wrong = Cond::atom(*path, Fact::NotText);
+    if let Some(absent) = absent {
+        wrong = wrong.or(absent.when(*path));
+    }
+    Abs {
+        r: wrong.clone(),
+        x: wrong,
+        ..Abs::some(Shape::Number)
     }
 }
 

@@ -9,6 +9,7 @@ use streamalert_value::{Kind, NodeRef};
 
 use super::cidr::Networks;
 use super::cond::{Atom, Fact};
+use super::paths::Paths;
 use crate::cx::Cx;
 use crate::marks::Place;
 use crate::obj::Obj;
@@ -101,16 +102,20 @@ struct Substrings {
 }
 
 impl Index {
-    /// Finds out on which records each rule may fire or raise. `codes` gives each rule's place in the program.
+    /// Finds out on which records each rule may fire or raise. `codes` gives each rule's place in the program, which
+    /// gets the field paths that the index asks and no expression does.
     #[must_use]
-    pub fn build(program: &Program, rules: &RuleSet, codes: &[Option<u32>]) -> Self {
+    pub fn build(program: &mut Program, rules: &RuleSet, codes: &[Option<u32>]) -> Self {
+        let mut paths = Paths::new(&program.paths);
         let clauses: Vec<Option<Vec<Atom>>> = codes
             .iter()
             .map(|code| {
                 let rule = program.rules.get((*code)? as usize)?;
-                super::condition(program, rule).clause().map(|(atoms, _)| atoms)
+                let condition = super::condition(program, &mut paths, rule);
+                condition.clause().map(|(atoms, _)| atoms)
             })
             .collect();
+        program.paths.extend(paths.added());
         let names = rules
             .rules()
             .iter()
@@ -266,8 +271,18 @@ impl PathIndex {
             Place::Odd => set(bits, &self.odd),
             Place::Node(node) => {
                 let node = cx.node(node);
+                let kind = node.kind();
+                let plain = match kind {
+                    Kind::Text => !node.is_escaped() || cx.object(node).is_ok(),
+                    Kind::Int => node.as_i64().is_some(),
+                    _ => true,
+                };
+                if !plain {
+                    // Whoever reads it may leave for CPython, or it is too large for the facts about numbers.
+                    return self.everything(bits);
+                }
                 set(bits, &self.present);
-                match node.kind() {
+                match kind {
                     Kind::Text => {
                         set(bits, &self.not_number);
                         if self.asks_texts {
@@ -282,9 +297,7 @@ impl PathIndex {
 
     fn look_text<'a>(&self, cx: &Cx<'a>, node: NodeRef<'a>, bits: &mut [u64]) {
         let Ok(Obj::Str(text)) = cx.object(node) else {
-            // A text that cannot be represented: whoever reads it leaves for CPython.
-            self.everything(bits);
-            return;
+            return self.everything(bits);
         };
         self.text.look(text, bits);
         for (prefix, rules) in &self.prefixes {

@@ -7,19 +7,24 @@
 
 mod analysis;
 mod cidr;
+mod compare;
 mod cond;
 mod expr;
 mod index;
+mod method;
+mod paths;
 mod pattern;
+mod shape;
 mod walk;
 
 pub use cond::{Atom, Cond, Fact};
 pub use index::{Index, LogIndex};
+pub use paths::Paths;
 
 use crate::program::{Program, RuleCode};
 
-/// When a rule may fire, raise or leave.
+/// When a rule may fire, raise or leave. Fields that the program does not know yet are added to `paths`.
 #[must_use]
-pub fn condition(program: &Program, rule: &RuleCode) -> Cond {
-    analysis::Analysis::new(program).rule(rule)
+pub fn condition(program: &Program, paths: &mut Paths, rule: &RuleCode) -> Cond {
+    analysis::Analysis::new(program, paths).rule(rule)
 }

@@ -2,7 +2,8 @@
 
 use super::analysis::Analysis;
 use super::cond::{Cond, Fact};
-use super::expr::{Abs, Absent, Change, Shape};
+use super::expr::Abs;
+use super::shape::{Absent, Change, Other, Shape};
 use crate::modules::fnmatch::{Token, token};
 use crate::modules::re::{Anchor, Compiled};
 use crate::program::{Const, PathId};
@@ -95,7 +96,7 @@ fn needs_of_wildcard(pattern: &str) -> Needs {
     }])
 }
 
-impl Analysis<'_> {
+impl Analysis<'_, '_> {
     /// A call of a function of `re` or `fnmatch`. `None`: nothing is known of it.
     pub(super) fn pattern_call(&self, module: &str, name: &str, args: &[Abs]) -> Option<Abs> {
         match (module, args) {
@@ -153,7 +154,7 @@ impl Analysis<'_> {
         let Shape::Field(path, change, absent) = &subject.shape else {
             return None;
         };
-        if *change == Change::Upper {
+        if !matches!(change, Change::None | Change::Lower) {
             return None;
         }
         let at = |fact: Fact| Cond::atom(*path, fact);
@@ -175,21 +176,19 @@ impl Analysis<'_> {
 
     /// When the value in place of an absent field may match, and when it may raise.
     fn of_default(&self, path: PathId, absent: Option<&Absent>, needs: Option<&[Need]>) -> (Cond, Cond) {
-        let text: &str = match absent {
-            // Without a default the lookup itself raises, which the field's own conditions say.
-            None => return (Cond::False, Cond::False),
-            Some(Absent::Text(text)) => text,
-            Some(Absent::Const(id)) => match &self.program.consts[*id as usize] {
+        // Without a default the lookup itself raises, which the field's own conditions say.
+        let Some(absent) = absent else {
+            return (Cond::False, Cond::False);
+        };
+        let text: &str = match &absent.value {
+            Other::Text(text) => text,
+            Other::Const(id) => match &self.program.consts[*id as usize] {
                 Const::Str(text) => text,
-                _ => return (Cond::atom(path, Fact::Absent), Cond::atom(path, Fact::Absent)),
+                _ => return (absent.when(path), absent.when(path)),
             },
         };
         let may = needs.is_none_or(|needs| needs.iter().any(|need| need.holds(text)));
-        let t = if may {
-            Cond::atom(path, Fact::Absent)
-        } else {
-            Cond::False
-        };
+        let t = if may { absent.when(path) } else { Cond::False };
         (t, Cond::False)
     }
 }
