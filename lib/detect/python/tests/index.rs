@@ -20,7 +20,7 @@ use streamalert_native::{load, lower, testing};
 
 const MODULES: u64 = 40;
 const RULES: usize = 50;
-const RECORDS: usize = 110;
+const RECORDS: usize = 101;
 
 /// What came of the test: to see that it tests something.
 #[derive(Debug, Default)]
@@ -53,7 +53,13 @@ fn engine(source: &str, minor: u8) -> Engine {
         });
     let rules = RuleSet::new(infos.collect()).unwrap();
     let program = lower::compile(&loaded.export).unwrap();
-    Engine::new(program, Arc::new(rules), Limits::default())
+    // Rules may loop for ever: soon over.
+    let limits = Limits {
+        fuel: 5_000,
+        arena_bytes: 4 << 20,
+        ..Limits::default()
+    };
+    Engine::new(program, Arc::new(rules), limits)
 }
 
 fn verdicts(
@@ -124,7 +130,9 @@ fn check(seed: u64, seen: &mut Seen, wrong: &mut Vec<String>) {
                 ));
             }
         }
-        forced(&engine, &mut scratch, &json, &all, random.below(40) as u64);
+        if random.chance(25) {
+            forced(&engine, &mut scratch, &json, &all, random.below(40) as u64);
+        }
     }
 }
 

@@ -17,17 +17,31 @@ use streamalert_native::{eval, load, lower, ops, testing, text};
 const PATCHES: [u8; 6] = [18, 18, 13, 7, 1, 0];
 
 const FILES: [(&str, &str); 5] = [
-    (include_str!("semantics/operators.in"), include_str!("semantics/operators.txt")),
-    (include_str!("semantics/exceptions.in"), include_str!("semantics/exceptions.txt")),
-    (include_str!("semantics/texts.in"), include_str!("semantics/texts.txt")),
-    (include_str!("semantics/modules.in"), include_str!("semantics/modules.txt")),
-    (include_str!("semantics/collections.in"), include_str!("semantics/collections.txt")),
+    (
+        include_str!("semantics/operators.in"),
+        include_str!("semantics/operators.txt"),
+    ),
+    (
+        include_str!("semantics/exceptions.in"),
+        include_str!("semantics/exceptions.txt"),
+    ),
+    (
+        include_str!("semantics/texts.in"),
+        include_str!("semantics/texts.txt"),
+    ),
+    (
+        include_str!("semantics/modules.in"),
+        include_str!("semantics/modules.txt"),
+    ),
+    (
+        include_str!("semantics/collections.in"),
+        include_str!("semantics/collections.txt"),
+    ),
 ];
 
 /// Cases of which some record is left to CPython in some version. Each costs time, none is wrong; a case that is not
 /// here must be answered natively for every record.
-const LEFT: &[(&str, &str)] = &[
-];
+const LEFT: &[(&str, &str)] = &[];
 
 struct Case<'t> {
     name: &'t str,
@@ -73,12 +87,11 @@ fn outcomes(recorded: &str, minor: u8) -> BTreeMap<(&str, usize), String> {
 
 /// What the function answers, in the recorded form; an error says why CPython is to answer.
 fn answer<'a>(cx: &Cx<'a>, record: Obj<'a>) -> Result<String, String> {
-    let shown = eval::constant(cx, cx.program.rules[0].func)
-        .and_then(|function| eval::call(cx, function, &Args::positional(&[record])))
-        .and_then(|value| {
-            let truth = if ops::truthy(cx, value)? { '+' } else { '-' };
-            Ok(format!("{truth} {}", text::repr(cx, value)?))
-        });
+    let function = cx.constant(cx.program.rules[0].func);
+    let shown = eval::call(cx, function, &Args::positional(&[record])).and_then(|value| {
+        let truth = if ops::truthy(cx, value)? { '+' } else { '-' };
+        Ok(format!("{truth} {}", text::repr(cx, value)?))
+    });
     match shown {
         Ok(shown) => Ok(shown),
         Err(Raise::Fallback(leave)) => Err(reason(cx.program, leave)),
@@ -115,12 +128,17 @@ fn verdict(engine: &Engine, record: &str, without_index: bool) -> Result<String,
         skip: &[],
     };
     let mut scratch = Scratch::new(engine);
-    engine.evaluate(&mut scratch, &testing::env(), &event, &mut |_, verdict| match verdict {
-        Verdict::Fired(_) => found = "+ ".to_owned(),
-        Verdict::Exception(exception) => found = format!("! {}: {}", exception.kind, exception.message),
-        Verdict::Fallback(departure) => left = Some(reason(engine.program(), departure.leave)),
-        other => found = format!("{other:?}"),
-    });
+    engine.evaluate(
+        &mut scratch,
+        &testing::env(),
+        &event,
+        &mut |_, verdict| match verdict {
+            Verdict::Fired(_) => found = "+ ".to_owned(),
+            Verdict::Exception(exception) => found = format!("! {}: {}", exception.kind, exception.message),
+            Verdict::Fallback(departure) => left = Some(reason(engine.program(), departure.leave)),
+            other => found = format!("{other:?}"),
+        },
+    );
     left.map_or(Ok(found), Err)
 }
 
@@ -147,7 +165,11 @@ fn check(case: &Case<'_>, minor: u8, recorded: &BTreeMap<(&str, usize), String>,
     assert_eq!(loaded.rules.len(), 1, "{}: {:?}", case.name, loaded.problems);
     let program = lower::compile(&loaded.export).unwrap();
     let rules = RuleSet::new(vec![RuleInfo::named("r", &["a:b"])]).unwrap();
-    let engine = Engine::new(lower::compile(&loaded.export).unwrap(), Arc::new(rules), Limits::default());
+    let engine = Engine::new(
+        lower::compile(&loaded.export).unwrap(),
+        Arc::new(rules),
+        Limits::default(),
+    );
     for (number, record) in case.records.iter().enumerate() {
         let expected = &recorded[&(case.name, number)];
         found.pairs += 1;
@@ -156,10 +178,7 @@ fn check(case: &Case<'_>, minor: u8, recorded: &BTreeMap<(&str, usize), String>,
             // A record whose own keys or texts cannot be shown is left by who reads them.
             None => testing::with_program(&program, record, answer),
         };
-        let as_rule = [
-            verdict(&engine, record, true),
-            verdict(&engine, record, false),
-        ];
+        let as_rule = [verdict(&engine, record, true), verdict(&engine, record, false)];
         let answers = [(direct, &**expected)]
             .into_iter()
             .chain(as_rule.into_iter().map(|answer| (answer, told(expected))));
@@ -181,6 +200,13 @@ fn check(case: &Case<'_>, minor: u8, recorded: &BTreeMap<(&str, usize), String>,
 
 #[test]
 fn every_case_means_what_it_means_in_cpython() {
+    // As the threads that evaluate rules: without optimization, frames of the deepest recursion need more than the
+    // stack of a test.
+    let all = std::thread::Builder::new().stack_size(256 << 20).spawn(check_all);
+    all.unwrap().join().unwrap();
+}
+
+fn check_all() {
     let mut found = Found::default();
     for (input, recorded) in FILES {
         let cases = cases(input);
@@ -193,7 +219,13 @@ fn every_case_means_what_it_means_in_cpython() {
         }
     }
     found.wrong.dedup();
-    assert!(found.wrong.is_empty(), "{} of {} wrong:\n{}", found.wrong.len(), found.pairs, found.wrong.join("\n"));
+    assert!(
+        found.wrong.is_empty(),
+        "{} of {} wrong:\n{}",
+        found.wrong.len(),
+        found.pairs,
+        found.wrong.join("\n")
+    );
     let listed: BTreeSet<&str> = LEFT.iter().map(|(name, _)| *name).collect();
     let left: BTreeSet<&str> = found.left.keys().map(String::as_str).collect();
     assert_eq!(left, listed, "{:#?}", found.left);

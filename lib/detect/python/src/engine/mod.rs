@@ -229,35 +229,33 @@ impl Engine {
                 return;
             }
         };
-        {
-            let cx = self.context(bump, tree, marks, env);
-            if event.options.trace || event.options.without_index {
-                for rule in all.iter().filter(|rule| !event.skip.contains(rule)) {
-                    self.run(&cx, *rule, event, counters, sink);
-                }
-            } else {
-                let index = self.index.of(event.log_type);
-                let Some(candidates) = candidates.get_mut(..index.rules.len().div_ceil(64)) else {
-                    return;
-                };
-                index.candidates(&cx, candidates);
-                let mut idle = true;
-                for (bits, rules) in candidates.iter_mut().zip(index.rules.chunks(64)) {
-                    while *bits != 0 {
-                        let place = bits.trailing_zeros() as usize;
-                        *bits &= *bits - 1;
-                        let Some(rule) = rules.get(place).copied() else {
-                            continue;
-                        };
-                        if !event.skip.contains(&rule) {
-                            idle = false;
-                            self.run(&cx, rule, event, counters, sink);
-                        }
-                    }
-                }
-                *idle_events += u64::from(idle);
-            }
+        let index = self.index.of(event.log_type);
+        let Some(candidates) = candidates.get_mut(..index.rules.len().div_ceil(64)) else {
+            return;
+        };
+        let all = event.options.trace || event.options.without_index;
+        if all {
+            candidates.fill(u64::MAX);
+        } else {
+            index.candidates(&self.context(bump, tree, marks, env), candidates);
         }
+        let mut idle = true;
+        loop {
+            let cx = self.context(bump, tree, marks, env);
+            let mut run = |rule: RuleIndex| {
+                if !event.skip.contains(&rule) {
+                    idle = false;
+                    self.run(&cx, rule, event, counters, sink);
+                }
+                cx.bump.allocated_bytes() <= ARENA_KEEP_BYTES
+            };
+            if take_candidates(candidates, &index.rules, &mut run) {
+                break;
+            }
+            // What one rule has filled is not taken from those after it.
+            *bump = Bump::with_capacity(ARENA_START_BYTES);
+        }
+        *idle_events += u64::from(idle && !all);
         if bump.allocated_bytes() > ARENA_KEEP_BYTES {
             *bump = Bump::with_capacity(ARENA_START_BYTES);
         } else {
@@ -310,6 +308,22 @@ impl Engine {
             sink(rule, verdict);
         }
     }
+}
+
+/// Takes the rules of the bits set, until `run` says no more; whether all were taken.
+fn take_candidates(bits: &mut [u64], rules: &[RuleIndex], run: &mut impl FnMut(RuleIndex) -> bool) -> bool {
+    for (bits, rules) in bits.iter_mut().zip(rules.chunks(64)) {
+        while *bits != 0 {
+            let place = bits.trailing_zeros() as usize;
+            *bits &= *bits - 1;
+            if let Some(rule) = rules.get(place).copied()
+                && !run(rule)
+            {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// Reads a record; rules see it only if they can see all of it as CPython would.

@@ -7,6 +7,10 @@ use super::random::Random;
 /// What every module begins with: constants, helpers, matchers.
 const HEAD: &str = r#"from streamalert.shared.rule import rule
 from streamalert.shared.utils import in_network
+from fnmatch import fnmatch
+import re
+
+COMPILED = re.compile('(?i)root$')
 
 NAMES = ['x', 'root', 'É']
 SET = {'x', 'Root', 'root/admin'}
@@ -461,7 +465,7 @@ impl Writer<'_> {
 
     fn predicate(&mut self) -> String {
         let field = self.field();
-        match self.random.below(30) {
+        match self.random.below(31) {
             0..=4 => format!("{field} == {}", self.value()),
             5 => format!("{} == {field}", self.value()),
             6..=7 => format!("{field} != {}", self.value()),
@@ -520,7 +524,43 @@ impl Writer<'_> {
                 self.random.pick(&["==", ">", "<"]),
                 self.random.pick(&["0", "1", "4"])
             ),
+            28..=29 => self.pattern(&field),
             _ => field,
+        }
+    }
+
+    fn pattern(&mut self, field: &str) -> String {
+        let patterns = [
+            "'x'",
+            "'^ro+t'",
+            "'(?i)ROOT'",
+            "r'root/\\w+$'",
+            "'x|y'",
+            "'[xy]'",
+            "'x?'",
+            "'É'",
+            "'(root|x)y?'",
+            "''",
+            "'(?i)strasse'",
+            "r'\\d+\\.'",
+        ];
+        let pattern = self.random.pick(&patterns);
+        match self.random.below(6) {
+            0 => format!(
+                "fnmatch({field}, {})",
+                self.random
+                    .pick(&["'root*'", "'*o*'", "'?'", "'x'", "'[!x]*'", "'*/ad*n'"])
+            ),
+            1 => format!(
+                "COMPILED.{}({field})",
+                self.random.pick(&["search", "match", "fullmatch"])
+            ),
+            2 => format!("re.search({pattern}, {field}, re.I)"),
+            3 => format!("re.match({pattern}, {field}) is None"),
+            _ => format!(
+                "re.{}({pattern}, {field})",
+                self.random.pick(&["search", "match", "fullmatch"])
+            ),
         }
     }
 
