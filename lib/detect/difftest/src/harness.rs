@@ -227,7 +227,13 @@ impl<'o> Bench<'o> {
     }
 
     fn show(&mut self, raw: BTreeMap<(usize, String), Vec<Raw>>) {
-        let mut shrinker = Shrinker::new(&self.options.reference);
+        // Python 3.8 cannot write programs.
+        let writer = if self.options.minor < 9 {
+            std::path::Path::new("python3")
+        } else {
+            self.options.reference.as_path()
+        };
+        let mut shrinker = Shrinker::new(writer);
         self.reference.hurry();
         self.subjects.iter_mut().for_each(|subject| subject.hurry());
         let mut seen = std::collections::BTreeSet::new();

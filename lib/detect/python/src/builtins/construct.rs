@@ -1,5 +1,7 @@
 //! Classes called.
 
+use std::num::IntErrorKind;
+
 use bumpalo::collections::Vec as BumpVec;
 use streamalert_value::{parse_python_float, parse_python_int};
 
@@ -192,6 +194,9 @@ fn int_of_base<'a>(cx: &Cx<'a>, digits: &'a str, base: i64) -> R<'a> {
     }
     match i64::from_str_radix(plain, radix) {
         Ok(number) => Ok(Obj::Int(if negative { -number } else { number })),
+        Err(error) if matches!(error.kind(), IntErrorKind::PosOverflow) => {
+            Err(cx.leave("a long int of a base other than ten"))
+        }
         Err(_) => Err(invalid_int(cx, digits, base)),
     }
 }
@@ -204,7 +209,9 @@ fn float<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a> {
         Obj::Str(text) => match parse_python_float(text) {
             Some(float) => Ok(Obj::Float(float)),
             None => {
-                let shown = text::repr(cx, value)?;
+                // Before 3.10 a text of blanks is shown as the empty one it is stripped to.
+                let stripped = cx.program.version.minor < 10 && text.chars().all(char::is_whitespace);
+                let shown = if stripped { "''" } else { text::repr(cx, value)? };
                 Err(cx.value_error(format_args!("could not convert string to float: {shown}")))
             }
         },

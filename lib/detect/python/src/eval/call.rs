@@ -75,6 +75,9 @@ pub fn call<'a>(cx: &Cx<'a>, func: Obj<'a>, args: &Args<'_, 'a>) -> R<'a> {
             Some(result) => result,
             None => Err(not_callable(cx, func)),
         },
+        Obj::Module(_) if cx.program.version.minor >= 12 => {
+            Err(cx.leave("a module that is called: the message may propose one of its functions"))
+        }
         _ => Err(not_callable(cx, func)),
     }
 }
