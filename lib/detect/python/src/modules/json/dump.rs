@@ -158,6 +158,10 @@ fn members<'a>(cx: &Cx<'a>, style: &Style<'_>, dict: Obj<'a>) -> R<'a, Vec<(&'a 
             Obj::Int(_) | Obj::Big(_) => text::repr(cx, key)?,
             Obj::Float(float) => cx.text(&float_text(float))?,
             Obj::Native(_) => return Err(cx.leave("an object of a module as a key of json.dumps")),
+            // CPython sorts first, and comes to a key after it has written the members before it.
+            _ if style.sort_keys || !members.is_empty() => {
+                return Err(cx.leave("a key that json.dumps comes to later"));
+            }
             _ => {
                 let class = ops::class_of(cx, key)?;
                 let name = ops::class_name(cx, class).unwrap_or_default();
