@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::compare::{Found, count, differences};
 use crate::known::Known;
@@ -19,6 +20,9 @@ const EXAMPLES_PER_SORT: usize = 2;
 
 /// Hash seeds under which a program must mean the same, or it is thrown away.
 const HASH_SEEDS: [&str; 3] = ["1", "2", "random"];
+
+/// Rules may recurse as deeply as the engine allows, in a debug build as well. Only what is used takes memory.
+const STACK_BYTES: usize = 256 << 20;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -76,13 +80,29 @@ struct Bench<'o> {
 /// # Errors
 /// When the generator or CPython does not work at all.
 pub fn run(options: &Options) -> Result<Report, String> {
+    std::thread::scope(|scope| {
+        let all = with_stack(scope, || run_all(options))?;
+        all.join().map_err(|_| "the run panicked".to_owned())?
+    })
+}
+
+/// A thread on which deep recursion of rules does not end the program.
+fn with_stack<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>, String> {
+    let thread = Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+    thread.map_err(|error| format!("a thread: {error}"))
+}
+
+fn run_all(options: &Options) -> Result<Report, String> {
     let generator = Generator::new(options.minor)?;
     let programs = options.pairs.div_ceil(options.records.max(1) as u64);
     let next = AtomicU64::new(0);
     let parts = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..options.threads.max(1))
-            .map(|_| scope.spawn(|| work(options, &generator, &next, programs)))
-            .collect();
+            .map(|_| with_stack(scope, || work(options, &generator, &next, programs)))
+            .collect::<Result<_, _>>()?;
         threads
             .into_iter()
             .map(|thread| thread.join().map_err(|_| "a thread panicked".to_owned())?)
