@@ -1,6 +1,6 @@
 //! What a process answers to the command line: about its store, its services, its dead letters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use streamalert_dispatcher::DispatcherHandle;
 use streamalert_merger::MergerHandle;
 use streamalert_proto::{Admin, AdminError, AdminRequest, v1};
 use streamalert_rules_node::RulesNode;
+use streamalert_runtime::{RuleStatistics, Runtime};
 use streamalert_store::{AlertFilter, AlertState, AlertView, DeadLetterFilter, StoreError};
 use streamalert_types::{DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, Timestamp};
 use streamalert_value::{Map, Value};
@@ -30,6 +31,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) stores: Option<Stores>,
     pub(crate) classifier: Option<Classifier>,
     pub(crate) rules: Option<RulesNode>,
+    /// What evaluates the rules, or runs the publishers.
+    pub(crate) runtime: Option<Runtime>,
     pub(crate) merger: Option<MergerHandle>,
     pub(crate) dispatcher: Option<DispatcherHandle>,
     pub(crate) replayer: Option<Arc<Replayer>>,
@@ -149,6 +152,11 @@ impl ProcessAdmin {
 
     fn rule_stats(&self, only: Option<&str>) -> Result<Value, AdminError> {
         let rules = self.rules.as_ref().ok_or_else(|| absent("rules-node"))?;
+        let native = self
+            .runtime
+            .as_ref()
+            .map(|runtime| runtime.current().statistics().snapshot());
+        let native: HashMap<Arc<str>, RuleStatistics> = native.into_iter().flatten().collect();
         let rows = rules
             .stats()
             .snapshot()
@@ -162,13 +170,20 @@ impl ProcessAdmin {
                     ("record", json(&sample.record.json)),
                 ])
             });
+            let native = native.get(&name).cloned().unwrap_or_default();
+            let departed = native.last_departure.map(|departed| departed.to_string());
             object([
                 ("rule", text(&name)),
                 ("records", integer(stats.records)),
+                ("evaluations", integer(native.evaluations)),
                 ("matches", integer(stats.matches)),
                 ("exceptions", integer(stats.exceptions)),
                 ("kills", integer(stats.kills)),
                 ("suspended", integer(stats.suspended)),
+                ("fallbacks", integer(native.fallbacks)),
+                ("last_fallback", departed.as_deref().map_or(Value::Null, text)),
+                ("steps", integer(native.steps)),
+                ("mean_nanos", native.mean_nanos.map_or(Value::Null, Value::Float)),
                 ("sample", sample),
             ])
         });
@@ -235,8 +250,37 @@ impl ProcessAdmin {
             .iter()
             .filter(|(_, running)| *running)
             .map(|(name, _)| text(name));
-        object([("services", Value::List(running.collect()))])
+        let rules = self.runtime.as_ref().map_or(Value::Null, rules_status);
+        object([("services", Value::List(running.collect())), ("rules", rules)])
     }
+}
+
+fn rules_status(runtime: &Runtime) -> Value {
+    let health = runtime.health();
+    let generation = runtime.current();
+    let rules = &generation.report().rules;
+    let suspended = health.suspended.iter().filter_map(|suspension| {
+        Some(object([
+            ("rule", text(&rules.get(suspension.rule)?.name)),
+            ("until", text(&suspension.until.to_string())),
+            ("reason", text(&suspension.reason)),
+        ]))
+    });
+    let not_loaded = generation
+        .report()
+        .errors
+        .iter()
+        .map(|error| text(&error.to_string()));
+    let optional = |reason: Option<&str>| reason.map_or(Value::Null, text);
+    object([
+        ("version", text(rules.version())),
+        ("rules", integer(rules.rules().len() as u64)),
+        ("not_loaded", Value::List(not_loaded.collect())),
+        ("reload_failure", optional(health.reload_failure.as_deref())),
+        ("no_python", optional(health.no_python.as_deref())),
+        ("strikes", integer(health.strikes)),
+        ("suspended", Value::List(suspended.collect())),
+    ])
 }
 
 fn items(asked: u32) -> usize {

@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Output(Output),
     /// Check configuration and rules; name file, key, line and fix
     Validate(Validate),
+    /// What a running process does: services, rules, what went wrong when they were loaded again
+    Status(Status),
     /// Measure this machine
     Bench(Bench),
     /// Print a completion script for a shell
@@ -241,7 +243,15 @@ pub(crate) enum Rules {
         #[arg(long)]
         json: bool,
     },
-    /// Evaluations, matches, exceptions with a sample, from a running process
+    /// What of a rule runs natively, on which records, and where it may need CPython
+    Explain {
+        /// Its name
+        rule: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Evaluations, matches, time, fallbacks, exceptions with a sample, from a running process
     Stats {
         /// As JSON
         #[arg(long)]
@@ -257,6 +267,13 @@ pub(crate) enum Rules {
         #[arg(long, value_name = "DIR", default_value = "typings")]
         dir: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,5 +10,6 @@ pub(crate) mod output;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod validate;

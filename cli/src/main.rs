@@ -17,6 +17,7 @@ mod failure;
 mod paint;
 mod project;
 mod python;
+mod reload;
 mod replay;
 mod scaffold;
 mod testing;
@@ -117,6 +118,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Output(args) => commands::output::run(&args),
         Command::Validate(args) => commands::validate::run(global, &args).await,
         Command::Bench(args) => commands::bench::run(global, &args).await,
+        Command::Status(args) => commands::status::run(global, &args).await,
         Command::Completions { shell } => {
             commands::completions::run(shell);
             Ok(())

@@ -33,6 +33,7 @@ pub(crate) async fn load_rules(
     if problems.iter().any(streamalert_config::Problem::is_error) {
         return Err(problems.into());
     }
+    runtime.warm();
     let rules = runtime.rules();
     let enabled = rules.rules().iter().filter(|rule| !rule.disabled).count();
     tracing::info!(rules = enabled, version = %rules.version(), python = %report.python_version, "rules loaded");

@@ -1,24 +1,28 @@
-use streamalert_proto::{AdminRequest, v1};
+use streamalert_detect::RuleIndex;
 use streamalert_value::Value;
 
-use crate::access::{self, member};
 use crate::args::{self, Global};
 use crate::explain::{integer, object, text};
 use crate::failure::Failure;
-use crate::project::{Project, load_settings};
+use crate::project::Project;
 use crate::{assembly, paint, python};
 
+mod explain;
 mod lint;
 mod new;
+mod stats;
 mod stubs;
+
+use explain::Native;
 
 pub(crate) use lint::python_files;
 
-/// `rules list|stats|new|lint|stubs`
+/// `rules list|explain|stats|new|lint|stubs`
 pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failure> {
     match args {
         args::Rules::List { json } => list(global, *json).await,
-        args::Rules::Stats { json } => stats(global, *json).await,
+        args::Rules::Stats { json } => stats::run(global, *json).await,
+        args::Rules::Explain { rule, json } => explain::run(global, rule, *json).await,
         args::Rules::New(args) => new::run(global, args).await,
         args::Rules::Lint(args) => lint::run(global, args),
         args::Rules::Stubs { dir } => stubs::run(dir),
@@ -28,8 +32,10 @@ pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failu
 async fn list(global: &Global, json: bool) -> Result<(), Failure> {
     let project = Project::load(global)?;
     let (runtime, report) = python::start(&project, Some(1), assembly::clock()).await?;
+    let generation = runtime.current();
     runtime.shutdown().await;
-    for rule in report.rules.rules() {
+    for (index, rule) in (0..).map(RuleIndex).zip(report.rules.rules()) {
+        let native = Native::of(&generation, index).word();
         let logs: Vec<&str> = rule.logs.iter().flatten().map(|log| &**log).collect();
         let outputs: Vec<&str> = rule.outputs.iter().map(|output| output.as_str()).collect();
         let state = if rule.disabled {
@@ -44,6 +50,7 @@ async fn list(global: &Global, json: bool) -> Result<(), Failure> {
             let row = object([
                 ("rule", text(&rule.name)),
                 ("state", text(state)),
+                ("native", text(native)),
                 (
                     "logs",
                     if rule.logs.is_some() {
@@ -75,7 +82,7 @@ async fn list(global: &Global, json: bool) -> Result<(), Failure> {
             let place = format!("{}:{}", rule.file.display(), rule.line);
             let name = paint::in_style(paint::HEAD, &rule.name);
             anstream::println!(
-                "{name} {state}\n  {logs} -> {}\n  {}",
+                "{name} {state} {native}\n  {logs} -> {}\n  {}",
                 outputs.join(" "),
                 paint::in_style(paint::DIM, place)
             );
@@ -89,42 +96,4 @@ async fn list(global: &Global, json: bool) -> Result<(), Failure> {
     } else {
         Err(Failure::Told)
     }
-}
-
-async fn stats(global: &Global, json: bool) -> Result<(), Failure> {
-    let admin = access::running(&load_settings(global)?).await?;
-    let answer = access::ask(
-        &*admin,
-        AdminRequest::RuleStats(v1::RuleStatsRequest { rule: None }),
-    )
-    .await?;
-    if json {
-        println!("{}", answer.to_json());
-        return Ok(());
-    }
-    anstream::println!(
-        "{}",
-        paint::in_style(
-            paint::HEAD,
-            "   records   matches exceptions    killed suspended  rule"
-        )
-    );
-    for row in answer.as_list().unwrap_or_default() {
-        let count = |key: &str| row.get(key).and_then(Value::as_i64).unwrap_or_default();
-        anstream::println!(
-            "{:>10}{:>10}{:>11}{:>10}{:>10}  {}",
-            count("records"),
-            count("matches"),
-            count("exceptions"),
-            count("kills"),
-            count("suspended"),
-            member(row, "rule")
-        );
-        if let Some(sample) = row.get("sample").filter(|sample| !sample.is_null()) {
-            for line in member(sample, "what").lines() {
-                anstream::println!("{:52}{}", "", paint::in_style(paint::ODD, line));
-            }
-        }
-    }
-    Ok(())
 }

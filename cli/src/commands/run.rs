@@ -6,6 +6,7 @@ use std::time::Duration;
 use streamalert_classifier::ClassifierTask;
 use streamalert_config::{Place, Service as Peer, Settings};
 use streamalert_proto::{Alerts, Deliveries, Records};
+use streamalert_runtime::Runtime;
 use streamalert_service::{
     ClientOptions, ClientTask, DispatcherClient, Exchange, GrpcServer, LogFormat, MergerClient,
     RulesNodeClient, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
@@ -19,6 +20,7 @@ use crate::args::{Global, Run, Service};
 use crate::assembly::{self, Stores};
 use crate::failure::Failure;
 use crate::project::Project;
+use crate::reload::{Reloader, RuleFiles};
 use crate::replay::Replayer;
 
 /// How long a process may take to finish what it has after SIGTERM. Orchestrators commonly kill after 30 s or more.
@@ -63,14 +65,14 @@ fn start_telemetry(settings: &Settings) -> Result<Telemetry, Failure> {
 
 /// One process: whatever services it runs, and the order in which they drain.
 struct Node {
-    project: Project,
+    project: Arc<Project>,
     shutdown: Shutdown,
     supervisor: Supervisor,
     stores: Stores,
     clock: Arc<dyn streamalert_types::Clock>,
     admin: ProcessAdmin,
     classifier_task: Option<ClassifierTask>,
-    runtime: Option<streamalert_runtime::Runtime>,
+    runtime: Option<Runtime>,
     seed: u64,
     /// Cuts the links to neighbours over the network; after everything that uses them has drained.
     links: CancellationToken,
@@ -87,7 +89,7 @@ impl Node {
         };
         let seed = assembly::jitter_seed(&*clock);
         Ok(Self {
-            project,
+            project: Arc::new(project),
             shutdown,
             supervisor,
             stores,
@@ -102,8 +104,7 @@ impl Node {
 
     /// All four, neighbours by their handles.
     async fn all(&mut self) -> Result<(), Failure> {
-        let (runtime, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
-        self.runtime = Some(runtime.clone());
+        let runtime = self.load_rules().await?;
         let deliveries = self.start_dispatcher(Some(runtime.clone()))?;
         let alerts = self.start_merger(deliveries.clone()).await?;
         let records = self.start_rules_node(runtime, alerts)?;
@@ -128,8 +129,7 @@ impl Node {
     }
 
     async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
-        let (runtime, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
-        self.runtime = Some(runtime.clone());
+        let runtime = self.load_rules().await?;
         let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
         self.keep_link("merger client", task);
         let records = self.start_rules_node(runtime, Arc::new(client))?;
@@ -157,8 +157,9 @@ impl Node {
 
     async fn dispatcher(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
         // Only for the publishers: one worker is enough, and rules that do not load are the rules-node's affair.
+        let files = RuleFiles::look(&self.project);
         let (runtime, _) = crate::python::start(&self.project, Some(1), self.clock.clone()).await?;
-        self.runtime = Some(runtime.clone());
+        self.keep_current(&runtime, files, false);
         let deliveries = self.start_dispatcher(Some(runtime))?;
         let server = self.server().deliveries(deliveries);
         self.listen(
@@ -169,10 +170,28 @@ impl Node {
         .await
     }
 
-    fn start_dispatcher(
-        &mut self,
-        runtime: Option<streamalert_runtime::Runtime>,
-    ) -> Result<Arc<dyn Deliveries>, Failure> {
+    async fn load_rules(&mut self) -> Result<Runtime, Failure> {
+        let files = RuleFiles::look(&self.project);
+        let (runtime, _) = assembly::load_rules(&self.project, None, self.clock.clone()).await?;
+        self.keep_current(&runtime, files, true);
+        Ok(runtime)
+    }
+
+    /// Loads the rules again whenever their files change.
+    fn keep_current(&mut self, runtime: &Runtime, files: RuleFiles, checks_rules: bool) {
+        self.runtime = Some(runtime.clone());
+        self.admin.runtime = Some(runtime.clone());
+        let reloader = Reloader {
+            project: self.project.clone(),
+            runtime: runtime.clone(),
+            files,
+            checks_rules,
+        };
+        let following = reloader.run(self.shutdown.clone());
+        self.supervisor.spawn("rule files", TaskKind::Helper, following);
+    }
+
+    fn start_dispatcher(&mut self, runtime: Option<Runtime>) -> Result<Arc<dyn Deliveries>, Failure> {
         let registry = assembly::registry(&self.project, self.clock.clone())?;
         let letters = self.stores.dead_letters.clone();
         let (handle, task) =
@@ -193,7 +212,7 @@ impl Node {
 
     fn start_rules_node(
         &mut self,
-        runtime: streamalert_runtime::Runtime,
+        runtime: Runtime,
         alerts: Arc<dyn Alerts>,
     ) -> Result<Arc<dyn Records>, Failure> {
         let letters = self.stores.dead_letters.clone();

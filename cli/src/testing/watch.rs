@@ -68,6 +68,11 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// Looks at more files from now on.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.files.extend(more.files);
+    }
+
     /// These files, but as `known` has them where it does.
     pub(crate) fn with_known(mut self, known: Self) -> Self {
         for (path, state) in &mut self.files {

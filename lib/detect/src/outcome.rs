@@ -97,6 +97,11 @@ pub enum KillReason {
     Protocol(String),
     /// The rule is no longer found: its file changed on disk since start.
     Missing,
+    /// Only CPython knows what the rule does on this record, and there is none.
+    NoPython {
+        /// Where and why native evaluation ended.
+        why: String,
+    },
 }
 
 impl fmt::Display for KillReason {
@@ -108,6 +113,7 @@ impl fmt::Display for KillReason {
             Self::Signal(signal) => write!(f, "process ended by signal {signal}"),
             Self::Protocol(what) => write!(f, "worker protocol broken: {what}"),
             Self::Missing => f.write_str("rule is no longer found on disk"),
+            Self::NoPython { why } => write!(f, "needs python, which is not there: {why}"),
         }
     }
 }

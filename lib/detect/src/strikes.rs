@@ -63,7 +63,7 @@ pub enum StrikeEffect {
     },
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Ledger {
     /// Times of the strikes that count, oldest first; never more than `strikes_max`.
     strikes: Vec<Timestamp>,
@@ -147,6 +147,19 @@ impl Strikes {
         self.rules.values().filter_map(|ledger| ledger.suspended.as_ref())
     }
 
+    /// Takes over what is known of the rules of another rule set; `place` tells where a rule is in this one.
+    pub fn take_over(&mut self, other: &Self, place: impl Fn(RuleIndex) -> Option<RuleIndex>) {
+        for (rule, ledger) in &other.rules {
+            if let Some(rule) = place(*rule) {
+                let mut ledger = ledger.clone();
+                if let Some(suspension) = &mut ledger.suspended {
+                    suspension.rule = rule;
+                }
+                self.rules.insert(rule, ledger);
+            }
+        }
+    }
+
     /// Whether a rule is suspended.
     #[must_use]
     pub fn is_suspended(&self, rule: RuleIndex) -> bool {
@@ -164,6 +177,19 @@ mod tests {
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_micros(secs * 1_000_000)
+    }
+
+    #[test]
+    fn a_suspension_goes_with_its_rule_into_another_rule_set() {
+        let mut old = Strikes::new(StrikePolicy::default());
+        for _ in 0..3 {
+            old.strike(RULE, "x", at(0));
+        }
+        let mut new = Strikes::new(StrikePolicy::default());
+        new.take_over(&old, |rule| (rule == RULE).then_some(RuleIndex(1)));
+        let suspended: Vec<RuleIndex> = new.suspended().map(|suspension| suspension.rule).collect();
+        assert_eq!(suspended, [RuleIndex(1)]);
+        assert!(!new.is_suspended(RULE));
     }
 
     #[test]

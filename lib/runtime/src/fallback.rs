@@ -1,6 +1,6 @@
 //! The pairs that native evaluation left: to CPython, batched, and back into their place.
 
-use streamalert_detect::{EvaluateOptions, RecordOutcome, RuntimeError};
+use streamalert_detect::{EvaluateOptions, KillReason, RecordOutcome, RuleOutcome, RuleResult, RuntimeError};
 use streamalert_python::PairRecord;
 
 use crate::generation::Generation;
@@ -12,6 +12,9 @@ pub(crate) async fn complete(
     judged: Vec<Judged>,
     options: EvaluateOptions,
 ) -> Result<Vec<RecordOutcome>, RuntimeError> {
+    if generation.without_python() {
+        return Ok(judged.into_iter().map(unanswered).collect());
+    }
     let mut pairs = Vec::new();
     for one in &judged {
         if !one.fallbacks.is_empty() {
@@ -40,4 +43,18 @@ pub(crate) async fn complete(
         }
     });
     Ok(outcomes.collect())
+}
+
+/// What is left for a CPython that is not there.
+fn unanswered(mut one: Judged) -> RecordOutcome {
+    for rule in std::mem::take(&mut one.fallbacks) {
+        let why = "native evaluation failed".to_owned();
+        let outcome = RuleOutcome::Killed(KillReason::NoPython { why });
+        one.results.push(RuleResult { rule, outcome });
+    }
+    one.sort();
+    RecordOutcome {
+        record: one.record,
+        results: one.results,
+    }
 }

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -7,16 +7,17 @@ use streamalert_detect::{
     EvaluateOptions, RecordOutcome, RuleIndex, RuleRuntime, RuleSet, RuntimeError, StrikeEffect, Strikes,
     Suspension,
 };
-use streamalert_native::cx::Limits;
-use streamalert_native::engine::Engine;
+use streamalert_native::cx::{Leave, Limits};
+use streamalert_native::engine::{Departure, Engine};
 use streamalert_python::{LoadReport, PoolHealth, PythonPool};
 use streamalert_types::{Clock, Record};
 use streamalert_value::{Map, Value};
 use tokio::sync::{OnceCell, oneshot};
 
+use crate::load::Loaded;
 use crate::threads::{Job, Threads};
 use crate::verdict::Judged;
-use crate::{RuntimeOptions, StartError, Statistics};
+use crate::{Departed, RuntimeOptions, StartError, Statistics};
 
 /// How a rule set is doing.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,10 @@ pub struct Health {
     pub strikes: u64,
     /// The CPython workers, when there are any.
     pub workers: Option<PoolHealth>,
+    /// Why there is no CPython to fall back to.
+    pub no_python: Option<String>,
+    /// Why the latest reload kept the rules that run; `None` when it did not.
+    pub reload_failure: Option<String>,
 }
 
 /// One rule set with what evaluates it. Immutable but for counters; a reload makes a new one.
@@ -42,16 +47,25 @@ pub struct Generation {
     options: RuntimeOptions,
     /// Started when first needed: a project whose rules all run natively has no workers.
     pool: OnceCell<PythonPool>,
+    closed: AtomicBool,
+    fingerprint: blake3::Hash,
+    no_python: Option<String>,
 }
 
 impl Generation {
     pub(crate) fn new(
-        report: LoadReport,
-        engine: Option<Arc<Engine>>,
+        loaded: Loaded,
         tables: HashMap<String, Map>,
         threads: Threads,
         options: RuntimeOptions,
     ) -> Self {
+        let Loaded {
+            report,
+            engine,
+            fingerprint,
+            no_python,
+        } = loaded;
+        let fingerprint = with_tables(fingerprint, &tables);
         Self {
             statistics: Statistics::new(report.rules.clone()),
             strikes: Mutex::new(Strikes::new(options.python.limits.strikes.clone())),
@@ -63,6 +77,66 @@ impl Generation {
             threads,
             options,
             pool: OnceCell::new(),
+            closed: AtomicBool::new(false),
+            fingerprint,
+            no_python,
+        }
+    }
+
+    /// Goes on where the rule set before this one is: counters, and the strikes of rules that are as they were.
+    pub(crate) fn take_over(&mut self, before: &Self) {
+        self.statistics.take_over(&before.statistics);
+        let same = |index: RuleIndex| {
+            let old = before.report.rules.get(index)?;
+            let (index, new) = self.report.rules.find(&old.name)?;
+            (new.code_hash == old.code_hash).then_some(index)
+        };
+        let mut strikes = Strikes::new(self.options.python.limits.strikes.clone());
+        strikes.take_over(&before.lock_strikes(), same);
+        self.strikes = Mutex::new(strikes);
+        let counted = before.strikes_counted.load(Ordering::Relaxed);
+        self.strikes_counted = AtomicU64::new(counted);
+    }
+
+    /// Whether it is made of the same files as another.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.report.rules.version() == other.report.rules.version()
+    }
+
+    /// Whether there is no CPython to fall back to.
+    #[must_use]
+    pub const fn without_python(&self) -> bool {
+        self.no_python.is_some()
+    }
+
+    /// Whether something may need CPython: a rule that may leave, or a publisher.
+    pub(crate) fn wants_workers(&self) -> bool {
+        !self.without_python() && (self.may_fall_back() || !self.report.publishers.is_empty())
+    }
+
+    /// Where and why a pair left.
+    pub(crate) fn departed(&self, rule: RuleIndex, departure: &Departure) -> Departed {
+        let program = self.engine.as_deref().map(Engine::program);
+        if let Leave::Point(point) = departure.leave
+            && let Some(program) = program
+            && let Some(point) = program.points.get(point as usize)
+            && let Some(file) = program.files.get(point.source as usize)
+        {
+            return Departed {
+                file: file.to_string(),
+                line: point.line,
+                reason: point.reason.to_string(),
+            };
+        }
+        let info = self.report.rules.get(rule);
+        let reason = match departure.leave {
+            Leave::Here(reason) => reason,
+            Leave::Point(_) => "not known to the native engine",
+        };
+        Departed {
+            file: info.map_or_else(String::new, |rule| rule.file.display().to_string()),
+            line: departure.line,
+            reason: reason.to_owned(),
         }
     }
 
@@ -128,6 +202,12 @@ impl Generation {
     pub async fn pool(&self) -> Result<&PythonPool, RuntimeError> {
         let unavailable = |reason: String| RuntimeError::Unavailable { reason };
         let start = || async {
+            if let Some(reason) = &self.no_python {
+                return Err(unavailable(reason.clone()));
+            }
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(unavailable("shutting down".to_owned()));
+            }
             let (pool, report) = PythonPool::start(self.options.python.clone())
                 .await
                 .map_err(|error| unavailable(error.to_string()))?;
@@ -143,7 +223,9 @@ impl Generation {
     }
 
     pub(crate) async fn shutdown(&self) {
-        if let Some(pool) = self.pool.get() {
+        self.closed.store(true, Ordering::SeqCst);
+        // Also waits for workers that are just being started.
+        if let Ok(pool) = self.pool().await {
             pool.shutdown().await;
         }
     }
@@ -162,6 +244,8 @@ impl Generation {
             suspended,
             strikes: self.strikes_counted.load(Ordering::Relaxed),
             workers,
+            no_python: self.no_python.clone(),
+            reload_failure: None,
         }
     }
 
@@ -262,6 +346,22 @@ impl Fixed {
             answers.push(answer);
         }
     }
+}
+
+/// What the rules are made of and what they look up.
+fn with_tables(fingerprint: blake3::Hash, tables: &HashMap<String, Map>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(fingerprint.as_bytes());
+    let mut names: Vec<&String> = tables.keys().collect();
+    names.sort_unstable();
+    for name in names {
+        let text = tables.get(name).cloned().map(|table| Value::Map(table).to_json());
+        for part in [name.as_str(), text.as_deref().unwrap_or_default()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+    }
+    hasher.finalize()
 }
 
 /// Lookup tables that are files; one that cannot be read is left out, which loading has told.

@@ -12,9 +12,10 @@ mod runtime;
 mod statistics;
 mod threads;
 mod verdict;
+mod without_python;
 
 pub use generation::{Generation, Health};
 pub use load::{StartError, compile};
 pub use options::RuntimeOptions;
 pub use runtime::{ReloadReport, Runtime};
-pub use statistics::{RuleStatistics, Statistics};
+pub use statistics::{Departed, RuleStatistics, Statistics};

@@ -9,7 +9,7 @@ use streamalert_native::export::Export;
 use streamalert_native::lower;
 use streamalert_python::{ExportCache, LoadReport, PoolStartError};
 
-use crate::RuntimeOptions;
+use crate::{RuntimeOptions, without_python};
 
 /// A runtime that did not start, or a rule set that did not load.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,12 @@ pub enum StartError {
         /// Why, in one line.
         reason: String,
     },
+    /// A reload that would lose rules.
+    #[error("the rules that run are kept: {reason}")]
+    Kept {
+        /// What does not load, with file and line.
+        reason: String,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -33,26 +39,73 @@ pub(crate) struct Loaded {
     pub(crate) report: LoadReport,
     /// `None` when native evaluation is switched off.
     pub(crate) engine: Option<Arc<Engine>>,
+    /// Another one when anything that rules are made of is.
+    pub(crate) fingerprint: blake3::Hash,
+    /// Why there is no CPython to fall back to.
+    pub(crate) no_python: Option<String>,
 }
+
+/// Nested source, and whatever its author nested in it, is read and compiled on a stack of this size.
+const STACK_BYTES: usize = 256 << 20;
 
 pub(crate) async fn load(options: &RuntimeOptions) -> Result<Loaded, StartError> {
     let cache = options.cache_dir.as_ref().map(ExportCache::new);
-    let (report, export) = streamalert_python::export(&options.python, cache.as_ref()).await?;
-    if !options.native {
-        return Ok(Loaded { report, engine: None });
-    }
-    let rules = report.rules.clone();
-    let limits = options.limits;
-    // Thousands of rules take a second or so: not on a thread that others wait for. The compiler goes into nested
-    // code, so it has a stack of its own.
-    let json = export.json.clone();
-    let compiled = tokio::task::spawn_blocking(move || compile(&json, rules, limits)).await;
-    let engine = compiled.map_err(|error| StartError::Compile {
-        reason: error.to_string(),
-    })??;
+    let (report, export) = match streamalert_python::export(&options.python, cache.as_ref()).await {
+        Err(PoolStartError::Interpreter(error)) if options.native => {
+            return load_without_python(options, error.to_string()).await;
+        }
+        exported => exported?,
+    };
+    let fingerprint = blake3::hash(&export.json);
+    let engine = if options.native {
+        let rules = report.rules.clone();
+        let limits = options.limits;
+        Some(Arc::new(
+            apart(move || compile(&export.json, rules, limits)).await??,
+        ))
+    } else {
+        None
+    };
     Ok(Loaded {
         report,
-        engine: Some(Arc::new(engine)),
+        engine,
+        fingerprint,
+        no_python: None,
+    })
+}
+
+async fn load_without_python(options: &RuntimeOptions, why: String) -> Result<Loaded, StartError> {
+    tracing::warn!(
+        reason = %why,
+        "no python: rules are loaded natively, and records on which one of them needs python become dead letters"
+    );
+    let (python, limits) = (options.python.clone(), options.limits);
+    apart(move || {
+        let found = without_python::load(&python)?;
+        let rules = found.report.rules.clone();
+        let engine = build(&found.export, rules, limits)?;
+        Ok(Loaded {
+            report: found.report,
+            engine: Some(Arc::new(engine)),
+            fingerprint: found.fingerprint,
+            no_python: Some(why),
+        })
+    })
+    .await?
+}
+
+/// Runs something that takes a second or so and much stack, on a thread of its own.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+    let (reply, answer) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("rules-compile".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || {
+            // Nobody waits any more when the caller was dropped.
+            let _ = reply.send(work());
+        })?;
+    answer.await.map_err(|_| StartError::Compile {
+        reason: "the compiler failed, please report this".to_owned(),
     })
 }
 
@@ -61,8 +114,15 @@ pub(crate) async fn load(options: &RuntimeOptions) -> Result<Loaded, StartError>
 /// # Errors
 /// [`StartError::Compile`] when it is not one.
 pub fn compile(json: &[u8], rules: Arc<RuleSet>, limits: Limits) -> Result<Engine, StartError> {
-    let failed = |reason: String| StartError::Compile { reason };
-    let export: Export = serde_json::from_slice(json).map_err(|error| failed(error.to_string()))?;
-    let program = lower::compile(&export).map_err(|error| failed(error.to_string()))?;
+    let export: Export = serde_json::from_slice(json).map_err(|error| StartError::Compile {
+        reason: error.to_string(),
+    })?;
+    build(&export, rules, limits)
+}
+
+fn build(export: &Export, rules: Arc<RuleSet>, limits: Limits) -> Result<Engine, StartError> {
+    let program = lower::compile(export).map_err(|error| StartError::Compile {
+        reason: error.to_string(),
+    })?;
     Ok(Engine::new(program, rules, limits))
 }

@@ -1,7 +1,11 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use streamalert_detect::{EvaluateOptions, RecordOutcome, RuleRuntime, RuleSet, RuntimeError};
+use streamalert_detect::{
+    DEFAULT_PUBLISHER, EvaluateOptions, RecordOutcome, RuleRuntime, RuleSet, RuntimeError, output_dict,
+    publisher_names,
+};
 use streamalert_python::{LoadReport, Publication, PublishError};
 use streamalert_types::{Alert, OutputName, Record};
 
@@ -19,6 +23,8 @@ pub struct ReloadReport {
     pub version: Arc<str>,
     /// Whether it is another one than before.
     pub changed: bool,
+    /// Rules that came, went, or whose code or options are others.
+    pub rules_changed: Vec<Arc<str>>,
 }
 
 struct Inner {
@@ -27,6 +33,7 @@ struct Inner {
     current: RwLock<Arc<Generation>>,
     /// One reload at a time.
     reloading: tokio::sync::Mutex<()>,
+    reload_failure: Mutex<Option<String>>,
 }
 
 /// Evaluates rules. Cheap to clone; clones share everything.
@@ -54,6 +61,7 @@ impl Runtime {
             threads,
             current: RwLock::new(Arc::new(generation)),
             reloading: tokio::sync::Mutex::new(()),
+            reload_failure: Mutex::new(None),
         };
         Ok((
             Self {
@@ -73,39 +81,75 @@ impl Runtime {
             .clone()
     }
 
-    /// Loads the files again and, when the rules are others, puts the new rule set in the place of the old one, all
-    /// at once: batches that are being evaluated end with the old one. Nothing changes when a file does not load that
-    /// loaded before, or no file loads.
+    /// Starts the workers for what falls back, if anything may, without waiting for them: the first record that needs
+    /// one need not wait, and they load the files that are there now.
+    pub fn warm(&self) {
+        let generation = self.current();
+        if !generation.wants_workers() {
+            return;
+        }
+        tokio::spawn(async move {
+            if let Err(error) = generation.pool().await {
+                tracing::error!(%error, "python workers did not start");
+            }
+        });
+    }
+
+    /// [`Runtime::reload_if`] with nothing more to check.
     ///
     /// # Errors
     /// See [`StartError`]; the old rule set keeps running.
     pub async fn reload(&self) -> Result<ReloadReport, StartError> {
+        self.reload_if(|_| Ok(())).await
+    }
+
+    /// Loads the files again and, when anything is different, puts the new rule set in the place of the old one, all
+    /// at once: batches that are being evaluated end with the old one. Nothing changes when a file does not load that
+    /// loaded before, when no rule is left, or when `accept` says why not. What came of it is in [`Runtime::health`]
+    /// until the next reload.
+    ///
+    /// # Errors
+    /// See [`StartError`]; the old rule set keeps running.
+    pub async fn reload_if(
+        &self,
+        accept: impl FnOnce(&LoadReport) -> Result<(), String> + Send,
+    ) -> Result<ReloadReport, StartError> {
         let _one = self.inner.reloading.lock().await;
-        let next = make(&self.inner.options, &self.inner.threads).await?;
+        let reloaded = self.try_reload(accept).await;
+        let failure = reloaded.as_ref().err().map(ToString::to_string);
+        *self
+            .inner
+            .reload_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = failure;
+        reloaded
+    }
+
+    async fn try_reload(
+        &self,
+        accept: impl FnOnce(&LoadReport) -> Result<(), String> + Send,
+    ) -> Result<ReloadReport, StartError> {
+        let mut next = make(&self.inner.options, &self.inner.threads).await?;
         let before = self.current();
         let report = next.report().clone();
-        let version = report.rules.version().clone();
-        let changed = version != *before.report().rules.version();
-        let worse = report.errors.len() > before.report().errors.len();
-        if worse || report.rules.rules().is_empty() && !before.report().rules.rules().is_empty() {
-            let reasons: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
-            return Err(StartError::Compile {
-                reason: format!("the rules that run are kept: {}", reasons.join("; ")),
-            });
-        }
+        keeps_all(before.report(), &report)?;
+        accept(&report).map_err(|reason| StartError::Kept { reason })?;
+        let changed = !next.is_same(&before);
         if changed {
             // Workers are up before the first pair needs them: a reload must not show.
-            if next.may_fall_back()
+            if next.wants_workers()
                 && let Err(RuntimeError::Unavailable { reason }) = next.pool().await
             {
-                return Err(StartError::Compile { reason });
+                return Err(StartError::Kept { reason });
             }
+            next.take_over(&before);
+            // The old one ends, its workers with it, when the last batch is through.
             *self.inner.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-            tokio::spawn(async move { before.shutdown().await });
         }
         Ok(ReloadReport {
+            version: report.rules.version().clone(),
+            rules_changed: rules_changed(&before.report().rules, &report.rules),
             report,
-            version,
             changed,
         })
     }
@@ -116,6 +160,15 @@ impl Runtime {
     /// See [`PublishError`].
     pub async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Publication, PublishError> {
         let generation = self.current();
+        let plain = publisher_names(alert, output)
+            .iter()
+            .all(|name| name == DEFAULT_PUBLISHER);
+        if plain || generation.without_python() {
+            return Ok(Publication {
+                value: output_dict(alert).ok_or(PublishError::BadRecord)?,
+                fallback: (!plain).then(|| "publishers need python, which is not there".to_owned()),
+            });
+        }
         match generation.pool().await {
             Ok(pool) => pool.publish(alert, output).await,
             Err(RuntimeError::Unavailable { reason }) => Err(PublishError::Unavailable { reason }),
@@ -125,7 +178,11 @@ impl Runtime {
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.current().health()
+        let failure = &self.inner.reload_failure;
+        Health {
+            reload_failure: failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            ..self.current().health()
+        }
     }
 
     /// Ends the workers after what is queued. Later calls that need one answer `Unavailable`.
@@ -137,13 +194,35 @@ impl Runtime {
 async fn make(options: &RuntimeOptions, threads: &Threads) -> Result<Generation, StartError> {
     let loaded = load(options).await?;
     let tables = tables(options).await?;
-    Ok(Generation::new(
-        loaded.report,
-        loaded.engine,
-        tables,
-        threads.clone(),
-        options.clone(),
-    ))
+    Ok(Generation::new(loaded, tables, threads.clone(), options.clone()))
+}
+
+/// Whether every file that loaded before does so now.
+fn keeps_all(before: &LoadReport, now: &LoadReport) -> Result<(), StartError> {
+    let known: HashSet<_> = before.errors.iter().map(|error| &error.file).collect();
+    let new = now.errors.iter().filter(|error| !known.contains(&error.file));
+    let mut reasons: Vec<String> = new.map(ToString::to_string).collect();
+    if reasons.is_empty() && now.rules.rules().is_empty() && !before.rules.rules().is_empty() {
+        reasons.push("no rule is left".to_owned());
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    Err(StartError::Kept {
+        reason: reasons.join("; "),
+    })
+}
+
+fn rules_changed(before: &RuleSet, now: &RuleSet) -> Vec<Arc<str>> {
+    let gone = before
+        .rules()
+        .iter()
+        .filter(|rule| now.find(&rule.name).is_none());
+    let other = now
+        .rules()
+        .iter()
+        .filter(|rule| before.find(&rule.name).is_none_or(|(_, old)| **old != ***rule));
+    gone.chain(other).map(|rule| rule.name.clone()).collect()
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use streamalert_detect::{RuleIndex, RuleSet};
-use streamalert_native::engine::{Counters, Departure};
+use streamalert_native::engine::Counters;
 
 /// Timed pairs of a rule before its time means something.
 const TIMED_LEAST: u64 = 100;
@@ -15,7 +15,24 @@ const SLOW_FACTOR: f64 = 100.0;
 /// A rule whose pairs take less than this on average is not slow, whatever the others take.
 const SLOW_NANOS_LEAST: f64 = 20_000.0;
 
-/// What one rule did since its rule set was loaded.
+/// Where and why a pair went to CPython.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departed {
+    /// The file; that of the rule when it is not known which helper's it is.
+    pub file: String,
+    /// The line, from 1; 0 = unknown.
+    pub line: u32,
+    /// What is there.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Departed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.reason)
+    }
+}
+
+/// What one rule did since the start, reloads included. Its time is that of its code of the moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RuleStatistics {
     /// Pairs evaluated natively. Records that the dispatch index kept away are not among them.
@@ -31,7 +48,7 @@ pub struct RuleStatistics {
     /// Mean nanoseconds of a native pair, from a sample of events; `None` before there is one.
     pub mean_nanos: Option<f64>,
     /// The latest reason for a fallback.
-    pub last_departure: Option<Departure>,
+    pub last_departure: Option<Departed>,
 }
 
 #[derive(Debug, Default)]
@@ -44,28 +61,41 @@ struct Cell {
     timed: AtomicU64,
     nanos: AtomicU64,
     named_slow: AtomicBool,
+    departed: Mutex<Option<Departed>>,
 }
 
 /// Counters of all rules of one rule set.
 #[derive(Debug)]
 pub struct Statistics {
     rules: Arc<RuleSet>,
-    cells: Vec<Cell>,
-    departures: Mutex<Vec<Option<Departure>>>,
+    /// Shared with the rule sets before and after this one.
+    cells: Vec<Arc<Cell>>,
 }
 
 impl Statistics {
     pub(crate) fn new(rules: Arc<RuleSet>) -> Self {
-        let count = rules.rules().len();
-        Self {
-            rules,
-            cells: (0..count).map(|_| Cell::default()).collect(),
-            departures: Mutex::new(vec![None; count]),
+        let cells = rules.rules().iter().map(|_| Arc::default()).collect();
+        Self { rules, cells }
+    }
+
+    /// Goes on counting where the rule set before this one is; rules of one name are the same rule.
+    pub(crate) fn take_over(&mut self, before: &Self) {
+        for (rule, cell) in self.rules.rules().iter().zip(&mut self.cells) {
+            let Some((index, old)) = before.rules.find(&rule.name) else {
+                continue;
+            };
+            let Some(known) = before.cells.get(index.as_usize()) else {
+                continue;
+            };
+            if old.code_hash != rule.code_hash {
+                known.forget_code();
+            }
+            *cell = known.clone();
         }
     }
 
     fn cell(&self, rule: RuleIndex) -> Option<&Cell> {
-        self.cells.get(rule.as_usize())
+        self.cells.get(rule.as_usize()).map(|cell| &**cell)
     }
 
     pub(crate) fn matched(&self, rule: RuleIndex) {
@@ -80,17 +110,15 @@ impl Statistics {
         }
     }
 
-    pub(crate) fn fell_back(&self, rule: RuleIndex, departure: Departure) {
+    pub(crate) fn fell_back(&self, rule: RuleIndex, departed: impl FnOnce() -> Departed) {
         let Some(cell) = self.cell(rule) else {
             return;
         };
         let before = cell.fallbacks.fetch_add(1, Ordering::Relaxed);
-        // Now and then, so that a rule that always falls back does not lock for every pair.
+        // Now and then, so that a rule that always falls back does not make a text for every pair.
         if before.is_power_of_two() || before == 0 {
-            let mut departures = self.departures.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(known) = departures.get_mut(rule.as_usize()) {
-                *known = Some(departure);
-            }
+            let departed = departed();
+            *cell.departed.lock().unwrap_or_else(PoisonError::into_inner) = Some(departed);
         }
     }
 
@@ -115,7 +143,7 @@ impl Statistics {
     }
 
     fn name_slow(&self) {
-        let mut means: Vec<f64> = self.cells.iter().filter_map(Cell::mean).collect();
+        let mut means: Vec<f64> = self.cells.iter().filter_map(|cell| cell.mean()).collect();
         means.sort_unstable_by(f64::total_cmp);
         let Some(median) = means.get(means.len() / 2).copied() else {
             return;
@@ -139,27 +167,36 @@ impl Statistics {
     /// Every rule's name and figures, in the order of the rules.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(Arc<str>, RuleStatistics)> {
-        let departures = self.departures.lock().unwrap_or_else(PoisonError::into_inner);
-        let rules = self.rules.rules().iter().zip(&self.cells).zip(departures.iter());
+        let rules = self.rules.rules().iter().zip(&self.cells);
         rules
-            .map(|((rule, cell), departure)| {
-                let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-                let figures = RuleStatistics {
-                    evaluations: get(&cell.evaluations),
-                    matches: get(&cell.matches),
-                    exceptions: get(&cell.exceptions),
-                    fallbacks: get(&cell.fallbacks),
-                    steps: get(&cell.steps),
-                    mean_nanos: cell.mean(),
-                    last_departure: *departure,
-                };
-                (rule.name.clone(), figures)
-            })
+            .map(|(rule, cell)| (rule.name.clone(), cell.figures()))
             .collect()
     }
 }
 
 impl Cell {
+    fn figures(&self) -> RuleStatistics {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let departed = self.departed.lock().unwrap_or_else(PoisonError::into_inner);
+        RuleStatistics {
+            evaluations: get(&self.evaluations),
+            matches: get(&self.matches),
+            exceptions: get(&self.exceptions),
+            fallbacks: get(&self.fallbacks),
+            steps: get(&self.steps),
+            mean_nanos: self.mean(),
+            last_departure: departed.clone(),
+        }
+    }
+
+    /// What is about the rule's code and not about the rule.
+    fn forget_code(&self) {
+        self.timed.store(0, Ordering::Relaxed);
+        self.nanos.store(0, Ordering::Relaxed);
+        self.named_slow.store(false, Ordering::Relaxed);
+        *self.departed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn mean(&self) -> Option<f64> {
         let timed = self.timed.load(Ordering::Relaxed);
         (timed >= TIMED_LEAST).then(|| self.nanos.load(Ordering::Relaxed) as f64 / timed as f64)

@@ -1,7 +1,7 @@
 //! Threads of native evaluation. They are not the async runtime's: a slice keeps its thread busy for a millisecond, a
 //! hostile rule for longer, and deep recursion needs a stack of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use streamalert_detect::{EvaluateOptions, RuleIndex};
 use streamalert_native::engine::{Event, Options, Scratch};
@@ -60,8 +60,8 @@ struct Worker {
     clock: Arc<dyn Clock>,
     time_every: u32,
     events: u32,
-    /// The generation that the buffers below are for.
-    generation: Option<Arc<Generation>>,
+    /// The generation that the buffers below are for. It ends, its workers with it, when nobody evaluates with it.
+    generation: Weak<Generation>,
     scratch: Option<Scratch>,
     env: Option<Env>,
 }
@@ -72,7 +72,7 @@ impl Worker {
             clock,
             time_every,
             events: 0,
-            generation: None,
+            generation: Weak::new(),
             scratch: None,
             env: None,
         }
@@ -100,15 +100,12 @@ impl Worker {
 
     /// Buffers for the job's generation: made anew after a reload.
     fn prepare(&mut self, job: &Job) -> Option<()> {
-        let same = self
-            .generation
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, &job.generation));
-        if !same {
+        // The place is not used again while this holds it.
+        if self.generation.as_ptr() != Arc::as_ptr(&job.generation) {
             let engine = job.generation.engine()?;
             self.scratch = Some(Scratch::new(engine));
             self.env = Some(self.environment(job.generation.tables().clone()));
-            self.generation = Some(job.generation.clone());
+            self.generation = Arc::downgrade(&job.generation);
         }
         Some(())
     }

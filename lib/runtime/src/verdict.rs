@@ -44,9 +44,13 @@ pub(crate) fn judge(generation: &Generation, rule: RuleIndex, verdict: Verdict, 
             RuleOutcome::Exception(exception)
         }
         Verdict::Fallback(departure) => {
-            statistics.fell_back(rule, departure);
-            into.fallbacks.push(rule);
-            return;
+            statistics.fell_back(rule, || generation.departed(rule, &departure));
+            if !generation.without_python() {
+                into.fallbacks.push(rule);
+                return;
+            }
+            let why = generation.departed(rule, &departure).to_string();
+            RuleOutcome::Killed(KillReason::NoPython { why })
         }
         Verdict::OverLimit(Limit::Fuel) => {
             let limit = generation.limits().fuel;

@@ -1,0 +1,171 @@
+//! Rules of a running process follow their files: looked at every second, and loaded again on SIGHUP.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamalert_runtime::{Runtime, StartError};
+use streamalert_service::Shutdown;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+
+use crate::assembly;
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::testing::Snapshot;
+
+/// How often files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long they must rest before they are loaded: editors and deployments write in several steps.
+const REST: Duration = Duration::from_millis(250);
+
+/// Rests that are waited for at most: a file that something writes to all the time must not keep all others out.
+const RESTS_MAX: u32 = 40;
+
+/// Files as they were before they were loaded. Made before loading, so that no change falls in between.
+pub(crate) struct RuleFiles {
+    paths: Vec<PathBuf>,
+    seen: Snapshot,
+}
+
+impl RuleFiles {
+    /// The project's rules, matchers and publishers.
+    pub(crate) fn look(project: &Project) -> Self {
+        let dirs = project.python_dirs();
+        let mut paths = dirs.rules;
+        paths.extend(dirs.matchers);
+        paths.extend(dirs.publishers);
+        let seen = Snapshot::of(&paths);
+        Self { paths, seen }
+    }
+}
+
+/// Keeps a runtime's rules those of their files.
+pub(crate) struct Reloader {
+    pub(crate) project: Arc<Project>,
+    pub(crate) runtime: Runtime,
+    pub(crate) files: RuleFiles,
+    /// Whether unknown log types and outputs of rules are looked for: not where rules are not evaluated.
+    pub(crate) checks_rules: bool,
+}
+
+impl Reloader {
+    /// Follows the files until the process drains.
+    pub(crate) async fn run(mut self, shutdown: Shutdown) -> Result<(), Failure> {
+        let mut hangups = signal(SignalKind::hangup())?;
+        self.look_at_helpers();
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let watches = self.project.settings.rules.watch;
+        loop {
+            let asked = tokio::select! {
+                () = shutdown.draining() => return Ok(()),
+                () = hung_up(&mut hangups) => true,
+                _ = looks.tick(), if watches => false,
+            };
+            // A reload that takes long must not hold up the end.
+            tokio::select! {
+                () = shutdown.draining() => return Ok(()),
+                () = self.follow(asked) => {}
+            }
+        }
+    }
+
+    async fn follow(&mut self, asked: bool) {
+        let newer = self.snapshot().await;
+        let changes = self.files.seen.changes(&newer);
+        if changes.is_empty() && !asked {
+            return;
+        }
+        self.files.seen = self.rested(newer).await;
+        for path in &changes {
+            tracing::info!(file = %path.display(), "changed");
+        }
+        self.reload().await;
+        self.look_at_helpers();
+    }
+
+    async fn reload(&self) {
+        let project = self.project.clone();
+        let checks = self.checks_rules;
+        let reloaded = self.runtime.reload_if(move |report| {
+            if !checks {
+                return Ok(());
+            }
+            let problems = assembly::cross_check(&project, report);
+            let errors = problems.iter().filter(|problem| problem.is_error());
+            let told: Vec<String> = errors.map(ToString::to_string).collect();
+            if told.is_empty() {
+                Ok(())
+            } else {
+                Err(told.join("; "))
+            }
+        });
+        match reloaded.await {
+            Ok(report) if report.changed => {
+                let changed: Vec<&str> = report.rules_changed.iter().map(|rule| &**rule).collect();
+                let rules = report.report.rules.rules().len();
+                tracing::info!(version = %report.version, rules, changed = changed.join(" "), "rules loaded again");
+            }
+            Ok(_) => tracing::info!("rules are as they were"),
+            Err(StartError::Kept { reason }) => {
+                tracing::error!("rules are not loaded again, those that run are kept: {reason}");
+            }
+            Err(error) => tracing::error!("rules are not loaded again, those that run are kept: {error}"),
+        }
+    }
+
+    /// Waits until nothing changes any more.
+    async fn rested(&self, mut last: Snapshot) -> Snapshot {
+        for _ in 0..RESTS_MAX {
+            tokio::time::sleep(REST).await;
+            let next = self.snapshot().await;
+            if next == last {
+                break;
+            }
+            last = next;
+        }
+        last
+    }
+
+    async fn snapshot(&self) -> Snapshot {
+        let paths = self.files.paths.clone();
+        let look = tokio::task::spawn_blocking(move || Snapshot::of(&paths));
+        look.await.unwrap_or_default()
+    }
+
+    /// Helpers that rules import from elsewhere in the project are looked at from now on.
+    fn look_at_helpers(&mut self) {
+        let generation = self.runtime.current();
+        let Some(engine) = generation.engine() else { return };
+        let Ok(root) = crate::python::repo_root(&self.project.python_dirs().rules) else {
+            return;
+        };
+        let below = |path: &Path| self.files.paths.iter().any(|known| is_below(path, known));
+        let helpers: Vec<PathBuf> = engine
+            .program()
+            .files
+            .iter()
+            .map(|file| root.join(&**file))
+            .filter(|path| path.is_file() && path.starts_with(&root) && !below(path))
+            .collect();
+        if helpers.is_empty() {
+            return;
+        }
+        let now = Snapshot::of(&helpers);
+        self.files.seen.extend(now);
+        self.files.paths.extend(helpers);
+    }
+}
+
+fn is_below(path: &Path, folder: &Path) -> bool {
+    folder.canonicalize().is_ok_and(|folder| path.starts_with(folder))
+}
+
+/// The next SIGHUP; never, when there can be none.
+async fn hung_up(signals: &mut Signal) {
+    if signals.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
