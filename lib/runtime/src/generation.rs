@@ -254,9 +254,11 @@ impl Generation {
     }
 
     pub(crate) fn strike(&self, rule: RuleIndex, reason: &str) {
-        self.strikes_counted.fetch_add(1, Ordering::Relaxed);
         let name = self.name(rule);
-        match self.lock_strikes().strike(rule, reason, self.clock.now()) {
+        let effect = self.lock_strikes().strike(rule, reason, self.clock.now());
+        // Counted last: who sees the count finds the suspension.
+        self.strikes_counted.fetch_add(1, Ordering::Release);
+        match effect {
             Some(StrikeEffect::Warned {
                 strikes, strikes_max, ..
             }) => tracing::warn!(rule = %name, reason, strikes, strikes_max, "rule gets a strike"),
@@ -266,6 +268,11 @@ impl Generation {
             }
             Some(StrikeEffect::Resumed { .. }) | None => {}
         }
+    }
+
+    /// Strikes counted so far.
+    pub(crate) fn strikes(&self) -> u64 {
+        self.strikes_counted.load(Ordering::Acquire)
     }
 
     /// The rules that are suspended right now.

@@ -130,7 +130,8 @@ impl Worker {
         let Some(env) = fixtures.as_ref().or(self.env.as_ref()) else {
             return job.records.iter().map(everything).collect();
         };
-        let suspended: Vec<RuleIndex> = job.generation.suspended();
+        let mut strikes = job.generation.strikes();
+        let mut suspended: Vec<RuleIndex> = job.generation.suspended();
         let mut judged = Vec::with_capacity(job.records.len());
         for record in &job.records {
             let Ok(json) = std::str::from_utf8(&record.json) else {
@@ -164,7 +165,16 @@ impl Worker {
             {
                 one.suspend(*rule);
             }
+            if !suspended.is_empty() {
+                one.sort();
+            }
             judged.push(one);
+            // A rule that is suspended does not see the next record, on whichever thread it got its strikes.
+            let now = job.generation.strikes();
+            if now != strikes {
+                strikes = now;
+                suspended = job.generation.suspended();
+            }
         }
         job.generation.statistics().add(scratch.take_counters());
         if let Some(env) = self.env.as_mut() {
