@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::{RuleIndex, RuleInfo};
@@ -57,8 +57,16 @@ impl RuleSet {
                 .map(|(index, _)| index)
                 .collect()
         };
-        let log_types = rules.iter().filter_map(|rule| rule.logs.as_ref()).flatten();
-        let by_log_type = log_types.map(|log| (log.clone(), applying(Some(log)))).collect();
+        // Each name once: thousands of rules name the same ones.
+        let log_types: HashSet<&Arc<str>> = rules
+            .iter()
+            .filter_map(|rule| rule.logs.as_ref())
+            .flatten()
+            .collect();
+        let by_log_type = log_types
+            .into_iter()
+            .map(|log| (log.clone(), applying(Some(log))))
+            .collect();
         let any_log_type = applying(None);
         let version = version(&rules);
         Ok(Self {

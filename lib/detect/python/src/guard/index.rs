@@ -1,6 +1,6 @@
 //! For each log type, which rules a record is worth running on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -116,12 +116,15 @@ impl Index {
             })
             .collect();
         program.paths.extend(paths.added());
-        let names = rules
+        // Each name once: thousands of rules name the same ones.
+        let names: HashSet<&Arc<str>> = rules
             .rules()
             .iter()
             .filter_map(|rule| rule.logs.as_ref())
-            .flatten();
+            .flatten()
+            .collect();
         let by_log_type = names
+            .into_iter()
             .map(|name| {
                 (
                     name.clone(),
