@@ -4,7 +4,7 @@ use super::cond::{Cond, Fact};
 use super::expr::Abs;
 use super::paths::Paths;
 use super::shape::{Change, Shape};
-use crate::ir::{CallArgs, Code, Expr, Stmt, StmtKind, Target, Try};
+use crate::ir::{CallArgs, Code, Expr, Item, Stmt, StmtKind, Target, Try};
 use crate::program::{Const, ConstId, Program, RuleCode};
 use crate::types::{ExcKind, Type};
 
@@ -283,19 +283,26 @@ impl<'p, 's> Analysis<'p, 's> {
                 ends.goes_wrong(&when, &value);
                 Some(when)
             }
+            StmtKind::Assign(targets, Expr::Tuple(items)) if parallel(targets, items).is_some() => {
+                let values: Vec<(u16, Abs)> = parallel(targets, items)
+                    .into_iter()
+                    .flatten()
+                    .map(|(slot, item)| (slot, self.expr(env, item)))
+                    .map(|(slot, value)| {
+                        ends.goes_wrong(&when, &value);
+                        (slot, value)
+                    })
+                    .collect();
+                for (slot, value) in values {
+                    hold(env, slot, value);
+                }
+                Some(when)
+            }
             StmtKind::Assign(targets, value) => {
                 let value = self.expr(env, value);
                 ends.goes_wrong(&when, &value);
                 match &**targets {
-                    [Target::Local(slot)] => {
-                        if let Some(local) = env.get_mut(usize::from(*slot)) {
-                            *local = Abs {
-                                r: Cond::False,
-                                x: Cond::False,
-                                ..value
-                            };
-                        }
-                    }
+                    [Target::Local(slot)] => hold(env, *slot, value),
                     _ => {
                         self.forget(stmt, env);
                         ends.r.push(when.clone());
@@ -491,6 +498,32 @@ impl<'p, 's> Analysis<'p, 's> {
         for stmt in bodies.into_iter().flat_map(|body| body.iter()) {
             self.forget(stmt, env);
         }
+    }
+}
+
+/// `a, b = x, y`: which variable gets which value.
+fn parallel<'p>(targets: &[Target], items: &'p [Item]) -> Option<Vec<(u16, &'p Expr)>> {
+    let [Target::Unpack(parts, None)] = targets else {
+        return None;
+    };
+    if parts.len() != items.len() {
+        return None;
+    }
+    let pair = |(part, item): (&Target, &'p Item)| match (part, item) {
+        (Target::Local(slot), Item::One(value)) => Some((*slot, value)),
+        _ => None,
+    };
+    parts.iter().zip(items).map(pair).collect()
+}
+
+/// A variable that holds a value does not raise again.
+fn hold(env: &mut [Abs], slot: u16, value: Abs) {
+    if let Some(local) = env.get_mut(usize::from(slot)) {
+        *local = Abs {
+            r: Cond::False,
+            x: Cond::False,
+            ..value
+        };
     }
 }
 

@@ -379,6 +379,7 @@ impl Writer<'_> {
             0..=4 => format!("return {}", self.condition(1)),
             5 => "return False".to_owned(),
             6 => "return True".to_owned(),
+            7 if self.random.chance(40) => format!("v, w = {}, {}", self.field(), self.field()),
             7 => format!("v = {}", self.field()),
             8 => format!("w = {}", self.condition(1)),
             9 => format!("v = {}", self.text()),
