@@ -83,8 +83,11 @@ impl Unit<'_, '_> {
             ast::Stmt::For(inner) if inner.is_async => StmtKind::Fallback(self.point(inner, ASYNC, "")),
             ast::Stmt::For(inner) => {
                 let iter = self.iterable(&inner.iter);
+                // Where there is nothing to go through, the target is not bound.
+                let before = self.bound.clone();
                 let target = self.target(&inner.target);
                 let body = self.block(&inner.body);
+                self.bound = before;
                 let orelse = self.block(&inner.orelse);
                 StmtKind::For(Box::new(For {
                     target,
@@ -284,15 +287,21 @@ impl Unit<'_, '_> {
 
     fn cases(&mut self, inner: &ast::StmtMatch) -> StmtKind {
         let subject = self.expr(&inner.subject);
+        // What a case binds is not bound in the others.
+        let before = self.bound.clone();
         let cases = inner
             .cases
             .iter()
-            .map(|case| Case {
-                pattern: self.pattern(&case.pattern),
-                guard: case.guard.as_deref().map(|guard| self.expr(guard)),
-                body: self.block(&case.body),
+            .map(|case| {
+                self.bound.clone_from(&before);
+                Case {
+                    pattern: self.pattern(&case.pattern),
+                    guard: case.guard.as_deref().map(|guard| self.expr(guard)),
+                    body: self.block(&case.body),
+                }
             })
             .collect();
+        self.bound = before;
         StmtKind::Match(Box::new(Match { subject, cases }))
     }
 
