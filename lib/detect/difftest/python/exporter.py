@@ -12,6 +12,36 @@ import types
 _U32 = struct.Struct('<I')
 
 
+# Modules of the folder to import from: path -> what ran, as `export_watch.py` tells it.
+_EXECUTED = {}
+
+
+def watch(homes):
+    """Notes from now on which files' code runs."""
+    from _streamalert_worker.export_code import stamp
+
+    def hook(event, args):
+        if event == 'exec' and type(args[0]) is types.CodeType and args[0].co_name == '<module>':
+            path = args[0].co_filename
+            if path.startswith('/') and homes.of_path(path) in ('user', 'package'):
+                _EXECUTED.setdefault(path, []).append((args[0], stamp(path)))
+    sys.addaudithook(hook)
+
+
+def enter(root, roots):
+    """Imports come from this folder."""
+    if roots == [root]:
+        return
+    for name in list(sys.modules):
+        if name.split('.')[0] in ('matchers', 'rules', 'helpers', 'publishers'):
+            del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if entry not in roots]
+    roots[:] = [root]
+    _EXECUTED.clear()
+    if root:
+        sys.path.insert(1, root)
+
+
 def document(folder, number, root, source, homes):
     """The export of a module."""
     from _streamalert_worker.export import export
@@ -28,13 +58,15 @@ def document(folder, number, root, source, homes):
         module.__file__ = path
         sys.modules['rules.case'] = module
         exec(code, module.__dict__)  # pylint: disable=exec-used
-        sources = Sources({path: [(code, stamp(path))]}, homes)
+        _EXECUTED[path] = [(code, stamp(path))]
+        sources = Sources(_EXECUTED, homes)
         items = [item for item in Rule._rules.values() if not item.disabled]
         rules = [{'name': item.name, 'req_subkeys': {str(key): [str(sub) for sub in subs] for key, subs in (
             item.req_subkeys or {}).items()}} for item in items]
         return export({'rules': rules}, sources, homes, root or folder)
     finally:
         os.unlink(path)
+        _EXECUTED.pop(path, None)
 
 
 def main():
@@ -50,7 +82,8 @@ def main():
     fallback.install(os.path.join(here, 'nowhere'), shim)
     from _streamalert_worker.export_code import Homes
     homes = Homes(shim)
-    number = 0
+    watch(homes)
+    number, roots = 0, ['']
     with tempfile.TemporaryDirectory() as folder:
         while True:
             head = requests.read(4)
@@ -59,8 +92,7 @@ def main():
             request = requests.read(_U32.unpack(head)[0])
             at = 4 + _U32.unpack_from(request, 0)[0]
             root = request[4:at].decode('utf-8')
-            if root and root not in sys.path:
-                sys.path.insert(1, root)
+            enter(root, roots)
             source = request[at + 4:at + 4 + _U32.unpack_from(request, at)[0]]
             number += 1
             try:

@@ -22,7 +22,7 @@ pub fn real_cases() -> (Vec<Case>, Vec<String>) {
         Vec::new()
     });
     for (folder, logs) in [
-        ("benches/rules", "benches"),
+        ("benches/rules/typical", "benches/corpus"),
         ("examples/quickstart", "examples/quickstart/logs"),
     ] {
         let found = folder_cases(&root.join(folder), &root.join(logs));
@@ -84,7 +84,7 @@ fn folder_cases(folder: &Path, logs: &Path) -> Vec<Case> {
         .collect()
 }
 
-/// The JSON objects in a text: itself, or the members of its `Records`, `logEvents` or `records`.
+/// The JSON objects in a text: itself, its `data`, or the members of its `Records`, `logEvents` or `records`.
 fn objects(text: &str) -> Vec<String> {
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return Vec::new();
@@ -93,6 +93,9 @@ fn objects(text: &str) -> Vec<String> {
         if let Some(Value::Array(items)) = value.get(key) {
             return items.iter().map(ToString::to_string).collect();
         }
+    }
+    if let (Some(_), Some(data)) = (value.get("log_type"), value.get("data")) {
+        return vec![data.to_string()];
     }
     if value.is_object() {
         vec![value.to_string()]
