@@ -133,7 +133,7 @@ fn utcnow<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
 /// Microseconds of a time in seconds, rounded half to even.
 fn stamp<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a, i64> {
     match value {
-        Obj::Int(seconds) if seconds.abs() < 1 << 40 => Ok(seconds * 1_000_000),
+        Obj::Int(seconds) if seconds.unsigned_abs() < 1 << 40 => Ok(seconds * 1_000_000),
         Obj::Float(seconds) if seconds.abs() < 1e12 => {
             let micros = (seconds.fract() * 1e6).round_ties_even();
             Ok(seconds.trunc() as i64 * 1_000_000 + micros as i64)
