@@ -5,6 +5,7 @@ use bumpalo::collections::Vec as BumpVec;
 use super::{Frame, assign, expr, test};
 use crate::cx::{Cx, R, Raise};
 use crate::ir::{Comprehension, ComprehensionKind};
+use crate::iter::IterState;
 use crate::obj::{Dict, List, Obj, Set};
 use crate::ops;
 use crate::types::ExcKind;
@@ -38,7 +39,13 @@ pub(super) fn eval<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, comp: &'a Compreh
         ComprehensionKind::Any => Sink::Until(true),
         ComprehensionKind::All => Sink::Until(false),
     };
-    let stopped = rounds(cx, frame, comp, 0, &mut sink).map_err(|raise| match raise {
+    let Some(outermost) = comp.clauses.first() else {
+        return Err(cx.leave("a comprehension without a clause"));
+    };
+    // What this raises, the code around a generator raises.
+    let over = expr::eval(cx, frame, &outermost.iter)?;
+    let state = crate::iter::iter(cx, over)?;
+    let stopped = each(cx, frame, comp, (0, state), &mut sink).map_err(|raise| match raise {
         Raise::Exception(exception)
             if comp.is_generator && exception.kind.is_subclass(ExcKind::StopIteration) =>
         {
@@ -66,7 +73,21 @@ fn rounds<'a>(
         return element(cx, frame, comp, sink);
     };
     let over = expr::eval(cx, frame, &clause.iter)?;
-    let mut state = crate::iter::iter(cx, over)?;
+    let state = crate::iter::iter(cx, over)?;
+    each(cx, frame, comp, (depth, state), sink)
+}
+
+/// Runs the clause at `depth` over what it goes through; true when the sink wants no more.
+fn each<'a>(
+    cx: &Cx<'a>,
+    frame: &mut Frame<'_, 'a>,
+    comp: &'a Comprehension,
+    (depth, mut state): (usize, IterState<'a>),
+    sink: &mut Sink<'a>,
+) -> R<'a, bool> {
+    let Some(clause) = comp.clauses.get(depth) else {
+        return Ok(false);
+    };
     'next: while let Some(item) = state.next(cx)? {
         assign::assign(cx, frame, &clause.target, item)?;
         for condition in &clause.conditions {
