@@ -53,6 +53,10 @@ fn fnmatchcase<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
 fn filter<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
     let [names, pattern] = bind(cx, args, ["names", "pat"], 2)?;
     let pattern = path_text(cx, pattern)?;
+    // A pattern that is none raises even if there is nothing to compare it with.
+    if !is_plain(pattern) {
+        return Err(cx.leave("a set of fnmatch that differs by version"));
+    }
     let mut found = BumpVec::new_in(cx.bump);
     let mut state = iter::iter(cx, names.unwrap_or(Obj::None))?;
     while let Some(name) = state.next(cx)? {
