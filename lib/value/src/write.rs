@@ -96,14 +96,14 @@ impl JsonStyle {
     }
 
     fn write_text(&self, text: &str, out: &mut Vec<u8>) {
-        if !self.ensure_ascii || text.is_ascii() {
+        // Python escapes whatever is not printable ascii, of which 0x7f is the one above the control characters.
+        if !self.ensure_ascii || (text.is_ascii() && !text.contains('\x7f')) {
             return write_json_text(text, out);
         }
         out.push(b'"');
         for character in text.chars() {
             match character {
                 ' '..='~' if character != '"' && character != '\\' => out.push(character as u8),
-                '\x7f' => out.push(0x7f),
                 _ => write_escape(u32::from(character), out),
             }
         }
