@@ -77,6 +77,17 @@ fn main() {
         .collect();
     counters.sort_by_key(|(_, counter)| std::cmp::Reverse(counter.steps));
     println!("{} events, {fired} fired, {raised} raised", events.len());
+    let shown: Vec<&str> = arguments.iter().skip(4).map(String::as_str).collect();
+    for rule in engine
+        .program()
+        .rules
+        .iter()
+        .filter(|rule| shown.contains(&&*rule.name))
+    {
+        let mut paths = streamalert_native::guard::Paths::new(&engine.program().paths);
+        let condition = streamalert_native::guard::condition(engine.program(), &mut paths, rule);
+        println!("{}: {condition:?}", rule.name);
+    }
     for (rule, counter) in counters.iter().take(25) {
         let clause = engine
             .rules()

@@ -170,7 +170,7 @@ impl<'a> Cx<'a> {
                 .object(self.tree.node(index))
                 .map_or(Slot::Odd, Slot::Present),
             Place::Absent => Slot::Absent,
-            Place::Odd => Slot::Odd,
+            Place::Odd | Place::UnderNull => Slot::Odd,
         }
     }
 
@@ -192,14 +192,18 @@ impl<'a> Cx<'a> {
         let container = match info.parent.map(|parent| self.place(parent)) {
             None => Ok(self.tree.root()),
             Some(Place::Node(index)) => Ok(self.tree.node(index)),
-            Some(other) => Err(other),
+            Some(Place::Absent) => Err(Place::Absent),
+            Some(Place::Odd | Place::UnderNull) => Err(Place::Odd),
         };
         let place = match container {
             Err(place) => place,
-            Ok(container) if container.kind() != Kind::Map => Place::Odd,
-            Ok(container) => container
-                .get_hashed(info.hash, &info.key)
-                .map_or(Place::Absent, |node| Place::Node(node.index())),
+            Ok(container) => match container.kind() {
+                Kind::Map => container
+                    .get_hashed(info.hash, &info.key)
+                    .map_or(Place::Absent, |node| Place::Node(node.index())),
+                Kind::Null => Place::UnderNull,
+                _ => Place::Odd,
+            },
         };
         self.marks.set_place(path, place);
         place

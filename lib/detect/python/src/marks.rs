@@ -18,12 +18,15 @@ pub enum Place {
     Node(u32),
     /// Every container on the way is a dictionary and one lacks the key.
     Absent,
-    /// Something on the way is no dictionary.
+    /// The container that it should be in is `None`.
+    UnderNull,
+    /// Something else on the way is no dictionary.
     Odd,
 }
 
 const ABSENT: u32 = u32::MAX;
 const ODD: u32 = u32::MAX - 1;
+const UNDER_NULL: u32 = u32::MAX - 2;
 
 /// A value that can be kept without the arena.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,6 +73,7 @@ impl Marks {
             (event, _) if event != self.event.get() => None,
             (_, ABSENT) => Some(Place::Absent),
             (_, ODD) => Some(Place::Odd),
+            (_, UNDER_NULL) => Some(Place::UnderNull),
             (_, node) => Some(Place::Node(node)),
         }
     }
@@ -84,6 +88,7 @@ impl Marks {
                     Place::Node(node) => node,
                     Place::Absent => ABSENT,
                     Place::Odd => ODD,
+                    Place::UnderNull => UNDER_NULL,
                 },
             ));
         }

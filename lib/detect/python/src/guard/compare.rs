@@ -10,6 +10,9 @@ use crate::program::{Const, ConstId, PathId};
 impl Analysis<'_, '_> {
     /// `left op right`
     pub(super) fn compare(&mut self, op: CompareOp, left: &Abs, right: &Abs) -> Abs {
+        if let Shape::OneOf(shapes) = &left.shape {
+            return self.each(left, shapes, |this, left| this.compare(op, left, right));
+        }
         let compared = match (op, &left.shape, &right.shape) {
             (CompareOp::Eq | CompareOp::Ne, Shape::Field(path, change, absent), Shape::Const(id))
             | (CompareOp::Eq | CompareOp::Ne, Shape::Const(id), Shape::Field(path, change, absent)) => {
@@ -141,6 +144,9 @@ impl Analysis<'_, '_> {
         match (absent, constant) {
             (Other::Text(text), Const::Str(other)) => **text == **other,
             (Other::Text(_), _) => false,
+            (Other::EmptyDict, Const::Dict(dict)) => dict.entries.is_empty(),
+            (Other::EmptyList, Const::List(list)) => list.items.is_empty(),
+            (Other::EmptyDict | Other::EmptyList, _) => false,
             (Other::Const(default), other) => match (&self.program.consts[*default as usize], other) {
                 (Const::Str(one), Const::Str(two)) => one == two,
                 (Const::None, Const::None) => true,
@@ -189,6 +195,7 @@ impl Analysis<'_, '_> {
                 Const::None | Const::Bool(_) | Const::Int(_) | Const::Float(_) | Const::Str(_)
             ),
             Other::Text(_) => false,
+            Other::EmptyDict | Other::EmptyList => true,
         }
     }
 
@@ -221,6 +228,7 @@ impl Analysis<'_, '_> {
     fn holds_nothing(&self, value: &Other, needle: &str) -> bool {
         match value {
             Other::Text(text) => !text.contains(needle),
+            Other::EmptyDict | Other::EmptyList => true,
             Other::Const(default) => match &self.program.consts[*default as usize] {
                 Const::Str(text) => !text.contains(needle),
                 Const::List(seq) | Const::Tuple(seq) => seq.items.is_empty(),

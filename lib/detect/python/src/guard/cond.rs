@@ -37,6 +37,10 @@ pub enum Fact {
     Absent,
     /// Something on the way is no dictionary, or the value cannot be represented here.
     Odd,
+    /// The container that it should be in is `None`.
+    UnderNull,
+    /// It is there and true: neither empty nor zero nor `None`.
+    Filled,
     /// It is there.
     Present,
     /// It is there and no text.
@@ -235,6 +239,8 @@ impl Fact {
             Self::Container | Self::NotNumber => Some(6),
             Self::Null => Some(60),
             Self::Above(_) | Self::Below(_) => Some(120),
+            Self::UnderNull => Some(20),
+            Self::Filled => Some(150),
             Self::Present => Some(200),
         }
     }

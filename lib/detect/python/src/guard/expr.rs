@@ -131,6 +131,7 @@ impl<'p> Analysis<'p, '_> {
                 self.give_up();
                 Abs::unknown()
             }
+            Expr::Dict(entries) if entries.is_empty() => Abs::some(Shape::Unknown),
             Expr::Tuple(items) | Expr::List(items) => {
                 // A list may grow before anyone asks for its truth.
                 let mut all = match expr {
@@ -197,6 +198,8 @@ impl<'p> Analysis<'p, '_> {
         let held = env.get(usize::from(path.local)).map(|local| &local.shape);
         // Where what the variable holds is no field, its default may not be asked for another.
         let mut odd = Cond::False;
+        // `(field or {}).get(key)`: where the field is None, the answer is the same as where the key is missing.
+        let mut under_null = false;
         let id = match held {
             Some(Shape::Record) => path.path,
             Some(Shape::Field(base, Change::None, absent)) => {
@@ -205,6 +208,8 @@ impl<'p> Analysis<'p, '_> {
                 {
                     odd = absent.when(*base);
                 }
+                let one_key = self.paths.is_top(path.path);
+                under_null = one_key && absent.as_ref().is_some_and(|absent| absent.falsy);
                 match self.paths.below(*base, path.path) {
                     Some(path) => path,
                     None => return Abs::unknown(),
@@ -213,20 +218,28 @@ impl<'p> Analysis<'p, '_> {
             _ => return Abs::unknown(),
         };
         let at = |fact: Fact| Cond::atom(id, fact);
+        let missing = match under_null {
+            true => at(Fact::Absent).or(at(Fact::UnderNull)),
+            false => at(Fact::Absent),
+        };
         let absent_truth = path.absent.map(|id| self.constant(id));
         let (absent_t, absent_f, absent_r) = match absent_truth {
             Some(truth) => (
-                truth.t.and(at(Fact::Absent)),
-                truth.f.and(at(Fact::Absent)),
+                truth.t.and(missing.clone()),
+                truth.f.and(missing.clone()),
                 Cond::False,
             ),
-            None => (at(Fact::Absent), at(Fact::Absent), at(Fact::Absent)),
+            None => (missing.clone(), missing.clone(), missing),
         };
         // Where the way is odd, what is written in the rule decides: it may do anything.
-        let odd = odd.or(at(Fact::Odd));
+        let mut odd = odd.or(at(Fact::Odd));
+        if !under_null {
+            odd = odd.or(at(Fact::UnderNull));
+        }
         let absent = path.absent.map(|id| Absent {
             value: Other::Const(id),
             falsy: false,
+            under_null,
         });
         Abs {
             t: Cond::any([at(Fact::Present), absent_t, odd.clone()]),
@@ -242,27 +255,81 @@ impl<'p> Analysis<'p, '_> {
             Other::Const(id) => {
                 matches!(&self.program.consts[*id as usize], Const::Dict(dict) if dict.entries.is_empty())
             }
-            Other::Text(_) => false,
+            Other::EmptyDict => true,
+            Other::Text(_) | Other::EmptyList => false,
         }
     }
 
-    /// `field or constant`
-    fn or_constant(&self, first: &Abs, second: &Abs) -> Shape {
-        let (Shape::Field(path, change, absent), Shape::Const(id)) = (&first.shape, &second.shape) else {
+    /// `field or constant`, `field or field or constant`
+    fn or_shape(&self, values: &[Abs], last: &Expr) -> Shape {
+        let Some((end, fields)) = values.split_last() else {
             return Shape::Unknown;
         };
-        let was_false = absent.as_ref().is_none_or(|absent| match &absent.value {
-            Other::Const(id) => self.constant(*id).t == Cond::False,
-            Other::Text(text) => text.is_empty(),
-        });
-        if !was_false {
-            return Shape::Unknown;
+        let value = match (&end.shape, last) {
+            (Shape::Const(id), _) => Other::Const(*id),
+            (_, Expr::Dict(entries)) if entries.is_empty() => Other::EmptyDict,
+            (_, Expr::List(items)) if items.is_empty() => Other::EmptyList,
+            _ => return Shape::Unknown,
+        };
+        let mut shapes = Vec::new();
+        for field in fields {
+            let Shape::Field(path, change, absent) = &field.shape else {
+                return Shape::Unknown;
+            };
+            let was_false = absent.as_ref().is_none_or(|absent| match &absent.value {
+                Other::Const(id) => self.constant(*id).t == Cond::False,
+                Other::Text(text) => text.is_empty(),
+                Other::EmptyDict | Other::EmptyList => true,
+            });
+            if !was_false {
+                return Shape::Unknown;
+            }
+            let absent = Absent {
+                value: value.clone(),
+                falsy: true,
+                under_null: absent.as_ref().is_some_and(|absent| absent.under_null),
+            };
+            shapes.push(Shape::Field(*path, *change, Some(absent)));
         }
-        let absent = Absent {
-            value: Other::Const(*id),
-            falsy: true,
+        match shapes.pop() {
+            Some(one) if shapes.is_empty() => one,
+            Some(one) => {
+                shapes.push(one);
+                Shape::OneOf(shapes.into())
+            }
+            None => Shape::Unknown,
+        }
+    }
+
+    /// What may come of something done with one of several fields: what may come of it with each.
+    pub(super) fn each(
+        &mut self,
+        value: &Abs,
+        shapes: &[Shape],
+        mut done: impl FnMut(&mut Self, &Abs) -> Abs,
+    ) -> Abs {
+        let mut all = Abs {
+            t: Cond::False,
+            f: Cond::False,
+            r: value.r.clone(),
+            x: value.x.clone(),
+            shape: Shape::Unknown,
         };
-        Shape::Field(*path, *change, Some(absent))
+        for shape in shapes {
+            let one = Abs {
+                shape: shape.clone(),
+                ..value.clone()
+            };
+            let one = done(self, &one);
+            all = Abs {
+                t: all.t.or(one.t),
+                f: all.f.or(one.f),
+                r: all.r.or(one.r),
+                x: all.x.or(one.x),
+                shape: Shape::Unknown,
+            };
+        }
+        all
     }
 
     fn and_or(&mut self, env: &mut [Abs], parts: &'p [Expr], all: bool) -> Abs {
@@ -271,14 +338,10 @@ impl<'p> Analysis<'p, '_> {
         let mut stopped = Cond::False;
         let (mut r, mut x) = (Cond::False, Cond::False);
         let mut last = Cond::True;
-        let mut shape = Shape::Unknown;
-        let mut first: Option<Abs> = None;
+        let mut values: Vec<Abs> = Vec::new();
         for part in parts {
             let value = self.expr(env, part);
-            if let (Some(first), false, [_, _]) = (&first, all, parts) {
-                shape = self.or_constant(first, &value);
-            }
-            first.get_or_insert_with(|| value.clone());
+            values.push(value.clone());
             r = r.or(reached.clone().and(value.r));
             x = x.or(reached.clone().and(value.x));
             let (on, off) = if all {
@@ -291,6 +354,10 @@ impl<'p> Analysis<'p, '_> {
             last = reached.clone();
         }
         let (t, f) = if all { (last, stopped) } else { (stopped, last) };
+        let shape = match parts.last() {
+            Some(last) if !all => self.or_shape(&values, last),
+            _ => Shape::Unknown,
+        };
         Abs { t, f, r, x, shape }
     }
 
@@ -305,7 +372,7 @@ impl<'p> Analysis<'p, '_> {
         element: &'p Expr,
     ) -> Abs {
         let Some(items) = self.items(&over.shape) else {
-            return Abs::unknown();
+            return self.over_field(kind, over);
         };
         let mut all = Abs::truth(kind == ComprehensionKind::All);
         let until = kind == ComprehensionKind::Any;
@@ -338,6 +405,36 @@ impl<'p> Analysis<'p, '_> {
         }
         (all.r, all.x) = (r, x);
         all.after(over)
+    }
+
+    /// `any(… for … in field or [])`: without elements nothing is evaluated.
+    fn over_field(&self, kind: ComprehensionKind, over: &Abs) -> Abs {
+        let Shape::Field(path, Change::None, Some(absent)) = &over.shape else {
+            return Abs::unknown();
+        };
+        let nothing = match &absent.value {
+            Other::EmptyDict | Other::EmptyList => true,
+            Other::Text(text) => text.is_empty(),
+            Other::Const(id) => match &self.program.consts[*id as usize] {
+                Const::List(seq) | Const::Tuple(seq) => seq.items.is_empty(),
+                Const::Dict(dict) => dict.entries.is_empty(),
+                Const::Str(text) => text.is_empty(),
+                _ => false,
+            },
+        };
+        if !nothing {
+            return Abs::unknown();
+        }
+        // What is there and not true stays what it is unless `or` replaces it, and may not be iterable.
+        let some = Cond::atom(*path, if absent.falsy { Fact::Filled } else { Fact::Present });
+        let any = kind == ComprehensionKind::Any;
+        Abs {
+            t: if any { some.clone() } else { Cond::True },
+            f: if any { Cond::True } else { some.clone() },
+            r: over.r.clone().or(some.clone()),
+            x: over.x.clone().or(some),
+            shape: Shape::Unknown,
+        }
     }
 
     /// The elements of a constant container, if there are not too many.

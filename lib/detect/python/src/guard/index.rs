@@ -46,6 +46,8 @@ struct PathIndex {
     path: PathId,
     absent: Rules,
     odd: Rules,
+    under_null: Rules,
+    filled: Rules,
     present: Rules,
     not_text: Rules,
     container: Rules,
@@ -226,6 +228,8 @@ impl PathIndex {
             match fact {
                 Fact::Absent => index.absent = rules,
                 Fact::Odd => index.odd = rules,
+                Fact::UnderNull => index.under_null = rules,
+                Fact::Filled => index.filled = rules,
                 Fact::Present => index.present = rules,
                 Fact::NotText => index.not_text = rules,
                 Fact::Container => index.container = rules,
@@ -272,6 +276,7 @@ impl PathIndex {
         match cx.place(self.path) {
             Place::Absent => set(bits, &self.absent),
             Place::Odd => set(bits, &self.odd),
+            Place::UnderNull => set(bits, &self.under_null),
             Place::Node(node) => {
                 let node = cx.node(node);
                 let kind = node.kind();
@@ -285,6 +290,9 @@ impl PathIndex {
                     return self.everything(bits);
                 }
                 set(bits, &self.present);
+                if !self.filled.is_empty() && node.is_truthy() {
+                    set(bits, &self.filled);
+                }
                 match kind {
                     Kind::Text => {
                         set(bits, &self.not_number);
@@ -382,6 +390,8 @@ impl PathIndex {
         let lists = [
             &self.absent,
             &self.odd,
+            &self.under_null,
+            &self.filled,
             &self.present,
             &self.not_text,
             &self.container,

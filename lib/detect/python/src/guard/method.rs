@@ -12,6 +12,12 @@ use crate::program::{Const, ConstId, PathId};
 impl<'p> Analysis<'p, '_> {
     /// A call of a method of anything.
     pub(super) fn method(&mut self, env: &mut [Abs], receiver: &Abs, name: &str, args: &'p CallArgs) -> Abs {
+        if let Shape::OneOf(shapes) = &receiver.shape {
+            // The arguments are looked at once for each: they are the same every time.
+            return self.each(receiver, shapes, |this, receiver| {
+                this.method(env, receiver, name, args)
+            });
+        }
         let Some(values) = self.plain_args(env, args) else {
             return Abs::unknown();
         };
@@ -51,6 +57,7 @@ impl<'p> Analysis<'p, '_> {
     fn text_of(&self, value: &Other) -> Option<Rc<str>> {
         match value {
             Other::Text(text) => Some(text.clone()),
+            Other::EmptyDict | Other::EmptyList => None,
             Other::Const(id) => match &self.program.consts[*id as usize] {
                 Const::Str(text) => Some(Rc::from(&**text)),
                 _ => None,
@@ -104,6 +111,7 @@ fn changed(
             Some(Absent {
                 value: Other::Text(text.into()),
                 falsy: absent.falsy,
+                under_null: absent.under_null,
             })
         }
     };

@@ -50,6 +50,13 @@ impl Paths {
         Some(id)
     }
 
+    /// Whether a path is one key long.
+    pub(super) fn is_top(&self, path: PathId) -> bool {
+        self.keys
+            .get(path as usize)
+            .is_some_and(|(parent, _)| parent.is_none())
+    }
+
     /// All keys of `path`, below `base`.
     pub(super) fn below(&mut self, base: PathId, path: PathId) -> Option<PathId> {
         let mut keys = Vec::new();

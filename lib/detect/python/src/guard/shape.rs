@@ -19,6 +19,8 @@ pub(super) enum Shape {
     /// The value of a field, changed in some way; and what it is where the field is absent. Without the latter,
     /// whoever made the value has said that anything may happen where the field is absent.
     Field(PathId, Change, Option<Absent>),
+    /// One of these fields: `a or b or ''`.
+    OneOf(Rc<[Shape]>),
 }
 
 /// How a field's text was changed.
@@ -39,6 +41,8 @@ pub(super) struct Absent {
     pub(super) value: Other,
     /// Where the field is there and not true, too.
     pub(super) falsy: bool,
+    /// Where the container that the field should be in is `None`, too.
+    pub(super) under_null: bool,
 }
 
 /// The value in place of an absent field.
@@ -46,12 +50,19 @@ pub(super) struct Absent {
 pub(super) enum Other {
     Const(ConstId),
     Text(Rc<str>),
+    /// `{}`, made anew.
+    EmptyDict,
+    /// `[]`, made anew.
+    EmptyList,
 }
 
 impl Absent {
     /// When the other value is there.
     pub(super) fn when(&self, path: PathId) -> Cond {
-        let absent = Cond::atom(path, Fact::Absent);
+        let mut absent = Cond::atom(path, Fact::Absent);
+        if self.under_null {
+            absent = absent.or(Cond::atom(path, Fact::UnderNull));
+        }
         if !self.falsy {
             return absent;
         }

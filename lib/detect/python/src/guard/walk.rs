@@ -133,9 +133,11 @@ impl Walk {
                 continue;
             };
             match cx.marks.place(field.path) {
-                Some(Place::Node(node)) if cx.node(node).kind() == Kind::Map => {
-                    self.down(cx, below, cx.node(node));
-                }
+                Some(Place::Node(node)) => match cx.node(node).kind() {
+                    Kind::Map => self.down(cx, below, cx.node(node)),
+                    Kind::Null => self.mark_all(cx, below, Place::UnderNull),
+                    _ => self.mark_all(cx, below, Place::Odd),
+                },
                 Some(Place::Absent) => self.mark_all(cx, below, Place::Absent),
                 _ => self.mark_all(cx, below, Place::Odd),
             }
@@ -146,7 +148,12 @@ impl Walk {
         for field in &self.levels[level].fields {
             cx.marks.set_place(field.path, place);
             if let Some(below) = field.below {
-                self.mark_all(cx, below, place);
+                // Only the container itself being None is told apart.
+                let further = match place {
+                    Place::Absent => Place::Absent,
+                    _ => Place::Odd,
+                };
+                self.mark_all(cx, below, further);
             }
         }
     }
