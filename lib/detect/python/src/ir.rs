@@ -292,6 +292,9 @@ pub struct PathExpr {
     /// What absence at any level means, when it does not raise: the default of the last `.get`, if every level is
     /// asked by `.get` whose default is an empty dictionary (`rec.get('a', {}).get('b')`). `None`: `otherwise`.
     pub absent: Option<ConstId>,
+    /// The part of the field that is asked by subscript (`rec['a'].get('b')`: `a`): `absent` is the value only where
+    /// this part is there; where it is not, `otherwise`.
+    pub required: Option<PathId>,
 }
 
 /// See [`Expr::Memo`].

@@ -146,11 +146,17 @@ fn eval_path<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, path: &'a PathExpr) -> 
     if let Some(Obj::NodeDict(0)) = frame.locals.get(usize::from(path.local)) {
         match (cx.slot(path.path), path.absent) {
             (Slot::Present(value), _) => return Ok(value),
-            (Slot::Absent, Some(default)) => return constant(cx, default),
+            (Slot::Absent, Some(default)) if is_there(cx, path.required) => return constant(cx, default),
             _ => {}
         }
     }
     eval(cx, frame, &path.otherwise)
+}
+
+/// Whether the part of a field that raises when it is missing is there.
+#[inline]
+fn is_there(cx: &Cx<'_>, required: Option<crate::program::PathId>) -> bool {
+    required.is_none_or(|path| matches!(cx.place(path), crate::marks::Place::Node(_)))
 }
 
 fn eval_memo<'a>(cx: &Cx<'a>, frame: &mut Frame<'_, 'a>, memo: &'a MemoExpr) -> R<'a> {

@@ -209,14 +209,22 @@ impl Analysis<'_, '_> {
             Change::Lower | Change::LowerStrip => Fact::LowerContains(needle.clone()),
             Change::Upper => return None,
         };
-        // In a list or dictionary it may be an element; anything else raises.
-        let other = Cond::atom(path, Fact::NotText);
+        // In a list or dictionary it may be an element; anything else raises. A list's elements may be texts that only
+        // CPython can compare.
+        let (element, other) = match change {
+            Change::None => (
+                Cond::atom(path, Fact::Container),
+                Cond::atom(path, Fact::Scalar).or(Cond::atom(path, Fact::List)),
+            ),
+            // Only texts have a changed form.
+            _ => (Cond::atom(path, Fact::NotText), Cond::atom(path, Fact::NotText)),
+        };
         let default = match absent {
             Some(absent) if !self.holds_nothing(&absent.value, needle) => absent.when(path),
             _ => Cond::False,
         };
         Some(Abs {
-            t: Cond::any([Cond::atom(path, holds), other.clone(), default.clone()]),
+            t: Cond::any([Cond::atom(path, holds), element, other.clone(), default.clone()]),
             f: Cond::True,
             r: other.clone().or(default.clone()),
             x: other.or(default),
@@ -238,6 +246,25 @@ impl Analysis<'_, '_> {
         }
     }
 
+    /// Whether a default is a number for which `default op bound` is false.
+    fn is_plainly_out(&self, op: CompareOp, default: &Other, bound: f64) -> bool {
+        let Other::Const(id) = default else {
+            return false;
+        };
+        let number = match &self.program.consts[*id as usize] {
+            Const::Int(number) if number.unsigned_abs() < 1 << 53 => *number as f64,
+            Const::Float(float) => *float,
+            _ => return false,
+        };
+        match op {
+            CompareOp::Lt => number >= bound,
+            CompareOp::Le => number > bound,
+            CompareOp::Gt => number <= bound,
+            CompareOp::Ge => number < bound,
+            _ => false,
+        }
+    }
+
     /// `field < constant` and the like.
     fn ordered(&self, op: CompareOp, path: PathId, absent: Option<&Absent>, id: ConstId) -> Option<Abs> {
         let bound = match &self.program.consts[id as usize] {
@@ -250,7 +277,10 @@ impl Analysis<'_, '_> {
             _ => Fact::Below(Real(bound)),
         };
         let wrong = Cond::atom(path, Fact::NotNumber);
-        let default = absent.map_or(Cond::False, |absent| absent.when(path));
+        let default = match absent {
+            Some(absent) if !self.is_plainly_out(op, &absent.value, bound) => absent.when(path),
+            _ => Cond::False,
+        };
         Some(Abs {
             t: Cond::atom(path, fact).or(default.clone()),
             f: Cond::True,

@@ -47,6 +47,10 @@ pub enum Fact {
     NotText,
     /// It is there, and a list or dictionary.
     Container,
+    /// It is there, and a list.
+    List,
+    /// It is there, and neither text nor list nor dictionary.
+    Scalar,
     /// It is there and no number.
     NotNumber,
     /// It is this text.
@@ -236,7 +240,7 @@ impl Fact {
             Self::Network(_) => Some(30),
             Self::Prefix(_) | Self::Suffix(_) | Self::Contains(_) | Self::LowerContains(_) => Some(12),
             Self::Int(_) => Some(40),
-            Self::Container | Self::NotNumber => Some(6),
+            Self::Container | Self::List | Self::Scalar | Self::NotNumber => Some(6),
             Self::Null => Some(60),
             Self::Above(_) | Self::Below(_) => Some(120),
             Self::UnderNull => Some(20),

@@ -200,6 +200,7 @@ impl<'p> Analysis<'p, '_> {
         let mut odd = Cond::False;
         // `(field or {}).get(key)`: where the field is None, the answer is the same as where the key is missing.
         let mut under_null = false;
+        let mut required = path.required;
         let id = match held {
             Some(Shape::Record) => path.path,
             Some(Shape::Field(base, Change::None, absent)) => {
@@ -210,6 +211,12 @@ impl<'p> Analysis<'p, '_> {
                 }
                 let one_key = self.paths.is_top(path.path);
                 under_null = one_key && absent.as_ref().is_some_and(|absent| absent.falsy);
+                if let Some(part) = required {
+                    required = self.paths.below(*base, part);
+                    if required.is_none() {
+                        return Abs::unknown();
+                    }
+                }
                 match self.paths.below(*base, path.path) {
                     Some(path) => path,
                     None => return Abs::unknown(),
@@ -233,6 +240,9 @@ impl<'p> Analysis<'p, '_> {
         };
         // Where the way is odd, what is written in the rule decides: it may do anything.
         let mut odd = odd.or(at(Fact::Odd));
+        if let Some(required) = required {
+            odd = odd.or(Cond::atom(required, Fact::Absent));
+        }
         if !under_null {
             odd = odd.or(at(Fact::UnderNull));
         }

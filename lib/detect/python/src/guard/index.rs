@@ -51,6 +51,8 @@ struct PathIndex {
     present: Rules,
     not_text: Rules,
     container: Rules,
+    scalar: Rules,
+    list: Rules,
     not_number: Rules,
     null: Rules,
     text: Texts,
@@ -233,6 +235,8 @@ impl PathIndex {
                 Fact::Present => index.present = rules,
                 Fact::NotText => index.not_text = rules,
                 Fact::Container => index.container = rules,
+                Fact::Scalar => index.scalar = rules,
+                Fact::List => index.list = rules,
                 Fact::NotNumber => index.not_number = rules,
                 Fact::Null => index.null = rules,
                 Fact::Text(text) => index.text.insert(text, rules),
@@ -346,6 +350,12 @@ impl PathIndex {
 
     fn look_other(&self, kind: Kind, node: NodeRef<'_>, bits: &mut [u64]) {
         set(bits, &self.not_text);
+        if !matches!(kind, Kind::List | Kind::Map) {
+            set(bits, &self.scalar);
+        }
+        if kind == Kind::List {
+            set(bits, &self.list);
+        }
         let number = match kind {
             Kind::Null => {
                 set(bits, &self.null);
@@ -392,6 +402,8 @@ impl PathIndex {
             &self.odd,
             &self.under_null,
             &self.filled,
+            &self.scalar,
+            &self.list,
             &self.present,
             &self.not_text,
             &self.container,

@@ -19,6 +19,9 @@ enum Found {
     Unknown(String),
 }
 
+/// Local, field, what it is when it is missing, and the part of it that must be there.
+type GetPath = (u16, u32, Option<ConstId>, Option<u32>);
+
 impl Unit<'_, '_> {
     /// `value.name`
     pub(super) fn attribute(&mut self, inner: &ast::ExprAttribute) -> Expr {
@@ -147,18 +150,19 @@ impl Unit<'_, '_> {
             args,
         }));
         match path {
-            Some((local, path, absent)) => Expr::Path(Box::new(PathExpr {
+            Some((local, path, absent, required)) => Expr::Path(Box::new(PathExpr {
                 local,
                 path,
                 otherwise,
                 absent,
+                required,
             })),
             None => otherwise,
         }
     }
 
     /// `value.get('key')`, `value.get('key', default)` as a field, and what it is when it is missing.
-    fn get_path(&mut self, value: &Expr, args: &CallArgs) -> Option<(u16, u32, Option<ConstId>)> {
+    fn get_path(&mut self, value: &Expr, args: &CallArgs) -> Option<GetPath> {
         if !args.keywords.is_empty() {
             return None;
         }
@@ -184,15 +188,21 @@ impl Unit<'_, '_> {
             },
         };
         let (local, path) = self.path_below(value, &key)?;
-        // Absence at an outer level must lead to an empty dictionary that is asked for the next key.
-        let reaches = match value {
-            Expr::Path(outer) => outer.absent.is_some_and(|id| {
-                matches!(self.shared.pool.consts.get(id as usize),
-                    Some(Const::Dict(dict)) if dict.entries.is_empty())
-            }),
-            _ => true,
+        // Absence at an outer level must lead to an empty dictionary that is asked for the next key; or raise, which
+        // is then another matter than absence here.
+        let (reaches, required) = match value {
+            Expr::Path(outer) => match outer.absent {
+                Some(id) => {
+                    let consts = &self.shared.pool.consts;
+                    let empty =
+                        matches!(consts.get(id as usize), Some(Const::Dict(dict)) if dict.entries.is_empty());
+                    (empty, outer.required)
+                }
+                None => (matches!(outer.otherwise, Expr::Index(_)), Some(outer.path)),
+            },
+            _ => (true, None),
         };
-        Some((local, path, default.filter(|_| reaches)))
+        Some((local, path, default.filter(|_| reaches), required))
     }
 
     fn inlined_call(&mut self, inner: &ast::ExprCall) -> Option<Expr> {

@@ -230,6 +230,7 @@ impl Unit<'_, '_> {
                 path,
                 otherwise,
                 absent: None,
+                required: None,
             })),
             None => otherwise,
         }
