@@ -15,10 +15,14 @@ enum Layer {
     Types,
     /// Logic without a runtime.
     Pure,
+    /// `lib/detect/python`: rules of Python without a runtime, over the other pure ones.
+    Native,
     /// `proto`
     Proto,
     /// `lib/store`: what the other libraries keep their state in.
     Store,
+    /// `lib/python`: rules of Python in processes.
+    Workers,
     /// Libraries with a runtime.
     Runtime,
     Service,
@@ -36,11 +40,11 @@ const LAYERS: [(&str, Layer); 22] = [
     ("streamalert-schema", Layer::Pure),
     ("streamalert-detect", Layer::Pure),
     ("streamalert-lint", Layer::Pure),
-    ("streamalert-native", Layer::Pure),
+    ("streamalert-native", Layer::Native),
     ("streamalert-proto", Layer::Proto),
     ("streamalert-store", Layer::Store),
     ("streamalert-stream", Layer::Runtime),
-    ("streamalert-python", Layer::Runtime),
+    ("streamalert-python", Layer::Workers),
     ("streamalert-runtime", Layer::Runtime),
     ("streamalert-service", Layer::Runtime),
     ("streamalert-testkit", Layer::Runtime),
@@ -228,7 +232,7 @@ fn check_direction(member: &Member, layer: Layer, findings: &mut Vec<Finding>) {
 }
 
 fn check_runtimes(member: &Member, layer: Layer, findings: &mut Vec<Finding>) {
-    if layer > Layer::Pure {
+    if layer > Layer::Native {
         return;
     }
     for (name, via) in &member.reached {

@@ -1,6 +1,6 @@
 //! The API that rules import from `streamalert`, as our package for CPython defines it.
 
-mod helpers;
+mod base;
 mod keys;
 mod lookup_tables;
 mod network;
@@ -61,7 +61,7 @@ pub(super) fn lookup_tables(name: &str) -> Option<Const> {
 
 /// `rules.helpers.base`, where ours stands in for a repository's.
 pub(super) fn helpers(name: &str) -> Option<Const> {
-    super::function(helpers::FUNCTIONS, name).or_else(|| utils(name))
+    super::function(base::FUNCTIONS, name).or_else(|| utils(name))
 }
 
 /// `streamalert.rules_engine.threat_intel`.
