@@ -191,9 +191,13 @@ fn words(fact: &Fact) -> String {
     match fact {
         Fact::Absent => "is missing".to_owned(),
         Fact::Odd => "cannot be reached, as something on the way is no dictionary".to_owned(),
+        Fact::UnderNull => "is asked of None".to_owned(),
+        Fact::Filled => "is there and not empty".to_owned(),
         Fact::Present => "is there".to_owned(),
         Fact::NotText => "is no text".to_owned(),
         Fact::Container => "is a list or dictionary".to_owned(),
+        Fact::List => "is a list".to_owned(),
+        Fact::Scalar => "is neither text nor list nor dictionary".to_owned(),
         Fact::NotNumber => "is no number".to_owned(),
         Fact::Text(text) => format!("is {text:?}"),
         Fact::Lower(text) => format!("is {text:?} in lower case"),

@@ -1,6 +1,12 @@
 //! Functions of several lines, as CPython runs them: `data/functions.txt` is written by `data/functions.py`. Each
 //! block: the outcome by version of Python 3, and the source of `f`, which is called with the record.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests, too; what falls back is shown on demand"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -2,6 +2,8 @@
 //! `data/objects.py` from the expressions in `data/objects.in`. Each line: versions of Python 3, statements of which
 //! the last is returned, and `= repr` or `! Class: args`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -2,6 +2,12 @@
 //! written by `data/texts.py`. Each line: versions of Python 3, statements of which the last is returned, and
 //! `= repr` or `! Class: args`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests, too; what falls back is shown on demand"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
