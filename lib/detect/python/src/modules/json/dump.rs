@@ -199,10 +199,5 @@ fn write_text(style: &Style<'_>, text: &str, out: &mut String) {
         ensure_ascii: style.ensure_ascii,
         ..JsonStyle::PYTHON
     };
-    let written = json.text(&Value::Str(text.to_owned()));
-    if style.ensure_ascii && text.contains('\x7f') {
-        out.push_str(&written.replace('\x7f', "\\u007f"));
-    } else {
-        out.push_str(&written);
-    }
+    out.push_str(&json.text(&Value::Str(text.to_owned())));
 }
