@@ -1,27 +1,12 @@
 //! Digits of numbers.
 
-use num_bigint::{BigInt, BigUint, Sign};
-
 use crate::cx::{Cx, R};
 use crate::obj::Obj;
+pub(super) use crate::ops::big::int_to_bigint as big;
 use crate::types::ExcKind;
 
 /// From 3.11 on CPython refuses to make decimal text of longer integers.
 const DIGITS_MAX: usize = 4300;
-
-/// The integer as a whole number of any size.
-pub(super) fn big(value: Obj<'_>) -> Option<BigInt> {
-    Some(match value {
-        Obj::Bool(flag) => BigInt::from(u8::from(flag)),
-        Obj::Int(number) => BigInt::from(number),
-        Obj::Big(big) => {
-            let (sign, digits) = big.0.split_first()?;
-            let magnitude = BigUint::from_slice(digits);
-            BigInt::from_biguint(if *sign == 1 { Sign::Minus } else { Sign::Plus }, magnitude)
-        }
-        _ => return None,
-    })
-}
 
 /// Decimal text of an integer.
 pub(super) fn decimal<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a, &'a str> {
