@@ -300,6 +300,9 @@ pub fn get_attr<'a>(cx: &Cx<'a>, value: Obj<'a>, name: &'a str) -> R<'a> {
     match value {
         Obj::Class(class) | Obj::Type(Type::User(class)) => class_attr(cx, class, name),
         Obj::Type(class) => builtins::class_attr(cx, class, name),
+        Obj::NativeClass(_) if name == "__name__" => {
+            Ok(ops::class_name(cx, value).map_or(Obj::None, Obj::Str))
+        }
         Obj::NativeClass(class) => match (class.attr)(name) {
             Some(crate::registry::ClassAttr::Function(function)) => Ok(Obj::Builtin(function)),
             Some(crate::registry::ClassAttr::Value(make)) => make(cx, &Args::positional(&[])),

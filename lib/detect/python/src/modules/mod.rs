@@ -18,6 +18,7 @@ pub mod re;
 pub mod streamalert;
 mod string;
 mod time;
+mod urllib;
 
 use crate::program::Const;
 use crate::registry::BuiltinFn;
@@ -52,6 +53,8 @@ static MODULES: &[(&str, Lookup)] = &[
     ("streamalert.shared.normalize", streamalert::normalize),
     ("streamalert.shared.utils", streamalert::utils),
     ("time", time::lookup),
+    ("urllib", urllib::package),
+    ("urllib.parse", urllib::lookup),
 ];
 
 /// What `module` calls `name` (qualified: `datetime.now` of module `datetime` is `datetime.datetime.now`'s class
