@@ -1,6 +1,7 @@
 //! One event's evaluation: arena, limits, the record, and what is raised.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
 
 use bumpalo::Bump;
@@ -95,6 +96,8 @@ pub struct Cx<'a> {
     pub handling: Cell<Option<&'a Exception<'a>>>,
     /// Forced fallback for tests: leave when this many steps are left.
     pub leave_at: Cell<Option<u64>>,
+    /// Lists and dictionaries of lookup tables that were asked for, by address in the table.
+    pub looked_up: RefCell<HashMap<usize, Obj<'a>>>,
 }
 
 /// A field path's value in this record.

@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use hashbrown::HashTable;
 
-use crate::cx::Cx;
+use crate::cx::{Cx, R};
 use crate::ir::Code;
 use crate::iter::Iter;
 use crate::program::{ConstDict, ConstFunction, ConstId, ConstPartial, ConstSeq, ConstSet};
@@ -111,6 +111,8 @@ pub struct Big<'a>(pub &'a [u32]);
 pub struct List<'a> {
     /// The elements. Never borrowed while anything that may run Python code runs.
     pub items: RefCell<BumpVec<'a, Obj<'a>>>,
+    /// It belongs to a lookup table: who changes it falls back.
+    pub is_shared: bool,
 }
 
 /// A `dict` made by the rule.
@@ -119,6 +121,8 @@ pub struct Dict<'a> {
     pub inner: RefCell<Table<'a>>,
     /// Which class of dictionary.
     pub kind: DictKind<'a>,
+    /// It belongs to a lookup table: who changes it falls back.
+    pub is_shared: bool,
 }
 
 /// Classes of dictionaries.
@@ -234,7 +238,20 @@ impl<'a> List<'a> {
     pub fn object(cx: &Cx<'a>, items: BumpVec<'a, Obj<'a>>) -> Obj<'a> {
         Obj::List(cx.bump.alloc(Self {
             items: RefCell::new(items),
+            is_shared: false,
         }))
+    }
+
+    /// To be asked before a list is changed.
+    ///
+    /// # Errors
+    /// Falls back on a lookup table's.
+    #[inline]
+    pub fn check_change(&self, cx: &Cx<'a>) -> R<'a, ()> {
+        if self.is_shared {
+            return Err(cx.leave("changes a lookup table"));
+        }
+        Ok(())
     }
 }
 

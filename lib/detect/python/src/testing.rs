@@ -96,6 +96,7 @@ fn run<'a, T>(
         line: Cell::new(0),
         handling: Cell::new(None),
         leave_at: Cell::new(None),
+        looked_up: Default::default(),
     };
     let record = cx
         .object(tree.root())

@@ -277,6 +277,7 @@ impl Engine {
             line: Cell::new(0),
             handling: Cell::new(None),
             leave_at: Cell::new(None),
+            looked_up: Default::default(),
         }
     }
 

@@ -36,7 +36,7 @@ pub fn lookup(name: &str) -> Option<MethodFn> {
 /// The dictionary that a method changes.
 pub(super) fn changing<'a>(cx: &Cx<'a>, receiver: Obj<'a>) -> R<'a, &'a Dict<'a>> {
     match receiver {
-        Obj::Dict(dict) => Ok(dict),
+        Obj::Dict(dict) => dict.check_change(cx).map(|()| dict),
         Obj::NodeDict(_) => Err(cx.leave("changes the record")),
         _ => Err(cx.leave("changes a constant")),
     }

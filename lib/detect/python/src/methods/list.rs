@@ -32,7 +32,7 @@ pub fn lookup(name: &str) -> Option<MethodFn> {
 /// The list that a method changes.
 fn changing<'a>(cx: &Cx<'a>, receiver: Obj<'a>) -> R<'a, &'a List<'a>> {
     match receiver {
-        Obj::List(list) => Ok(list),
+        Obj::List(list) => list.check_change(cx).map(|()| list),
         Obj::NodeList(_) => Err(cx.leave("changes the record")),
         _ => Err(cx.leave("changes a constant")),
     }
@@ -118,6 +118,7 @@ fn extend<'a>(cx: &Cx<'a>, receiver: Obj<'a>, args: &Args<'_, 'a>) -> R<'a> {
 /// # Errors
 /// What iterating raises; what came before is in the list.
 pub fn extend_with<'a>(cx: &Cx<'a>, list: &'a List<'a>, values: Obj<'a>) -> R<'a, ()> {
+    list.check_change(cx)?;
     if let Obj::List(_) | Obj::Tuple(_) = values {
         let items = iter::collect(cx, values)?;
         cx.reserve(items.len() * size_of::<Obj<'_>>())?;

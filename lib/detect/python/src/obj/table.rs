@@ -242,7 +242,20 @@ impl<'a> Dict<'a> {
         cx.bump.alloc(Self {
             inner: RefCell::new(Table::new(cx.bump)),
             kind,
+            is_shared: false,
         })
+    }
+
+    /// To be asked before a dictionary is changed.
+    ///
+    /// # Errors
+    /// Falls back on a lookup table's.
+    #[inline]
+    pub fn check_change(&self, cx: &Cx<'a>) -> R<'a, ()> {
+        if self.is_shared {
+            return Err(cx.leave("changes a lookup table"));
+        }
+        Ok(())
     }
 
     /// A new plain dictionary.
@@ -287,6 +300,7 @@ impl<'a> Dict<'a> {
     /// # Errors
     /// What comparing raises; [`Cx::reserve`]'s.
     pub fn insert_hashed(&self, cx: &Cx<'a>, hash: u64, key: Obj<'a>, value: Obj<'a>) -> R<'a, ()> {
+        self.check_change(cx)?;
         let found = self.inner.borrow().find(cx, hash, key)?;
         let mut table = self.inner.borrow_mut();
         match found {
@@ -303,6 +317,7 @@ impl<'a> Dict<'a> {
     /// # Errors
     /// `TypeError` when the key is unhashable.
     pub fn remove(&self, cx: &Cx<'a>, key: Obj<'a>) -> R<'a, Option<(Obj<'a>, Obj<'a>)>> {
+        self.check_change(cx)?;
         let hash = ops::hash(cx, key)?;
         let found = self.inner.borrow().find(cx, hash, key)?;
         Ok(found.and_then(|place| self.inner.borrow_mut().remove(cx, place)))

@@ -61,6 +61,7 @@ fn repeat_in_place<'a>(cx: &Cx<'a>, list: &'a List<'a>, a: Obj<'a>, b: Obj<'a>) 
     let Obj::List(repeated) = operate(cx, BinaryOp::Mul, a, b, "=")? else {
         return Err(cx.leave("a list repeated"));
     };
+    list.check_change(cx)?;
     list.items.swap(&repeated.items);
     Ok(a)
 }

@@ -16,6 +16,7 @@ use crate::types::ExcKind;
 pub fn set_item<'a>(cx: &Cx<'a>, value: Obj<'a>, index: Obj<'a>, item: Obj<'a>) -> R<'a, ()> {
     match value {
         Obj::Dict(dict) => dict.insert(cx, super::resolve(cx, index)?, item),
+        Obj::List(list) if list.is_shared => list.check_change(cx),
         Obj::List(list) => match index {
             Obj::Slice(parts) => {
                 let span = slice::span(cx, parts, list.items.borrow().len())?;
@@ -133,6 +134,7 @@ pub fn del_item<'a>(cx: &Cx<'a>, value: Obj<'a>, index: Obj<'a>) -> R<'a, ()> {
                 _ => Err(cx.key_error(index)),
             },
         },
+        Obj::List(list) if list.is_shared => list.check_change(cx),
         Obj::List(list) => match index {
             Obj::Slice(parts) => {
                 let mut items = list.items.borrow_mut();

@@ -1,12 +1,15 @@
-//! `LookupTables`. What is in no table of the environment, or of a kind that would be shared between events, is left
-//! to CPython: it logs, or it raises what the table's driver raises.
+//! `LookupTables`. What is in no table of the environment is left to CPython: it logs, or it raises what the table's
+//! driver raises. So is changing a list or dictionary of a table, which CPython's rules share.
 
+use std::cell::RefCell;
+
+use bumpalo::collections::Vec as BumpVec;
 use streamalert_value::{Map, Value};
 
 use super::normalize::without_class;
 use crate::cx::{Cx, R};
 use crate::modules::args::bind;
-use crate::obj::Obj;
+use crate::obj::{self, Dict, DictKind, List, Obj};
 use crate::ops;
 use crate::registry::{Args, BuiltinFn, CallFn, ClassAttr, Native, NativeClass};
 
@@ -96,22 +99,75 @@ fn value<'a>(cx: &Cx<'a>, table: &'a Map, key: Obj<'a>, default: Option<Obj<'a>>
     };
     match found {
         None => Ok(default.unwrap_or(Obj::None)),
-        Some(value) => object(cx, value),
+        Some(value) => object(cx, value, 0),
     }
 }
 
-fn object<'a>(cx: &Cx<'a>, value: &'a Value) -> R<'a> {
+/// Elements of a list or dictionary beyond which CPython answers: it does not copy them.
+const ELEMENTS_MAX: usize = 20_000;
+/// Lists within lists beyond this are left to CPython.
+const DEPTH_MAX: u32 = 50;
+
+/// A list or dictionary, which is the same object whenever it is asked for.
+fn container<'a>(cx: &Cx<'a>, value: &'a Value, depth: u32) -> R<'a> {
+    let address = std::ptr::from_ref(value) as usize;
+    if let Some(known) = cx.looked_up.borrow().get(&address) {
+        return Ok(*known);
+    }
+    let count = match value {
+        Value::List(items) => items.len(),
+        Value::Map(members) => members.len(),
+        _ => 0,
+    };
+    if count > ELEMENTS_MAX || depth > DEPTH_MAX {
+        return Err(cx.leave("a large list or dictionary of a lookup table"));
+    }
+    cx.reserve(count * size_of::<Obj<'_>>())?;
+    let made = match value {
+        Value::Map(members) => {
+            let mut table = obj::Table::new(cx.bump);
+            for (key, value) in members.iter() {
+                let key = text(cx, key)?;
+                table.push(cx, ops::hash(cx, key)?, key, object(cx, value, depth + 1)?)?;
+            }
+            Obj::Dict(cx.bump.alloc(Dict {
+                inner: RefCell::new(table),
+                kind: DictKind::Plain,
+                is_shared: true,
+            }))
+        }
+        Value::List(given) => {
+            let mut items = BumpVec::with_capacity_in(given.len(), cx.bump);
+            for item in given {
+                items.push(object(cx, item, depth + 1)?);
+            }
+            Obj::List(cx.bump.alloc(List {
+                items: RefCell::new(items),
+                is_shared: true,
+            }))
+        }
+        _ => Obj::None,
+    };
+    cx.looked_up.borrow_mut().insert(address, made);
+    Ok(made)
+}
+
+fn text<'a>(cx: &Cx<'a>, text: &'a str) -> R<'a> {
+    if text.contains('\u{fffd}') {
+        return Err(cx.leave("an unusual text of a lookup table"));
+    }
+    Ok(Obj::Str(text))
+}
+
+fn object<'a>(cx: &Cx<'a>, value: &'a Value, depth: u32) -> R<'a> {
     Ok(match value {
         Value::Null => Obj::None,
         Value::Bool(flag) => Obj::Bool(*flag),
         Value::Int(number) => Obj::Int(*number),
         Value::BigInt(digits) => ops::int_from_decimal(cx, digits)?,
         Value::Float(number) => Obj::Float(*number),
-        Value::Str(text) if text.contains('\u{fffd}') => {
-            return Err(cx.leave("an unusual value of a lookup table"));
-        }
-        Value::Str(text) => Obj::Str(text),
-        Value::List(_) | Value::Map(_) => return Err(cx.leave("a container of a lookup table")),
+        Value::Str(given) => text(cx, given)?,
+        Value::List(_) | Value::Map(_) => container(cx, value, depth)?,
     })
 }
 
@@ -171,3 +227,6 @@ impl<'a> Native<'a> for Table<'a> {
         Err(cx.leave("an object's address as text"))
     }
 }
+
+#[cfg(test)]
+mod tests;
