@@ -1,6 +1,7 @@
 //! What tests need and services do not: a webhook receiver that can misbehave, the recorded answers of
-//! StreamAlert, real processes to start and kill. Only ever a dev-dependency.
+//! StreamAlert, real processes to start and kill, emulators of AWS. Only ever a dev-dependency.
 
+pub mod emulator;
 mod golden;
 mod process;
 mod receiver;
