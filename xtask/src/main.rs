@@ -1,18 +1,20 @@
 //! Chores of the repository: `cargo xtask tidy` checks the rules that neither rustc nor clippy knows;
-//! `cargo xtask diff-python` compares engines with CPython.
+//! `cargo xtask diff-python` compares engines with CPython; `cargo xtask fuzz` looks for inputs that hurt.
 
 mod diff;
+mod fuzz;
 mod tidy;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS]
+const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS] | fuzz [--seconds N] [TARGET]
 
 tidy   checks dependency direction, file length, log style, left-over macros, ignored tests, names and doc links;
        prints file:line: message and fails when there is anything to mend
-diff-python   generated rules on generated records, CPython against the native engine; --help tells more";
+diff-python   generated rules on generated records, CPython against the native engine; --help tells more
+fuzz   the fuzz targets of fuzz/, each for 20 seconds or N; needs cargo-fuzz";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +45,13 @@ fn main() -> ExitCode {
             }
         },
         ["diff-python", ..] => match diff::run(root, arguments.get(1..).unwrap_or_default()) {
+            Ok(code) => code,
+            Err(error) => {
+                say(&error);
+                ExitCode::FAILURE
+            }
+        },
+        ["fuzz", ..] => match fuzz::run(root, arguments.get(1..).unwrap_or_default()) {
             Ok(code) => code,
             Err(error) => {
                 say(&error);

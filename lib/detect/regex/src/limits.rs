@@ -25,7 +25,7 @@ pub const BACKTRACK_FRAMES_MAX: usize = 256 * 1024;
 pub struct Limits {
     /// See [`PATTERN_BYTES_MAX`].
     pub pattern_bytes_max: usize,
-    /// See [`PROGRAM_BYTES_MAX`].
+    /// See [`PROGRAM_BYTES_MAX`]. 0: the backtracking engine runs every pattern, without a filter before it.
     pub program_bytes_max: usize,
     /// See [`BACKTRACK_STEPS_MAX`].
     pub backtrack_steps_max: u64,

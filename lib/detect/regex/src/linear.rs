@@ -117,6 +117,10 @@ pub(crate) fn superset(ir: &Ir) -> Option<Hir> {
 }
 
 fn compile(hir: &Hir, limits: &Limits) -> Option<meta::Regex> {
+    // The limit below is on automata only, and literals need none.
+    if limits.program_bytes_max == 0 {
+        return None;
+    }
     let config = meta::Config::new()
         .utf8_empty(true)
         .nfa_size_limit(Some(limits.program_bytes_max))

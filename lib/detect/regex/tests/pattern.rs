@@ -22,6 +22,27 @@ fn is_untranslatable(pattern: &str) -> bool {
 }
 
 #[test]
+fn without_room_for_programs_every_pattern_backtracks_and_finds_the_same() {
+    let limits = Limits {
+        program_bytes_max: 0,
+        ..Limits::default()
+    };
+    // A literal needs no automaton, which alone the limit would be about.
+    for pattern in ["b", "", r"(?i)\bb+$", r"(a)\1"] {
+        let backtracking = Pattern::compile(pattern, Flags::NONE, VERSION, &limits).unwrap();
+        assert_eq!(backtracking.engine(), Engine::Backtracking, "{pattern}");
+        for text in ["", "aab", "a B", "aa\nbb\n"] {
+            let find = |pattern: &Pattern| pattern.find(Anchor::Search, text, 0, text.len()).unwrap();
+            assert_eq!(
+                find(&backtracking),
+                find(&compile(pattern)),
+                "{pattern} in {text:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn usual_patterns_are_linear() {
     for pattern in [
         r"^arn:aws:iam::\d{12}:user/(?P<name>.+)$",
