@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test says enough")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,12 +13,9 @@ use streamalert_detect::{RuleInfo, RuleSet};
 use streamalert_native::cx::{Cx, Leave, Limits, Raise};
 use streamalert_native::engine::{Engine, Event, Options, Scratch, Verdict};
 use streamalert_native::obj::Obj;
-use streamalert_native::program::Program;
 use streamalert_native::registry::Args;
 use streamalert_native::{eval, load, lower, ops, testing, text};
-
-/// Patch releases of the interpreters that wrote the outcomes, from 3.8 on.
-const PATCHES: [u8; 6] = [18, 18, 13, 7, 1, 0];
+use support::{PATCHES, is_about, reason};
 
 const FILES: [(&str, &str); 5] = [
     (
@@ -111,7 +110,6 @@ fn cases(input: &str) -> Vec<Case<'_>> {
 
 /// By case and number of the record.
 fn outcomes(recorded: &str, minor: u8) -> BTreeMap<(&str, usize), String> {
-    let applies = |versions: &str| versions == "*" || versions.split(',').any(|v| v.parse() == Ok(minor));
     recorded
         .lines()
         .filter_map(|line| {
@@ -120,7 +118,7 @@ fn outcomes(recorded: &str, minor: u8) -> BTreeMap<(&str, usize), String> {
                 panic!("{line}");
             };
             let outcome = serde_json::from_str(outcome).unwrap();
-            applies(versions).then(|| ((name, number.parse().unwrap()), outcome))
+            is_about(versions, minor).then(|| ((name, number.parse().unwrap()), outcome))
         })
         .collect()
 }
@@ -144,13 +142,6 @@ fn answer<'a>(cx: &Cx<'a>, record: Obj<'a>) -> Result<String, String> {
                 Err(_) => Err("an exception without text".to_owned()),
             }
         }
-    }
-}
-
-fn reason(program: &Program, leave: Leave) -> String {
-    match leave {
-        Leave::Here(why) => why.to_owned(),
-        Leave::Point(point) => program.points[point as usize].reason.to_string(),
     }
 }
 

@@ -1,26 +1,36 @@
-//! Tables of expressions and of what CPython makes of them: `data/NAME.txt` is written by `data/modules.py` from
-//! `data/NAME.in`. Each line: versions of Python 3, statements of which the last is returned, and `= repr` or
+//! Tables of expressions and of what CPython makes of them: `data/NAME.txt` is written from `data/NAME.in` by a script
+//! beside them. Each line: versions of Python 3, statements of which the last is returned, and `= repr` or
 //! `! Class: args`.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "each test file uses its part; what falls back is shown on demand"
+)]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use streamalert_native::cx::{Cx, Raise};
+use streamalert_native::cx::{Cx, Leave, Raise};
 use streamalert_native::env::Env;
-use streamalert_native::obj::Obj;
+use streamalert_native::obj::{Exception, Obj};
+use streamalert_native::program::Program;
 use streamalert_native::registry::Args;
 use streamalert_native::{eval, load, lower, ops, testing, text};
 use streamalert_value::Value;
 
 /// Patch releases of the interpreters that wrote the tables, from 3.8 on.
-const PATCHES: [u8; 6] = [18, 18, 13, 7, 1, 0];
+pub(crate) const PATCHES: [u8; 6] = [18, 18, 13, 7, 1, 0];
+
+/// What writes the tables of modules, and says which record and lookup tables they are about.
+const MODULES: &str = include_str!("../data/modules.py");
 
 /// One table of expressions.
+#[derive(Clone, Copy)]
 pub(crate) struct Table {
-    /// `NAME.in`: its `#! ` lines come first.
+    /// `NAME.in`: its `#! ` lines come before the functions.
     pub(crate) input: &'static str,
     /// `NAME.txt`
     pub(crate) outcomes: &'static str,
@@ -28,56 +38,113 @@ pub(crate) struct Table {
     pub(crate) fallbacks_max: usize,
 }
 
-/// Compares all lines in all versions.
+/// What a table was written by.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    /// The record, as JSON.
+    pub(crate) record: &'static str,
+    /// Minor versions of the interpreters.
+    pub(crate) minors: &'static [u8],
+    /// How many lines there are at least, per version.
+    pub(crate) lines_min: usize,
+}
+
+/// Compares all lines of a table that `modules.py` wrote, in all versions.
 pub(crate) fn check(table: &Table) {
+    let (_, record) = MODULES.split_once("RECORD = \"\"\"").unwrap();
+    let (record, _) = record.split_once("\"\"\"").unwrap();
+    let origin = Origin {
+        record,
+        minors: &[8, 9, 10, 11, 12, 13],
+        lines_min: 11,
+    };
+    check_by(&origin, table);
+}
+
+/// Compares all lines of a table.
+pub(crate) fn check_by(origin: &Origin, table: &Table) {
     let head: Vec<&str> = table
         .input
         .lines()
         .filter_map(|line| line.strip_prefix("#! "))
         .collect();
-    let script = include_str!("../data/modules.py");
-    let (_, record) = script.split_once("RECORD = \"\"\"").unwrap();
-    let (record, _) = record.split_once("\"\"\"").unwrap();
-    let mut wrong = String::new();
-    for minor in 8..=13 {
+    let mut comparison = Comparison::default();
+    for minor in origin.minors.iter().copied() {
         let lines = lines(table.outcomes, minor);
-        assert!(lines.len() > 10, "{} lines", lines.len());
+        assert!(lines.len() >= origin.lines_min, "{} lines", lines.len());
         let program = program(minor, &head, &lines);
-        let mut fallbacks = Vec::new();
-        testing::with_env(&program, &env(script), record, |cx, record| {
+        testing::with_env(&program, &env(MODULES), origin.record, |cx, record| {
             for ((statements, expected), rule) in lines.iter().zip(&program.rules) {
                 let outcome = outcome(cx, cx.constant(rule.func), record);
-                match outcome {
-                    Ok(got) if got == *expected => {}
-                    Ok(got) => {
-                        let line = format!("3.{minor} {statements}\n  CPython {expected}\n  here    {got}");
-                        writeln!(wrong, "{line}").unwrap();
-                    }
-                    Err(why) => fallbacks.push(format!("{statements}: {why}")),
-                }
+                comparison.add(minor, statements, expected, outcome);
             }
         });
-        if fallbacks.len() > table.fallbacks_max {
-            let count = fallbacks.len();
-            writeln!(wrong, "3.{minor}: {count} fallbacks: {fallbacks:#?}").unwrap();
+    }
+    comparison.end(table.fallbacks_max);
+}
+
+/// What came of a table.
+#[derive(Default)]
+pub(crate) struct Comparison {
+    wrong: String,
+    /// By version, why CPython is to answer which lines.
+    fallbacks: BTreeMap<u8, BTreeMap<String, Vec<String>>>,
+}
+
+impl Comparison {
+    pub(crate) fn add(
+        &mut self,
+        minor: u8,
+        statements: &str,
+        expected: &str,
+        outcome: Result<String, String>,
+    ) {
+        match outcome {
+            Ok(got) if got == *expected => {}
+            Ok(got) => {
+                let line = format!("3.{minor} {statements}\n  CPython {expected}\n  here    {got}");
+                writeln!(self.wrong, "{line}").unwrap();
+            }
+            Err(why) => {
+                let reasons = self.fallbacks.entry(minor).or_default();
+                reasons.entry(why).or_default().push(statements.to_owned());
+            }
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+
+    /// Fails when anything is wrong, or when CPython is to answer more than so many lines of a version. With
+    /// `SHOW_FALLBACKS` in the environment those are shown.
+    pub(crate) fn end(mut self, fallbacks_max: usize) {
+        for (minor, reasons) in &self.fallbacks {
+            let count: usize = reasons.values().map(Vec::len).sum();
+            if std::env::var_os("SHOW_FALLBACKS").is_some() {
+                println!("3.{minor}: {count} fallbacks: {reasons:#?}");
+            }
+            if count > fallbacks_max {
+                writeln!(self.wrong, "3.{minor}: {count} fallbacks: {reasons:#?}").unwrap();
+            }
+        }
+        assert!(self.wrong.is_empty(), "{}", self.wrong);
+    }
 }
 
 fn lines(outcomes: &str, minor: u8) -> Vec<(&str, &str)> {
-    let applies = |versions: &str| versions == "*" || versions.split(',').any(|v| v.parse() == Ok(minor));
-    outcomes
-        .lines()
-        .filter_map(|line| {
-            let mut parts = line.split('\t');
-            let (versions, statements, outcome) = (parts.next()?, parts.next()?, parts.next()?);
-            applies(versions).then_some((statements, outcome))
-        })
+    let parts = outcomes.lines().filter_map(|line| {
+        let mut parts = line.split('\t');
+        Some((parts.next()?, parts.next()?, parts.next()?))
+    });
+    parts
+        .filter(|(versions, ..)| is_about(versions, minor))
+        .map(|(_, statements, outcome)| (statements, outcome))
         .collect()
 }
 
-fn program(minor: u8, head: &[&str], lines: &[(&str, &str)]) -> streamalert_native::program::Program {
+/// Whether versions of a table, `*` or minor ones with commas between, include this one.
+pub(crate) fn is_about(versions: &str, minor: u8) -> bool {
+    versions == "*" || versions.split(',').any(|version| version.parse() == Ok(minor))
+}
+
+fn program(minor: u8, head: &[&str], lines: &[(&str, &str)]) -> Program {
     let mut source = "from streamalert.shared.rule import rule\n".to_owned();
     for line in head {
         writeln!(source, "{line}").unwrap();
@@ -112,25 +179,39 @@ fn env(script: &str) -> Env {
     Env::new(Arc::new(tables), Box::new(|| 1_000_000_000_123_456))
 }
 
-/// The outcome as the table has it; an error says why CPython is to answer.
-fn outcome<'a>(cx: &Cx<'a>, function: Obj<'a>, record: Obj<'a>) -> Result<String, String> {
+/// What a function answers for the record, as the tables have it; an error says why CPython is to answer.
+pub(crate) fn outcome<'a>(cx: &Cx<'a>, function: Obj<'a>, record: Obj<'a>) -> Result<String, String> {
     cx.fuel.set(cx.limits.fuel);
     let shown =
         eval::call(cx, function, &Args::positional(&[record])).and_then(|value| text::repr(cx, value));
+    assert_eq!(cx.depth.get(), 0, "every call is over");
+    assert!(cx.handling.get().is_none(), "no exception is being handled");
     match shown {
         Ok(text) => Ok(format!("= {text}")),
-        Err(Raise::Fallback(streamalert_native::cx::Leave::Point(point))) => {
-            Err(cx.program.points[point as usize].reason.to_string())
-        }
-        Err(Raise::Fallback(leave)) => Err(format!("{leave:?}")),
+        Err(Raise::Fallback(leave)) => Err(reason(cx.program, leave)),
         Err(Raise::Limit(limit)) => Ok(format!("limit {limit:?}")),
         Err(Raise::Exception(exception)) => {
-            let shown = ops::class_of(cx, Obj::Exception(exception)).and_then(|class| {
-                let args = text::repr(cx, Obj::Tuple(exception.args))?;
-                let name = ops::class_name(cx, class).unwrap_or_default();
-                Ok(format!("! {name}: {args}"))
-            });
-            shown.map_err(|_| "the exception cannot be shown".to_owned())
+            let args = text::repr(cx, Obj::Tuple(exception.args));
+            let args = args.map_err(|_| "the exception cannot be shown")?;
+            let cause = match exception.cause.get() {
+                Some(cause) => format!(" from {}", class_name(cx, cause)?),
+                None => String::new(),
+            };
+            Ok(format!("! {}: {args}{cause}", class_name(cx, exception)?))
         }
+    }
+}
+
+fn class_name<'a>(cx: &Cx<'a>, exception: &'a Exception<'a>) -> Result<&'a str, String> {
+    let class = ops::class_of(cx, Obj::Exception(exception));
+    let class = class.map_err(|_| "the exception's class is not known")?;
+    Ok(ops::class_name(cx, class).unwrap_or_default())
+}
+
+/// Why a pair leaves.
+pub(crate) fn reason(program: &Program, leave: Leave) -> String {
+    match leave {
+        Leave::Here(why) => why.to_owned(),
+        Leave::Point(point) => program.points[point as usize].reason.to_string(),
     }
 }
