@@ -25,6 +25,7 @@ use streamalert_detect::{RuleIndex, RuleInfo, RuleSet};
 use streamalert_fuzz::stack;
 use streamalert_native::cx::{Leave, Limits};
 use streamalert_native::engine::{Engine, Event, Options, Scratch, Verdict};
+use streamalert_native::env::Env;
 use streamalert_native::{load, lower, testing};
 
 /// Rules of one module of the grammar.
@@ -32,7 +33,7 @@ const RULES: usize = 4;
 
 /// Rules may loop for ever: soon over.
 const LIMITS: Limits = Limits {
-    fuel: 20_000,
+    fuel: 3_000,
     arena_bytes: 4 << 20,
     depth: 900,
     int_bits: 1 << 17,
@@ -58,7 +59,7 @@ fn engine(source: &str, minor: u8) -> Option<Engine> {
     Some(Engine::new(program, Arc::new(rules), LIMITS))
 }
 
-fn verdicts(engine: &Engine, scratch: &mut Scratch, json: &str, options: Options) -> Verdicts {
+fn verdicts(engine: &Engine, (scratch, env): (&mut Scratch, &Env), json: &str, options: Options) -> Verdicts {
     let mut verdicts = Verdicts::new();
     let event = Event {
         log_type: "a:b",
@@ -66,7 +67,7 @@ fn verdicts(engine: &Engine, scratch: &mut Scratch, json: &str, options: Options
         options,
         skip: &[],
     };
-    engine.evaluate(scratch, &testing::env(), &event, &mut |rule, verdict| {
+    engine.evaluate(scratch, env, &event, &mut |rule, verdict| {
         assert!(!matches!(verdict, Verdict::Panicked(_)), "{verdict:?}");
         verdicts.insert(rule, verdict);
     });
@@ -82,18 +83,18 @@ fn is_forced(verdict: &Verdict) -> bool {
 }
 
 fn compare(engine: &Engine, json: &str, leave_after: u64) {
-    let mut scratch = Scratch::new(engine);
+    let (mut scratch, env) = (Scratch::new(engine), testing::env());
     let trace = Options {
         trace: true,
         ..Options::default()
     };
-    let all = verdicts(engine, &mut scratch, json, trace);
-    let again = verdicts(engine, &mut scratch, json, trace);
+    let all = verdicts(engine, (&mut scratch, &env), json, trace);
+    let again = verdicts(engine, (&mut scratch, &env), json, trace);
     assert_eq!(format!("{all:?}"), format!("{again:?}"), "the second time");
-    let indexed = verdicts(engine, &mut scratch, json, Options::default());
+    let indexed = verdicts(engine, (&mut scratch, &env), json, Options::default());
     let forced = verdicts(
         engine,
-        &mut scratch,
+        (&mut scratch, &env),
         json,
         Options {
             leave_after: Some(leave_after),
