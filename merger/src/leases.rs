@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use streamalert_store::{Fence, Lease, LeaseStore, ShardId, StoreError};
+use streamalert_store::{Fence, Lease, LeaseAnswer, LeaseStore, ShardId, StoreError};
 use streamalert_types::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -30,6 +30,8 @@ pub(crate) struct Keeper {
     pub(crate) held: BTreeMap<ShardId, Lease>,
     /// Shards that are to be ours and are not.
     pub(crate) wanted: BTreeSet<ShardId>,
+    /// Of wanted shards: what was seen of their leases, and since when.
+    pub(crate) seen: BTreeMap<ShardId, ((u64, u64), Instant)>,
     /// Shards whose writes the store refused.
     pub(crate) lost: mpsc::UnboundedReceiver<ShardId>,
     /// Asks for the leases to be given back; answered when that is done.
@@ -94,18 +96,25 @@ impl Keeper {
 
     /// Tries to take what is wanted and tells the lanes. Answers the last problem of the store.
     async fn acquire_wanted(&mut self) -> Option<StoreError> {
-        let (store, node, duration) = (&self.store, &self.node, self.duration);
-        let now = self.clock.now();
-        let acquire =
-            |shard: ShardId| async move { (shard, store.acquire(&key(shard), node, now, duration).await) };
-        let results: Vec<_> = stream::iter(self.wanted.clone())
-            .map(acquire)
+        if self.wanted.is_empty() {
+            return None;
+        }
+        let free = match self.list_free().await {
+            Ok(free) => free,
+            Err(problem) => return Some(problem),
+        };
+        let (store, node, now) = (&self.store, &self.node, self.clock.now());
+        let take = |(shard, lease): (ShardId, Lease)| async move {
+            (shard, store.take(&lease, node, None, now).await)
+        };
+        let results: Vec<_> = stream::iter(free)
+            .map(take)
             .buffer_unordered(CALLS_MAX)
             .collect()
             .await;
         let mut problem = None;
         for (shard, result) in results {
-            match result {
+            match result.map(LeaseAnswer::written) {
                 Ok(Some(lease)) => {
                     let fence = Fence {
                         shard,
@@ -122,14 +131,45 @@ impl Keeper {
         problem
     }
 
+    /// What is wanted and may be taken: nobody's, this node's from before, or unchanged for a whole term.
+    async fn list_free(&mut self) -> Result<Vec<(ShardId, Lease)>, StoreError> {
+        let listed = self.store.list("merger/").await?;
+        let mut leases: BTreeMap<String, Lease> = listed
+            .into_iter()
+            .map(|lease| (lease.key.clone(), lease))
+            .collect();
+        let missing: Vec<Lease> = self
+            .wanted
+            .iter()
+            .map(|shard| key(*shard))
+            .filter(|key| !leases.contains_key(key))
+            .map(Lease::free)
+            .collect();
+        self.store.create(missing.clone()).await?;
+        leases.extend(missing.into_iter().map(|lease| (lease.key.clone(), lease)));
+        let mut free = Vec::new();
+        for shard in &self.wanted {
+            let Some(lease) = leases.remove(&key(*shard)) else {
+                continue;
+            };
+            let sight = (lease.epoch, lease.counter);
+            let (seen, since) = self.seen.entry(*shard).or_insert((sight, Instant::now()));
+            if *seen != sight {
+                (*seen, *since) = (sight, Instant::now());
+            }
+            let expired = since.elapsed() >= self.duration;
+            if expired || lease.owner.as_deref().is_none_or(|owner| owner == self.node) {
+                free.push((*shard, lease));
+            }
+        }
+        Ok(free)
+    }
+
     /// A lease that cannot be renewed for want of the store stays ours until another node takes it; the fence
     /// guards the writes.
     async fn renew_held(&mut self) {
-        let (store, duration) = (&self.store, self.duration);
-        let now = self.clock.now();
-        let renew = |(shard, lease): (ShardId, Lease)| async move {
-            (shard, store.renew(&lease, now, duration).await)
-        };
+        let (store, now) = (&self.store, self.clock.now());
+        let renew = |(shard, lease): (ShardId, Lease)| async move { (shard, store.renew(&lease, now).await) };
         let results: Vec<_> = stream::iter(self.held.clone())
             .map(renew)
             .buffer_unordered(CALLS_MAX)
@@ -137,7 +177,7 @@ impl Keeper {
             .await;
         let mut failed = None;
         for (shard, result) in results {
-            match result {
+            match result.map(LeaseAnswer::written) {
                 Ok(Some(lease)) => {
                     self.held.insert(shard, lease);
                 }
@@ -155,8 +195,8 @@ impl Keeper {
     }
 
     async fn release_all(&mut self) {
-        let store = &self.store;
-        let release = |lease: Lease| async move { store.release(&lease).await };
+        let (store, now) = (&self.store, self.clock.now());
+        let release = |lease: Lease| async move { store.release(&lease, None, now).await };
         let leases: Vec<Lease> = std::mem::take(&mut self.held).into_values().collect();
         let results: Vec<_> = stream::iter(leases)
             .map(release)

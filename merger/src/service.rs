@@ -103,6 +103,7 @@ impl Merger {
             lanes,
             held: BTreeMap::new(),
             wanted: (0..options.shards.max(1)).map(ShardId).collect(),
+            seen: BTreeMap::new(),
             lost: lost_shards,
             release: releases,
         };

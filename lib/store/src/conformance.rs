@@ -8,7 +8,7 @@ mod groups;
 mod leases;
 mod letters;
 
-pub use alerts::{alerts, fences, listing, outbox, tombstones};
+pub use alerts::{adoption, alerts, fences, listing, outbox, tombstones};
 pub use checkpoints::checkpoints;
 pub use fixtures::{alert, fence, moment, output, stored};
 pub use groups::groups;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_types::{Alert, AlertId, DeadLetter, DeadLetterId, GroupId, OutputName, Timestamp};
@@ -10,8 +9,8 @@ use tokio::sync::watch;
 
 use crate::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, Lease, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError,
-    StoredAlert,
+    DeadLetterStore, Fence, Lease, LeaseAnswer, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId,
+    StoreError, StoredAlert,
 };
 
 /// Wraps a store and fails as its [`Faults`] say. Clones share the faults.
@@ -288,27 +287,48 @@ impl<S: CheckpointStore> CheckpointStore for FaultyStore<S> {
 
 #[async_trait]
 impl<S: LeaseStore> LeaseStore for FaultyStore<S> {
-    async fn acquire(
+    async fn create(&self, leases: Vec<Lease>) -> Result<u64, StoreError> {
+        self.write(self.inner.create(leases)).await
+    }
+
+    async fn take(
         &self,
-        key: &str,
+        seen: &Lease,
         owner: &str,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
-        self.write(self.inner.acquire(key, owner, now, duration)).await
+        address: Option<&str>,
+        at: Timestamp,
+    ) -> Result<LeaseAnswer, StoreError> {
+        self.write(self.inner.take(seen, owner, address, at)).await
     }
 
-    async fn renew(
+    async fn renew(&self, held: &Lease, at: Timestamp) -> Result<LeaseAnswer, StoreError> {
+        self.write(self.inner.renew(held, at)).await
+    }
+
+    async fn checkpoint(
         &self,
-        lease: &Lease,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
-        self.write(self.inner.renew(lease, now, duration)).await
+        held: &Lease,
+        checkpoint: &str,
+        at: Timestamp,
+    ) -> Result<LeaseAnswer, StoreError> {
+        self.write(self.inner.checkpoint(held, checkpoint, at)).await
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.write(self.inner.release(lease)).await
+    async fn ask(&self, seen: &Lease, node: &str, at: Timestamp) -> Result<LeaseAnswer, StoreError> {
+        self.write(self.inner.ask(seen, node, at)).await
+    }
+
+    async fn release(
+        &self,
+        held: &Lease,
+        to: Option<&str>,
+        at: Timestamp,
+    ) -> Result<LeaseAnswer, StoreError> {
+        self.write(self.inner.release(held, to, at)).await
+    }
+
+    async fn remove(&self, seen: &Lease) -> Result<bool, StoreError> {
+        self.write(self.inner.remove(seen)).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Lease>, StoreError> {

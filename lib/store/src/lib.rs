@@ -14,11 +14,12 @@ mod traits;
 
 pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, WriteCounts};
 pub use faulty::{Faults, FaultyStore};
+pub use lease::{Lease, LeaseAnswer, LeaseStore, SHARD_END};
 pub use memory::MemoryStore;
 pub use traits::{
     Accepted, AlertFilter, AlertState, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, GroupMember, Lease, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId,
-    StoreError, StoredAlert,
+    DeadLetterStore, Fence, GroupMember, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError,
+    StoredAlert,
 };
 
 /// What dead letters may hold by default: about a day of a source that floods with logs no schema takes,

@@ -1,20 +1,19 @@
 //! The store that forgets: for tests, simulation and `ingest` without a data directory.
 
 mod alerts;
+mod leases;
 mod letters;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_types::{Alert, AlertId, DeadLetter, DeadLetterId, GroupId, OutputName, Timestamp};
 
-use crate::lease::{acquired, fenced_shard, released, renewed};
 use crate::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DEAD_LETTER_BYTES_MAX,
-    DeadLetterFilter, DeadLetterStore, Fence, Lease, LeaseStore, OutboxCursor, Pending, SettledDelivery,
-    ShardId, StoreError, StoredAlert,
+    DeadLetterFilter, DeadLetterStore, Fence, Lease, OutboxCursor, Pending, SettledDelivery, ShardId,
+    StoreError, StoredAlert,
 };
 
 use self::alerts::Alerts;
@@ -58,6 +57,15 @@ impl MemoryStore {
             dead_letter_bytes_max: bytes_max,
             ..self
         }
+    }
+
+    /// Behaves from now on as a store that cannot fence and write in one commit, such as a table of DynamoDB: the
+    /// alerts of an accept under an outdated epoch are written before the writer learns that it is fenced off,
+    /// and come to light as [`Accepted::Adopted`].
+    #[must_use]
+    pub fn with_late_writes(self) -> Self {
+        self.state().alerts.allow_late_writes();
+        self
     }
 
     /// No operation panics half-way, so a poisoned lock still guards a consistent state.
@@ -192,60 +200,6 @@ impl CheckpointStore for MemoryStore {
         let of_source = state.checkpoints.get(source).into_iter().flatten();
         Ok(of_source
             .map(|(partition, checkpoint)| (partition.clone(), checkpoint.clone()))
-            .collect())
-    }
-}
-
-#[async_trait]
-impl LeaseStore for MemoryStore {
-    async fn acquire(
-        &self,
-        key: &str,
-        owner: &str,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
-        let mut state = self.state();
-        let shard = fenced_shard(key);
-        let seen = shard.and_then(|shard| state.alerts.fence(shard));
-        let lease = acquired(state.leases.get(key), seen, key, owner, now, duration);
-        if let Some(lease) = &lease {
-            state.leases.insert(key.to_owned(), lease.clone());
-            if let Some(shard) = shard {
-                state.alerts.raise_fence(shard, lease.epoch);
-            }
-        }
-        Ok(lease)
-    }
-
-    async fn renew(
-        &self,
-        lease: &Lease,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
-        let mut state = self.state();
-        let renewed = renewed(state.leases.get(&lease.key), lease, now, duration);
-        if let Some(renewed) = &renewed {
-            state.leases.insert(renewed.key.clone(), renewed.clone());
-        }
-        Ok(renewed)
-    }
-
-    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let mut state = self.state();
-        if let Some(released) = released(state.leases.get(&lease.key), lease) {
-            state.leases.insert(released.key.clone(), released);
-        }
-        Ok(())
-    }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<Lease>, StoreError> {
-        let state = self.state();
-        let from = state.leases.range(prefix.to_owned()..);
-        Ok(from
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .map(|(_, lease)| lease.clone())
             .collect())
     }
 }

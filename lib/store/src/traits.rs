@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_types::{
@@ -88,12 +87,22 @@ pub struct GroupMember {
 }
 
 /// What became of one alert handed to [`AlertStore::accept`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
     /// It is durable now.
     New,
     /// It was known already, open or as a tombstone; nothing was written.
     Duplicate,
+    /// It was known already, is open, and was written under an older epoch, perhaps after the caller had loaded
+    /// the shard: the caller must make sure that it works on it. Only of stores whose lease does not fence in
+    /// the commit that takes it, so that a late write of the former owner may come after the loading; with the
+    /// others (memory, embedded) a loading sees all that older epochs ever wrote, and this is a `Duplicate`.
+    Adopted {
+        /// Outputs it must still be delivered to on its own account.
+        pending: Vec<OutputName>,
+        /// The open group that it waits in.
+        group: Option<GroupMember>,
+    },
 }
 
 /// The end of one delivery.
@@ -181,7 +190,8 @@ pub trait AlertStore: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 
     /// Closes a merge group in one commit: `merged` becomes durable (unless known), the members leave the
-    /// group, and those with nothing pending become tombstones. Repeating it changes nothing.
+    /// group, and those with nothing pending become tombstones. Repeating it changes nothing. Never answers
+    /// [`Accepted::Adopted`]: a caller that meets a known merged alert loads the shard again.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -330,59 +340,4 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// # Errors
     /// See [`StoreError`].
     async fn list(&self, source: &str) -> Result<Vec<(String, Checkpoint)>, StoreError>;
-}
-
-/// A lease: the right of one owner to work on one thing for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// What it is about, such as `merger/17`.
-    pub key: String,
-    /// Who has it; `None` when it was given back.
-    pub owner: Option<String>,
-    /// Grows with every change of owner; fences writes.
-    pub epoch: u64,
-    /// Grows with every renewal.
-    pub counter: u64,
-    /// When others may take it.
-    pub expires: Timestamp,
-}
-
-/// Leases on shards.
-#[async_trait]
-pub trait LeaseStore: Send + Sync + 'static {
-    /// Takes a lease that is free, expired at `now`, or already ours; `None` when another holds it.
-    /// A change of owner raises the epoch, and from then on the alert store refuses older epochs.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    async fn acquire(
-        &self,
-        key: &str,
-        owner: &str,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError>;
-
-    /// Prolongs a lease; `None` when it is no longer ours (other owner or epoch).
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    async fn renew(
-        &self,
-        lease: &Lease,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError>;
-
-    /// Gives a lease back, if it is still ours.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
-
-    /// All leases whose key starts with `prefix`.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    async fn list(&self, prefix: &str) -> Result<Vec<Lease>, StoreError>;
 }

@@ -11,6 +11,7 @@ mod memory {
     #[tokio::test]
     async fn passes_conformance() {
         conformance::alerts(fresh).await;
+        conformance::adoption(fresh, false).await;
         conformance::outbox(fresh).await;
         conformance::tombstones(fresh).await;
         conformance::fences(fresh).await;
@@ -21,6 +22,15 @@ mod memory {
         conformance::checkpoints(fresh).await;
         conformance::leases(fresh).await;
         conformance::leases_under_any_interleaving(fresh).await;
+    }
+
+    #[tokio::test]
+    async fn passes_conformance_with_late_writes() {
+        let fresh = async || MemoryStore::new().with_late_writes();
+        conformance::alerts(fresh).await;
+        conformance::adoption(fresh, true).await;
+        conformance::tombstones(fresh).await;
+        conformance::groups(fresh).await;
     }
 
     #[tokio::test]
@@ -61,6 +71,7 @@ mod embedded {
         let dirs = Dirs::default();
         let fresh = async || dirs.store(1 << 20);
         conformance::alerts(fresh).await;
+        conformance::adoption(fresh, false).await;
         conformance::outbox(fresh).await;
         conformance::tombstones(fresh).await;
         conformance::fences(fresh).await;

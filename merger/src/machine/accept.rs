@@ -125,7 +125,7 @@ impl Machine {
                 for ((alert, key), accepted) in alerts.into_iter().zip(results) {
                     match accepted {
                         Accepted::New => self.enter(shard, &alert, key.as_ref()),
-                        Accepted::Duplicate => self.stats.duplicates += 1,
+                        Accepted::Duplicate | Accepted::Adopted { .. } => self.stats.duplicates += 1,
                     }
                 }
                 self.bound_groups();

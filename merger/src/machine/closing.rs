@@ -130,7 +130,7 @@ impl Machine {
             }
             // Closed before, or nobody left to close: memory was behind the store.
             CloseOutcome::Closed {
-                accepted: Accepted::Duplicate,
+                accepted: Accepted::Duplicate | Accepted::Adopted { .. },
                 ..
             }
             | CloseOutcome::Gone => self.reload(shard),

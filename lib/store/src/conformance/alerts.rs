@@ -105,6 +105,47 @@ pub async fn alerts<S: AlertStore>(fresh: impl AsyncFn() -> S) {
     );
 }
 
+/// Alerts of an earlier owner: with `adopts`, those that are open are answered as [`Accepted::Adopted`], with what
+/// is left to do.
+pub async fn adoption<S: AlertStore>(fresh: impl AsyncFn() -> S, adopts: bool) {
+    let store = fresh().await;
+    let first = vec![
+        stored(1, &["a:x", "b:y"], None),
+        stored(2, &["a:h"], Some(9)),
+        stored(3, &["a:x"], None),
+    ];
+    store.accept(fence(3, 1), first.clone()).await.expect(WORKS);
+    let ended = vec![settled(1, "a:x"), settled(2, "a:h"), settled(3, "a:x")];
+    store.settle(fence(3, 1), ended, moment(50)).await.expect(WORKS);
+
+    let replay = [first.clone(), vec![stored(4, &["a:x"], None)]].concat();
+    let accepted = store.accept(fence(3, 2), replay).await.expect(WORKS);
+    let of_old = |pending: &[&str], group: Option<u64>| {
+        let stored = stored(0, pending, group);
+        let (pending, group) = (stored.pending, stored.group);
+        if adopts {
+            Accepted::Adopted { pending, group }
+        } else {
+            Accepted::Duplicate
+        }
+    };
+    let expected = [
+        of_old(&["b:y"], None),
+        of_old(&[], Some(9)),
+        Accepted::Duplicate,
+        Accepted::New,
+    ];
+    assert_eq!(accepted, expected, "open, open, a tombstone, and new");
+    let own = store.accept(fence(3, 2), vec![stored(4, &["a:x"], None)]).await;
+    assert_eq!(
+        own.expect(WORKS),
+        [Accepted::Duplicate],
+        "written under the same epoch"
+    );
+    let other = store.accept(fence(5, 2), vec![stored(1, &["a:x"], None)]).await;
+    assert_eq!(other.expect(WORKS), [Accepted::Duplicate], "of another shard");
+}
+
 fn ids(alerts: &[std::sync::Arc<Alert>]) -> Vec<AlertId> {
     alerts.iter().map(|alert| alert.id).collect()
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_types::{Alert, AlertId, DeadLetter, DeadLetterId, GroupId, OutputName, Timestamp};
@@ -10,11 +9,12 @@ use streamalert_types::{Alert, AlertId, DeadLetter, DeadLetterId, GroupId, Outpu
 use super::alerts::NewAlert;
 use super::letters::NewLetter;
 use super::{EmbeddedStore, alerts, leases, letters};
+use crate::lease::{asked, checkpointed, released, renewed};
 use crate::rows::encode_checkpoint;
 use crate::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, Lease, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError,
-    StoredAlert,
+    DeadLetterStore, Fence, Lease, LeaseAnswer, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId,
+    StoreError, StoredAlert,
 };
 
 /// What a small request counts for, and each item of a list in one.
@@ -175,38 +175,84 @@ impl CheckpointStore for EmbeddedStore {
 
 #[async_trait]
 impl LeaseStore for EmbeddedStore {
-    async fn acquire(
+    async fn create(&self, new: Vec<Lease>) -> Result<u64, StoreError> {
+        let weight = ITEM_BYTES * (new.len() + 1);
+        self.write(weight, move |tables| tables.create_leases(&new)).await
+    }
+
+    async fn take(
         &self,
-        key: &str,
+        seen: &Lease,
         owner: &str,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
-        let (key, owner) = (key.to_owned(), owner.to_owned());
+        address: Option<&str>,
+        at: Timestamp,
+    ) -> Result<LeaseAnswer, StoreError> {
+        let (seen, owner, address) = (seen.clone(), owner.to_owned(), address.map(str::to_owned));
         self.write(ITEM_BYTES, move |tables| {
-            tables.acquire(&key, &owner, now, duration)
+            tables.take_lease(&seen, (&owner, address.as_deref()), at)
         })
         .await
     }
 
-    async fn renew(
-        &self,
-        lease: &Lease,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
-        let lease = lease.clone();
-        self.write(ITEM_BYTES, move |tables| tables.renew(&lease, now, duration))
+    async fn renew(&self, held: &Lease, at: Timestamp) -> Result<LeaseAnswer, StoreError> {
+        self.change_lease(held, move |current, held| renewed(current, held, at))
             .await
     }
 
-    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let lease = lease.clone();
-        self.write(ITEM_BYTES, move |tables| tables.release(&lease)).await
+    async fn checkpoint(
+        &self,
+        held: &Lease,
+        checkpoint: &str,
+        at: Timestamp,
+    ) -> Result<LeaseAnswer, StoreError> {
+        let checkpoint = checkpoint.to_owned();
+        self.change_lease(held, move |current, held| {
+            checkpointed(current, held, &checkpoint, at)
+        })
+        .await
+    }
+
+    async fn ask(&self, seen: &Lease, node: &str, at: Timestamp) -> Result<LeaseAnswer, StoreError> {
+        let node = node.to_owned();
+        self.change_lease(seen, move |current, seen| asked(current, seen, &node, at))
+            .await
+    }
+
+    async fn release(
+        &self,
+        held: &Lease,
+        to: Option<&str>,
+        at: Timestamp,
+    ) -> Result<LeaseAnswer, StoreError> {
+        let to = to.map(str::to_owned);
+        self.change_lease(held, move |current, held| {
+            released(current, held, to.as_deref(), at)
+        })
+        .await
+    }
+
+    async fn remove(&self, seen: &Lease) -> Result<bool, StoreError> {
+        let seen = seen.clone();
+        self.write(ITEM_BYTES, move |tables| tables.remove_lease(&seen))
+            .await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Lease>, StoreError> {
         let prefix = prefix.to_owned();
         self.read(move |read| leases::list_leases(read, &prefix)).await
+    }
+}
+
+impl EmbeddedStore {
+    async fn change_lease(
+        &self,
+        seen: &Lease,
+        change: impl Fn(Option<Lease>, &Lease) -> LeaseAnswer + Send + 'static,
+    ) -> Result<LeaseAnswer, StoreError> {
+        let seen = seen.clone();
+        self.write(ITEM_BYTES, move |tables| {
+            tables.change_lease(&seen.key, |current| change(current, &seen))
+        })
+        .await
     }
 }

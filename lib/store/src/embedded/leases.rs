@@ -1,15 +1,13 @@
 //! Leases and checkpoints in the file.
 
-use std::time::Duration;
-
 use redb::{ReadTransaction, ReadableTable};
 use streamalert_types::Timestamp;
 
 use super::Failure;
 use super::tables::{CHECKPOINTS, LEASES, Tables};
-use crate::lease::{acquired, fenced_shard, released, renewed};
+use crate::lease::{fenced_shard, removed, taken};
 use crate::rows::{decode_checkpoint, decode_lease, encode_lease};
-use crate::{Checkpoint, Lease};
+use crate::{Checkpoint, Lease, LeaseAnswer};
 
 impl Tables<'_> {
     fn lease(&self, key: &str) -> Result<Option<Lease>, Failure> {
@@ -22,39 +20,53 @@ impl Tables<'_> {
         Ok(())
     }
 
-    pub(super) fn acquire(
+    pub(super) fn create_leases(&mut self, leases: &[Lease]) -> Result<u64, Failure> {
+        let mut created = 0;
+        for lease in leases {
+            if self.leases.get(&*lease.key)?.is_none() {
+                self.put_lease(lease)?;
+                created += 1;
+            }
+        }
+        Ok(created)
+    }
+
+    pub(super) fn take_lease(
         &mut self,
-        key: &str,
-        owner: &str,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, Failure> {
-        let shard = fenced_shard(key);
-        let seen = shard.map(|shard| self.fence(shard)).transpose()?.flatten();
-        let lease = acquired(self.lease(key)?.as_ref(), seen, key, owner, now, duration);
-        if let Some(lease) = &lease {
+        seen: &Lease,
+        owner: (&str, Option<&str>),
+        at: Timestamp,
+    ) -> Result<LeaseAnswer, Failure> {
+        let shard = fenced_shard(&seen.key);
+        let fenced = shard.map(|shard| self.fence(shard)).transpose()?.flatten();
+        let answer = taken(self.lease(&seen.key)?, seen, fenced, owner, at);
+        if let LeaseAnswer::Written(lease) = &answer {
             self.put_lease(lease)?;
-            if let Some(shard) = shard.filter(|_| seen.is_none_or(|seen| seen < lease.epoch)) {
+            if let Some(shard) = shard {
                 self.set_fence(shard, lease.epoch)?;
             }
         }
-        Ok(lease)
+        Ok(answer)
     }
 
-    pub(super) fn renew(
+    pub(super) fn change_lease(
         &mut self,
-        held: &Lease,
-        now: Timestamp,
-        duration: Duration,
-    ) -> Result<Option<Lease>, Failure> {
-        let lease = renewed(self.lease(&held.key)?.as_ref(), held, now, duration);
-        lease.iter().try_for_each(|lease| self.put_lease(lease))?;
-        Ok(lease)
+        key: &str,
+        change: impl FnOnce(Option<Lease>) -> LeaseAnswer,
+    ) -> Result<LeaseAnswer, Failure> {
+        let answer = change(self.lease(key)?);
+        if let LeaseAnswer::Written(lease) = &answer {
+            self.put_lease(lease)?;
+        }
+        Ok(answer)
     }
 
-    pub(super) fn release(&mut self, held: &Lease) -> Result<(), Failure> {
-        let lease = released(self.lease(&held.key)?.as_ref(), held);
-        lease.iter().try_for_each(|lease| self.put_lease(lease))
+    pub(super) fn remove_lease(&mut self, seen: &Lease) -> Result<bool, Failure> {
+        let removed = removed(self.lease(&seen.key)?.as_ref(), seen);
+        if removed {
+            self.leases.remove(&*seen.key)?;
+        }
+        Ok(removed)
     }
 
     pub(super) fn put_checkpoints(

@@ -17,6 +17,9 @@ type Place = (Timestamp, AlertId);
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
     fences: BTreeMap<ShardId, u64>,
+    /// Of each alert the epoch that wrote it, where writes may come late; see
+    /// [`crate::MemoryStore::with_late_writes`].
+    written_under: Option<BTreeMap<AlertId, u64>>,
     entries: BTreeMap<AlertId, (Arc<Alert>, Standing)>,
     by_created: BTreeSet<Place>,
     outbox: BTreeMap<(ShardId, OutputName), BTreeSet<Place>>,
@@ -47,11 +50,39 @@ impl Alerts {
         fence: Fence,
         alerts: Vec<StoredAlert>,
     ) -> Result<Vec<Accepted>, StoreError> {
-        self.check(fence)?;
-        Ok(alerts
+        let checked = self.check(fence);
+        if self.written_under.is_none() {
+            checked.clone()?;
+        }
+        let accepted = alerts
             .into_iter()
-            .map(|stored| self.insert(fence.shard, stored))
-            .collect())
+            .map(|stored| self.insert_or_adopt(fence, stored))
+            .collect();
+        checked.map(|()| accepted)
+    }
+
+    pub(super) fn allow_late_writes(&mut self) {
+        self.written_under.get_or_insert_default();
+    }
+
+    fn insert_or_adopt(&mut self, fence: Fence, stored: StoredAlert) -> Accepted {
+        let id = stored.alert.id;
+        let accepted = self.insert(fence.shard, stored);
+        let Some(written_under) = &mut self.written_under else {
+            return accepted;
+        };
+        let epoch = *written_under.entry(id).or_insert(fence.epoch);
+        match self.entries.get(&id) {
+            Some((_, standing))
+                if epoch < fence.epoch && standing.shard == fence.shard && standing.is_open() =>
+            {
+                Accepted::Adopted {
+                    pending: standing.pending.iter().cloned().collect(),
+                    group: standing.group.clone(),
+                }
+            }
+            _ => accepted,
+        }
     }
 
     fn insert(&mut self, shard: ShardId, stored: StoredAlert) -> Accepted {
@@ -213,6 +244,9 @@ impl Alerts {
             let id = tombstone.1.1;
             if let Some((_, standing)) = self.entries.remove(&id) {
                 self.by_created.remove(&(standing.created, id));
+            }
+            if let Some(written_under) = &mut self.written_under {
+                written_under.remove(&id);
             }
         }
         Ok(due.len() as u64)

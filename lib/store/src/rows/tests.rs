@@ -233,9 +233,10 @@ proptest! {
 
     #[test]
     fn a_lease_survives_its_row(
-        key in ".{0,12}", owner in of(".{0,12}"), epoch: u64, counter: u64, expires in time(),
+        key in ".{0,12}", (epoch, counter) in any::<(u64, u64)>(), updated in time(), parents in vec(".{0,12}", 0..3),
+        (owner, address, wanted_by, checkpoint) in (of(".{0,12}"), of(".{0,9}"), of(".{0,9}"), of(".{0,9}")),
     ) {
-        let lease = Lease { key, owner, epoch, counter, expires };
+        let lease = Lease { key, owner, address, epoch, counter, wanted_by, checkpoint, parents, updated };
         let row = encode_lease(&lease);
         prop_assert_eq!(decode_lease(&row), Ok(lease));
         prop_assert!(damaged(&row).all(|row| decode_lease(&row).is_err()));
@@ -250,5 +251,18 @@ proptest! {
 #[test]
 fn a_row_of_a_later_version_is_refused_by_name() {
     let error = decode_lease(&[9, 0, 0, 0, 0]).unwrap_err();
-    assert_eq!(error.to_string(), "lease row: version 9, expected 1");
+    assert_eq!(error.to_string(), "lease row: version 9, expected 2");
+}
+
+#[test]
+fn a_lease_of_the_first_layout_keeps_its_owner_and_its_epoch() {
+    let row = b"\x01\x08merger/7\x01\x05local\xac\x02\x09\x00\x01\x02\x03\x04\x05\x06\x07";
+    let lease = Lease {
+        owner: Some("local".to_owned()),
+        epoch: 300,
+        counter: 9,
+        ..Lease::free("merger/7")
+    };
+    assert_eq!(decode_lease(row), Ok(lease));
+    assert!((1..row.len()).all(|length| decode_lease(&row[..length]).is_err()));
 }
