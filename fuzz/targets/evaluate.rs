@@ -31,6 +31,9 @@ use streamalert_native::{load, lower, testing};
 /// Rules of one module of the grammar.
 const RULES: usize = 4;
 
+/// Records that they are evaluated on: compiling them takes longer than that.
+const RECORDS: usize = 8;
+
 /// Rules may loop for ever: soon over.
 const LIMITS: Limits = Limits {
     fuel: 3_000,
@@ -124,13 +127,16 @@ fn check(data: &[u8]) {
     let is_grammar = first & 0x80 != 0;
     let (source, records) = if is_grammar {
         let mut random = Random::new(rest);
-        let record = records::record(&mut random);
         let source = rules::module(&mut random, RULES);
-        (source, vec![record, records::record(&mut random)])
+        let records = (0..RECORDS).map(|_| records::record(&mut random));
+        (source, records.collect())
     } else {
         let mut parts = rest.split(|byte| *byte == 0).map(String::from_utf8_lossy);
         let source = parts.next().unwrap_or_default().into_owned();
-        (source, parts.take(2).map(Into::into).collect())
+        (
+            source,
+            parts.take(RECORDS).map(Into::into).collect::<Vec<String>>(),
+        )
     };
     let Some(engine) = engine(&source, minor) else {
         return;
