@@ -7,16 +7,19 @@
     reason = "a failing test says enough; what is skipped is told"
 )]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use streamalert_detect::{RuleIndex, RuleInfo, RuleSet};
-use streamalert_native::cx::{Leave, Limits};
-use streamalert_native::engine::{Engine, Event, Options, Scratch, Verdict};
+use streamalert_native::cx::Limits;
+use streamalert_native::engine::{Engine, Options, Scratch, Verdict};
 use streamalert_native::load::{LoadedRule, load_source};
-use streamalert_native::{lower, testing};
+use streamalert_native::lower;
+use support::{leaves_at_any_step, verdicts};
 
 const IMPORTS: &str = "from streamalert.shared.rule import rule, disable\n";
 
@@ -45,21 +48,6 @@ fn info(rule: &LoadedRule) -> RuleInfo {
         info.req_subkeys = subkeys.into_iter().collect();
     }
     info
-}
-
-fn verdicts(engine: &Engine, log_type: &str, json: &str, options: Options) -> BTreeMap<RuleIndex, Verdict> {
-    let mut verdicts = BTreeMap::new();
-    let event = Event {
-        log_type,
-        json,
-        options,
-        skip: &[],
-    };
-    let mut scratch = Scratch::new(engine);
-    engine.evaluate(&mut scratch, &testing::env(), &event, &mut |rule, verdict| {
-        verdicts.insert(rule, verdict);
-    });
-    verdicts
 }
 
 /// The alerts of the rules that fired: name, context, outputs.
@@ -124,8 +112,10 @@ fn rules_do_natively_what_was_recorded() {
             without_index: true,
             ..Options::default()
         };
-        let found = verdicts(&engine, log_type, &record, all);
-        let indexed = verdicts(&engine, log_type, &record, Options::default());
+        let mut scratch = Scratch::new(&engine);
+        let event = (log_type, &*record);
+        let found = verdicts(&engine, &mut scratch, event, all);
+        let indexed = verdicts(&engine, &mut scratch, event, Options::default());
         assert_eq!(
             format!("{found:?}"),
             format!("{indexed:?}"),
@@ -140,16 +130,11 @@ fn rules_do_natively_what_was_recorded() {
             differing.push(id.to_owned());
         }
         for steps in 0..40 {
-            let leave_after = Some(steps);
-            let forced = verdicts(&engine, log_type, &record, Options { leave_after, ..all });
-            for (rule, verdict) in forced {
-                let is_forced = matches!(&verdict, Verdict::Fallback(departure) if departure.leave == Leave::Here("forced"));
-                let expected = found.get(&rule).map(|verdict| format!("{verdict:?}"));
-                assert!(
-                    is_forced || expected == Some(format!("{verdict:?}")),
-                    "{id}: {verdict:?}"
-                );
-            }
+            let options = Options {
+                leave_after: Some(steps),
+                ..all
+            };
+            leaves_at_any_step(&engine, &mut scratch, event, options, &found);
         }
     }
     assert_eq!(differing, DEVIATIONS);

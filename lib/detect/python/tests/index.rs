@@ -10,15 +10,16 @@ mod random;
 mod records;
 #[path = "index/rules.rs"]
 mod rules;
+mod support;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use random::Random;
 use streamalert_detect::{RuleIndex, RuleInfo, RuleSet};
-use streamalert_native::cx::{Leave, Limits};
-use streamalert_native::engine::{Engine, Event, Options, Scratch, Verdict};
-use streamalert_native::{load, lower, testing};
+use streamalert_native::cx::Limits;
+use streamalert_native::engine::{Engine, Options, Scratch, Verdict};
+use streamalert_native::{load, lower};
+use support::{leaves_at_any_step, verdicts};
 
 const MODULES: u64 = 40;
 const RULES: usize = 50;
@@ -64,25 +65,6 @@ fn engine(source: &str, minor: u8) -> Engine {
     Engine::new(program, Arc::new(rules), limits)
 }
 
-fn verdicts(
-    engine: &Engine,
-    scratch: &mut Scratch,
-    json: &str,
-    options: Options,
-) -> BTreeMap<RuleIndex, Verdict> {
-    let mut verdicts = BTreeMap::new();
-    let event = Event {
-        log_type: "a:b",
-        json,
-        options,
-        skip: &[],
-    };
-    engine.evaluate(scratch, &testing::env(), &event, &mut |rule, verdict| {
-        verdicts.insert(rule, verdict);
-    });
-    verdicts
-}
-
 fn source_of<'s>(module: &'s str, name: &str) -> &'s str {
     let from = module.find(&format!("def {name}(")).unwrap_or_default();
     let from = module[..from].rfind("@rule").unwrap_or_default();
@@ -104,8 +86,9 @@ fn check(seed: u64, seen: &mut Seen, wrong: &mut Vec<String>) {
             trace: true,
             ..Options::default()
         };
-        let all = verdicts(&engine, &mut scratch, &json, trace);
-        let some = verdicts(&engine, &mut scratch, &json, Options::default());
+        let event = ("a:b", &*json);
+        let all = verdicts(&engine, &mut scratch, event, trace);
+        let some = verdicts(&engine, &mut scratch, event, Options::default());
         assert_eq!(all.len(), RULES, "every candidate is told about");
         for (rule, verdict) in &all {
             seen.pairs += 1;
@@ -133,32 +116,12 @@ fn check(seed: u64, seen: &mut Seen, wrong: &mut Vec<String>) {
             }
         }
         if random.chance(25) {
-            forced(&engine, &mut scratch, &json, &all, random.below(40) as u64);
+            let forced = Options {
+                leave_after: Some(random.below(40) as u64),
+                ..trace
+            };
+            leaves_at_any_step(&engine, &mut scratch, event, forced, &all);
         }
-    }
-}
-
-/// Leaving at any point changes nothing but that the pair is CPython's.
-fn forced(
-    engine: &Engine,
-    scratch: &mut Scratch,
-    json: &str,
-    all: &BTreeMap<RuleIndex, Verdict>,
-    leave_after: u64,
-) {
-    let options = Options {
-        trace: true,
-        leave_after: Some(leave_after),
-        ..Options::default()
-    };
-    for (rule, verdict) in verdicts(engine, scratch, json, options) {
-        let is_forced =
-            matches!(&verdict, Verdict::Fallback(departure) if departure.leave == Leave::Here("forced"));
-        let expected = all.get(&rule).map(|verdict| format!("{verdict:?}"));
-        assert!(
-            is_forced || expected == Some(format!("{verdict:?}")),
-            "{json}: {expected:?}, left after {leave_after} steps {verdict:?}"
-        );
     }
 }
 

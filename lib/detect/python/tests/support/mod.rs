@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use streamalert_detect::RuleIndex;
 use streamalert_native::cx::{Cx, Leave, Raise};
+use streamalert_native::engine::{Engine, Event, Options, Scratch, Verdict};
 use streamalert_native::env::Env;
 use streamalert_native::obj::{Exception, Obj};
 use streamalert_native::program::Program;
@@ -213,5 +215,46 @@ pub(crate) fn reason(program: &Program, leave: Leave) -> String {
     match leave {
         Leave::Here(why) => why.to_owned(),
         Leave::Point(point) => program.points[point as usize].reason.to_string(),
+    }
+}
+
+/// What came of each rule that is told about, for one event.
+pub(crate) fn verdicts(
+    engine: &Engine,
+    scratch: &mut Scratch,
+    (log_type, json): (&str, &str),
+    options: Options,
+) -> BTreeMap<RuleIndex, Verdict> {
+    let mut verdicts = BTreeMap::new();
+    let event = Event {
+        log_type,
+        json,
+        options,
+        skip: &[],
+    };
+    engine.evaluate(scratch, &testing::env(), &event, &mut |rule, verdict| {
+        verdicts.insert(rule, verdict);
+    });
+    verdicts
+}
+
+/// Leaving after so many steps changes nothing but that the pair is CPython's.
+pub(crate) fn leaves_at_any_step(
+    engine: &Engine,
+    scratch: &mut Scratch,
+    event: (&str, &str),
+    options: Options,
+    expected: &BTreeMap<RuleIndex, Verdict>,
+) {
+    for (rule, verdict) in verdicts(engine, scratch, event, options) {
+        let is_forced =
+            matches!(&verdict, Verdict::Fallback(departure) if departure.leave == Leave::Here("forced"));
+        let expected = expected.get(&rule).map(|verdict| format!("{verdict:?}"));
+        assert!(
+            is_forced || expected == Some(format!("{verdict:?}")),
+            "{}: {expected:?}, left after {:?} steps {verdict:?}",
+            event.1,
+            options.leave_after
+        );
     }
 }
