@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod bad_rules;
 mod bench;
 mod corpus;
 mod crash;
@@ -14,6 +15,7 @@ mod explain;
 mod fleet;
 mod hostile_native;
 mod hostile_rules;
+mod metrics;
 mod no_python;
 mod quickstart;
 mod reload;

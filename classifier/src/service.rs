@@ -98,6 +98,7 @@ impl Classifier {
         drop(done_in);
         let mut readers = JoinSet::new();
         for source in parts.sources {
+            stats.watch(source.name(), source.watch());
             readers.spawn(read(source, work_in.clone(), stopped.clone()));
         }
         drop(work_in);

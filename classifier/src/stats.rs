@@ -1,7 +1,9 @@
 //! What was classified since the start.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use streamalert_stream::{ProgressWatch, SourceProgress};
 
 use crate::taker::Taken;
 
@@ -18,6 +20,8 @@ pub struct ClassifierStats {
     pub dead_letters: u64,
     /// Payloads whose source may forget them.
     pub acknowledged: u64,
+    /// How far each source is read, by its name.
+    pub sources: BTreeMap<Arc<str>, SourceProgress>,
 }
 
 impl ClassifierStats {
@@ -29,18 +33,41 @@ impl ClassifierStats {
 }
 
 /// Shared access to the counters.
-#[derive(Debug, Clone, Default)]
-pub struct StatsHandle(Arc<Mutex<ClassifierStats>>);
+#[derive(Clone, Default)]
+pub struct StatsHandle(Arc<Mutex<Shared>>);
+
+#[derive(Default)]
+struct Shared {
+    stats: ClassifierStats,
+    sources: BTreeMap<Arc<str>, ProgressWatch>,
+}
+
+impl std::fmt::Debug for StatsHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("StatsHandle").field(&self.snapshot()).finish()
+    }
+}
 
 impl StatsHandle {
     /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> ClassifierStats {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let shared = self.shared();
+        let mut stats = shared.stats.clone();
+        let sources = shared.sources.iter();
+        stats.sources = sources
+            .map(|(name, progress)| (name.clone(), progress()))
+            .collect();
+        stats
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn taken(&self, bytes: usize, taken: &Taken) {
-        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.shared();
+        let stats = &mut shared.stats;
         stats.payloads += 1;
         stats.bytes += bytes as u64;
         stats.dead_letters += taken.letters.len() as u64;
@@ -62,7 +89,12 @@ impl StatsHandle {
         }
     }
 
+    pub(crate) fn watch(&self, source: String, progress: ProgressWatch) {
+        let mut shared = self.shared();
+        shared.sources.insert(source.into(), progress);
+    }
+
     pub(crate) fn acknowledged(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).acknowledged += 1;
+        self.shared().stats.acknowledged += 1;
     }
 }

@@ -16,6 +16,7 @@ use streamalert_value::{Map, Value};
 
 use crate::assembly::Stores;
 use crate::explain::{integer, json, object, text};
+use crate::health::HealthCounts;
 use crate::replay::Replayer;
 
 /// Rows answered when a request does not say how many.
@@ -36,6 +37,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) merger: Option<MergerHandle>,
     pub(crate) dispatcher: Option<DispatcherHandle>,
     pub(crate) replayer: Option<Arc<Replayer>>,
+    /// The health events of the rules.
+    pub(crate) health: Option<Arc<HealthCounts>>,
 }
 
 #[async_trait]

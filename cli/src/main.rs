@@ -14,6 +14,8 @@ mod bench;
 mod commands;
 mod explain;
 mod failure;
+mod health;
+mod metrics;
 mod paint;
 mod project;
 mod python;

@@ -79,6 +79,7 @@ pub(crate) fn options(
     let limits = &mut options.limits;
     limits.evaluation = Duration::from_millis(settings.rules.time_limit_ms);
     limits.slice = Duration::from_millis(settings.rules.slice_limit_ms);
+    limits.load = Duration::from_millis(settings.python.import_limit_ms);
     limits.memory_bytes = settings.python.memory_bytes_max;
     limits.allow_processes = settings.python.allow_subprocess;
     limits.network = settings.python.network;

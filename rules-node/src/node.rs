@@ -94,6 +94,13 @@ impl RulesNode {
         &self.inner.stats
     }
 
+    /// Bytes of records being evaluated, or waiting for their alerts to become durable.
+    #[must_use]
+    pub fn in_flight_bytes(&self) -> usize {
+        let max = self.inner.options.in_flight_bytes_max.min(Semaphore::MAX_PERMITS);
+        max.saturating_sub(self.inner.in_flight.available_permits())
+    }
+
     /// Refuses new batches and waits for those in flight.
     pub async fn drain(&self) {
         self.inner.draining.store(true, Ordering::SeqCst);

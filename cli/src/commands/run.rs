@@ -19,6 +19,7 @@ use crate::admin::ProcessAdmin;
 use crate::args::{Global, Run, Service};
 use crate::assembly::{self, Stores};
 use crate::failure::Failure;
+use crate::health::{HealthCounts, HealthWatch};
 use crate::project::Project;
 use crate::reload::{Reloader, RuleFiles};
 use crate::replay::Replayer;
@@ -215,6 +216,17 @@ impl Node {
         runtime: Runtime,
         alerts: Arc<dyn Alerts>,
     ) -> Result<Arc<dyn Records>, Failure> {
+        let counts = Arc::new(HealthCounts::default());
+        self.admin.health = Some(counts.clone());
+        let watch = HealthWatch {
+            runtime: runtime.clone(),
+            alerts: alerts.clone(),
+            clock: self.clock.clone(),
+            outputs: self.project.settings.health.output_names(),
+            counts,
+        };
+        let watching = watch.run(self.shutdown.clone());
+        self.supervisor.spawn("health", TaskKind::Helper, watching);
         let letters = self.stores.dead_letters.clone();
         let node = assembly::rules_node(&self.project, runtime, alerts, letters, self.clock.clone())?;
         self.admin.rules = Some(node.clone());
@@ -355,9 +367,26 @@ impl Node {
         let listener = listener.map_err(|error| Failure::while_doing(&doing, error))?;
         let bound = listener.local_addr()?;
         access::publish_address(&self.project.settings.data.dir, bound)?;
-        let server = self.server().admin(Arc::new(std::mem::take(&mut self.admin)));
+        let admin = Arc::new(std::mem::take(&mut self.admin));
+        let server = self.server().admin(admin.clone()).metrics(admin.clone());
         self.supervisor
             .spawn("admin server", TaskKind::Service, server.serve(listener));
+        if let Some(address) = self.project.settings.listen.metrics {
+            self.start_metrics(address, admin).await?;
+        }
         Ok(bound)
+    }
+
+    /// Serves the metrics to whoever asks. They hold names of rules and outputs and nothing out of records.
+    async fn start_metrics(&mut self, address: SocketAddr, admin: Arc<ProcessAdmin>) -> Result<(), Failure> {
+        let doing = format!("cannot listen on {address} for metrics (listen.metrics)");
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Failure::while_doing(&doing, error))?;
+        tracing::info!(address = %listener.local_addr()?, "metrics");
+        let server = GrpcServer::new(ServerOptions::default(), self.shutdown.clone()).metrics(admin);
+        self.supervisor
+            .spawn("metrics server", TaskKind::Service, server.serve(listener));
+        Ok(())
     }
 }

@@ -16,10 +16,10 @@ pub use conf::{
 pub use located::Located;
 pub use problem::{Place, Problem, Severity};
 pub use settings::{
-    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, Header, ListenSettings, LogFormat,
-    LookupTableSettings, MergerSettings, OutputLimits, OutputTarget, PeersSettings, PythonSettings,
-    RulesSettings, Secret, Service, Settings, SourceInput, SourceSettings, TelemetrySettings,
-    ThreatIntelSettings, TlsSettings,
+    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, Header, HealthSettings,
+    ListenSettings, LogFormat, LookupTableSettings, MergerSettings, OutputLimits, OutputTarget,
+    PeersSettings, PythonSettings, RulesSettings, Secret, Service, Settings, SourceInput, SourceSettings,
+    TelemetrySettings, ThreatIntelSettings, TlsSettings,
 };
 pub use suggest::nearest;
 pub use validate::{Known, Report, RuleReference, validate};

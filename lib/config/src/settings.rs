@@ -19,9 +19,9 @@ use streamalert_types::OutputName;
 
 pub use outputs::{Header, OutputTarget, Secret};
 pub use sections::{
-    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, ListenSettings, LogFormat,
-    LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings, RulesSettings,
-    TelemetrySettings, ThreatIntelSettings, TlsSettings,
+    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, HealthSettings, ListenSettings,
+    LogFormat, LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings,
+    RulesSettings, TelemetrySettings, ThreatIntelSettings, TlsSettings,
 };
 pub use sources::{SourceInput, SourceSettings};
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub classifier: ClassifierSettings,
     /// Limits of rules.
     pub rules: RulesSettings,
+    /// What the program raises alerts about.
+    pub health: HealthSettings,
     /// Python workers.
     pub python: PythonSettings,
     /// Making alerts durable, grouping.
@@ -88,6 +90,7 @@ struct Tables {
     conf: ConfSettings,
     classifier: ClassifierSettings,
     rules: RulesSettings,
+    health: HealthSettings,
     python: PythonSettings,
     merger: MergerSettings,
     dispatcher: DispatcherSettings,

@@ -18,4 +18,4 @@ pub use generation::{Generation, Health};
 pub use load::{StartError, compile};
 pub use options::RuntimeOptions;
 pub use runtime::{ReloadReport, Runtime};
-pub use statistics::{Departed, RuleStatistics, Statistics};
+pub use statistics::{Departed, RuleStatistics, SlowRule, Statistics};

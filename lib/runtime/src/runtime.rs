@@ -175,6 +175,12 @@ impl Runtime {
         }
     }
 
+    /// Slices of batches that wait for a thread of native evaluation.
+    #[must_use]
+    pub fn queued_slices(&self) -> usize {
+        self.inner.threads.queued()
+    }
+
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {

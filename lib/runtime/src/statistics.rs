@@ -47,8 +47,23 @@ pub struct RuleStatistics {
     pub steps: u64,
     /// Mean nanoseconds of a native pair, from a sample of events; `None` before there is one.
     pub mean_nanos: Option<f64>,
+    /// Native pairs that were timed: those of a sample of events, since its code was loaded.
+    pub timed: u64,
+    /// Nanoseconds that those took.
+    pub timed_nanos: u64,
     /// The latest reason for a fallback.
     pub last_departure: Option<Departed>,
+}
+
+/// A rule that takes a hundred times as long as the median.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlowRule {
+    /// Its name.
+    pub rule: Arc<str>,
+    /// Mean nanoseconds of one of its pairs.
+    pub mean_nanos: f64,
+    /// The median of the means of all rules.
+    pub median_nanos: f64,
 }
 
 #[derive(Debug, Default)]
@@ -142,10 +157,15 @@ impl Statistics {
         }
     }
 
-    fn name_slow(&self) {
+    /// The median of the rules' mean times, nanoseconds.
+    fn median(&self) -> Option<f64> {
         let mut means: Vec<f64> = self.cells.iter().filter_map(|cell| cell.mean()).collect();
         means.sort_unstable_by(f64::total_cmp);
-        let Some(median) = means.get(means.len() / 2).copied() else {
+        means.get(means.len() / 2).copied()
+    }
+
+    fn name_slow(&self) {
+        let Some(median) = self.median() else {
             return;
         };
         let bound = (median * SLOW_FACTOR).max(SLOW_NANOS_LEAST);
@@ -162,6 +182,25 @@ impl Statistics {
                 );
             }
         }
+    }
+
+    /// The rules that were named in the log for being slow, since their code was loaded, with the times of now.
+    #[must_use]
+    pub fn slow(&self) -> Vec<SlowRule> {
+        let rules = self.rules.rules().iter().zip(&self.cells);
+        let mut named = rules
+            .filter(|(_, cell)| cell.named_slow.load(Ordering::Relaxed))
+            .peekable();
+        if named.peek().is_none() {
+            return Vec::new();
+        }
+        let median_nanos = self.median().unwrap_or_default();
+        let slow = named.map(|(rule, cell)| SlowRule {
+            rule: rule.name.clone(),
+            mean_nanos: cell.mean().unwrap_or_default(),
+            median_nanos,
+        });
+        slow.collect()
     }
 
     /// Every rule's name and figures, in the order of the rules.
@@ -185,6 +224,8 @@ impl Cell {
             fallbacks: get(&self.fallbacks),
             steps: get(&self.steps),
             mean_nanos: self.mean(),
+            timed: get(&self.timed),
+            timed_nanos: get(&self.nanos),
             last_departure: departed.clone(),
         }
     }
@@ -200,5 +241,56 @@ impl Cell {
     fn mean(&self) -> Option<f64> {
         let timed = self.timed.load(Ordering::Relaxed);
         (timed >= TIMED_LEAST).then(|| self.nanos.load(Ordering::Relaxed) as f64 / timed as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use streamalert_detect::RuleInfo;
+
+    use super::*;
+
+    fn statistics(code_hash: &str) -> Statistics {
+        let rule = |name| RuleInfo {
+            code_hash: code_hash.into(),
+            ..RuleInfo::named(name, &["a:b"])
+        };
+        let rules = ["one", "two", "spins"].map(rule).into();
+        Statistics::new(Arc::new(RuleSet::new(rules).unwrap()))
+    }
+
+    /// A hundred timed pairs of each rule, with these means.
+    fn timed(means: [u64; 3]) -> Vec<Counters> {
+        let counters = means.map(|nanos| Counters {
+            evaluations: 100,
+            timed: 100,
+            nanos: nanos * 100,
+            ..Counters::default()
+        });
+        counters.into()
+    }
+
+    #[test]
+    fn a_rule_a_hundred_times_slower_than_the_median_is_slow_until_its_code_changes() {
+        let before = statistics("1");
+        before.add(timed([1_000, 2_000, 3_000_000]));
+        let slow = SlowRule {
+            rule: "spins".into(),
+            mean_nanos: 3_000_000.0,
+            median_nanos: 2_000.0,
+        };
+        assert_eq!(before.slow(), [slow]);
+        let (mut same, mut mended) = (statistics("1"), statistics("2"));
+        same.take_over(&before);
+        assert_eq!(same.slow().len(), 1);
+        mended.take_over(&before);
+        assert_eq!(mended.slow(), []);
+    }
+
+    #[test]
+    fn a_rule_is_not_slow_because_the_others_do_next_to_nothing() {
+        let statistics = statistics("1");
+        statistics.add(timed([10, 10, 5_000]));
+        assert_eq!(statistics.slow(), []);
     }
 }

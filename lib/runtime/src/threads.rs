@@ -49,6 +49,11 @@ impl Threads {
         Ok(Self { jobs })
     }
 
+    /// Slices that wait for a thread.
+    pub(crate) fn queued(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// Waits while the queue is full; `None` when the threads are gone.
     pub(crate) async fn send(&self, job: Job) -> Option<()> {
         self.jobs.send(job).await.ok()

@@ -12,6 +12,7 @@ mod client;
 mod dial;
 mod exchange;
 mod limits;
+mod metrics;
 
 mod server;
 mod shutdown;
@@ -28,6 +29,9 @@ pub use client::{
 pub use dial::{Dial, Dialer, Io};
 pub use exchange::{AlertsExchange, DeliveriesExchange, Exchange, RecordsExchange, Reply};
 pub use limits::{KeepAlive, MESSAGE_BYTES_MAX, StreamLimits};
+pub use metrics::{
+    Label, Metric, MetricKind, MetricPoint, MetricSnapshot, MetricSource, MetricValue, prometheus_text,
+};
 pub use server::{
     AckedServer, DispatcherServer, GrpcServer, MergerServer, RulesNodeServer, ServeError, ServerOptions,
 };

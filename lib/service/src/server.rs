@@ -5,6 +5,8 @@ pub(crate) mod window;
 use std::io;
 use std::sync::Arc;
 
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
 use futures::Stream;
 use streamalert_proto::{Admin, Alerts, Deliveries, Records, v1};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,7 +19,11 @@ use tonic_health::server::HealthReporter;
 
 pub use acked::{AckedServer, DispatcherServer, MergerServer, RulesNodeServer};
 
-use crate::{AdminServer, Exchange, KeepAlive, Shutdown, StreamLimits, TlsError, TlsFiles, limits};
+use crate::metrics::PROMETHEUS_TYPE;
+use crate::{
+    AdminServer, Exchange, KeepAlive, MetricSource, Shutdown, StreamLimits, TlsError, TlsFiles, limits,
+    prometheus_text,
+};
 use crate::{AlertsExchange, DeliveriesExchange, RecordsExchange};
 
 /// How services are served.
@@ -50,6 +56,8 @@ pub struct GrpcServer {
     routes: Routes,
     health: HealthReporter,
     names: Vec<&'static str>,
+    /// Whether requests of HTTP/1.1 are taken, too: gRPC needs HTTP/2, other clients may not know it.
+    plain_http: bool,
 }
 
 impl GrpcServer {
@@ -63,6 +71,7 @@ impl GrpcServer {
             routes: Routes::new(service),
             health,
             names: vec![""],
+            plain_http: false,
         }
     }
 
@@ -108,6 +117,24 @@ impl GrpcServer {
         self
     }
 
+    /// Answers `GET /metrics` in the text format of Prometheus, too.
+    #[must_use]
+    pub fn metrics(mut self, source: Arc<dyn MetricSource>) -> Self {
+        let page = move || {
+            let source = source.clone();
+            async move {
+                (
+                    [(CONTENT_TYPE, PROMETHEUS_TYPE)],
+                    prometheus_text(&source.metrics().await),
+                )
+            }
+        };
+        let router = std::mem::take(self.routes.axum_router_mut());
+        *self.routes.axum_router_mut() = router.route("/metrics", get(page));
+        self.plain_http = true;
+        self
+    }
+
     /// Serves on `listener` until the process has drained or is aborted.
     ///
     /// # Errors
@@ -134,8 +161,10 @@ impl GrpcServer {
             routes,
             health,
             names,
+            plain_http,
         } = self;
         let mut server = Server::builder()
+            .accept_http1(plain_http)
             .http2_keepalive_interval(Some(options.keep_alive.interval))
             .http2_keepalive_timeout(Some(options.keep_alive.timeout))
             .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)

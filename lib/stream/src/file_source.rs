@@ -17,7 +17,10 @@ use crate::known::KnownFiles;
 use crate::medium::{self, FileKind, Look};
 use crate::payload::weight_of;
 use crate::pump::{self, Job, Pumped, Raw};
-use crate::{Generation, Payload, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
+use crate::{
+    Generation, Payload, ProgressWatch, SourceContext, SourceError, SourceLimits, SourceProgress,
+    SourceReader,
+};
 
 /// Reads files: a list to its end, or a folder whose files appear and grow.
 ///
@@ -356,13 +359,23 @@ impl SourceReader for FileSource {
         }
     }
 
+    fn name(&self) -> String {
+        self.source.to_string()
+    }
+
     fn progress(&self) -> SourceProgress {
-        SourceProgress {
-            payloads_read: self.intake.payloads_read(),
-            payloads_open: self.intake.payloads_open(),
-            bytes_read: self.bytes_read.load(Ordering::Relaxed),
-            bytes_total: self.bytes_total,
-        }
+        (self.watch())()
+    }
+
+    fn watch(&self) -> ProgressWatch {
+        let (intake, bytes_read) = (self.intake.clone(), self.bytes_read.clone());
+        let bytes_total = self.bytes_total;
+        Arc::new(move || SourceProgress {
+            payloads_read: intake.payloads_read(),
+            payloads_open: intake.payloads_open(),
+            bytes_read: bytes_read.load(Ordering::Relaxed),
+            bytes_total,
+        })
     }
 
     async fn finish(self: Box<Self>) -> Result<SourceProgress, SourceError> {

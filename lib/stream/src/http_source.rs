@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use self::desk::{Desk, Inquiry};
 use crate::lines::{LineReader, PieceKind};
 use crate::{
-    AckToken, Payload, PayloadForm, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader,
-    Ticket,
+    AckToken, Payload, PayloadForm, ProgressWatch, SourceContext, SourceError, SourceLimits, SourceProgress,
+    SourceReader, Ticket,
 };
 
 /// Names a request for ever: sent again with the same body, it is the same request.
@@ -158,8 +158,17 @@ impl SourceReader for HttpSource {
         })
     }
 
+    fn name(&self) -> String {
+        format!("http:{}", self.address)
+    }
+
     fn progress(&self) -> SourceProgress {
         self.desk.progress()
+    }
+
+    fn watch(&self) -> ProgressWatch {
+        let desk = self.desk.clone();
+        Arc::new(move || desk.progress())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<SourceProgress, SourceError> {

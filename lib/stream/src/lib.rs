@@ -19,5 +19,5 @@ mod tracker;
 pub use file_source::FileSource;
 pub use http_source::{HttpOptions, HttpSource};
 pub use payload::{AckTarget, AckToken, Payload, PayloadForm};
-pub use reader::{SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
+pub use reader::{ProgressWatch, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
 pub use tracker::{Acked, Generation, PartitionName, PositionTracker, Ticket, Watermark};

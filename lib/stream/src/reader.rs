@@ -18,8 +18,14 @@ pub trait SourceReader: Send + 'static {
     /// See [`SourceError`]. The source goes on with what else it has when it is asked again.
     async fn next(&mut self) -> Result<Option<Payload>, SourceError>;
 
+    /// What people know it by.
+    fn name(&self) -> String;
+
     /// How far the reading is.
     fn progress(&self) -> SourceProgress;
+
+    /// [`SourceReader::progress`] for somebody else, at any time.
+    fn watch(&self) -> ProgressWatch;
 
     /// Stops reading and writes the last checkpoints. What is not acknowledged by now is read again next time.
     ///
@@ -27,6 +33,9 @@ pub trait SourceReader: Send + 'static {
     /// [`SourceError::Checkpoint`] when the store does not take them; then more is read again next time.
     async fn finish(self: Box<Self>) -> Result<SourceProgress, SourceError>;
 }
+
+/// Tells how far the reading of a source is whenever it is called.
+pub type ProgressWatch = Arc<dyn Fn() -> SourceProgress + Send + Sync>;
 
 /// How far the reading of a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

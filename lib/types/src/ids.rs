@@ -81,6 +81,14 @@ impl AlertId {
         Self(Fields::new("alert").bits(record.0).text(rule).finish())
     }
 
+    /// The id of the alert that tells a health event of `kind` about `subject`, while the rules of `version` run.
+    #[must_use]
+    pub fn of_health(kind: &str, subject: &str, version: &str) -> Self {
+        let mut fields = Fields::new("health");
+        fields.text(kind).text(subject).text(version);
+        Self(fields.finish())
+    }
+
     /// The id of the alert that a closed merge group becomes.
     #[must_use]
     pub fn merged(group: GroupId) -> Self {

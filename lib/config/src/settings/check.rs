@@ -52,6 +52,7 @@ pub(super) fn settings(
         conf,
         classifier,
         rules,
+        health,
         python,
         merger,
         dispatcher,
@@ -71,6 +72,7 @@ pub(super) fn settings(
         conf,
         classifier,
         rules,
+        health,
         python,
         merger,
         dispatcher,
@@ -109,6 +111,12 @@ fn outputs(
                 check.error(&["outputs", text], error.message, error.fix);
             }
             Err(error) => check.error(&["outputs", text, error.key], error.message, error.fix),
+        }
+    }
+    for text in &tables.health.outputs {
+        if output_name(text).is_none() {
+            let message = format!("{text:?} is not the name of an output");
+            check.error(&["health", "outputs"], message, FORM);
         }
     }
     for (text, limits) in &tables.dispatcher.output {
@@ -263,12 +271,14 @@ fn network(tables: &Tables, check: &mut Check<'_>) {
         }
     }
     let mut taken: BTreeMap<SocketAddr, &str> = BTreeMap::new();
-    for (key, address) in [
+    let services = [
         ("admin", listen.admin),
         ("rules_node", listen.rules_node),
         ("merger", listen.merger),
         ("dispatcher", listen.dispatcher),
-    ] {
+    ];
+    let metrics = listen.metrics.map(|address| ("metrics", address));
+    for (key, address) in services.into_iter().chain(metrics) {
         if address.port() == 0 {
             continue;
         }

@@ -57,7 +57,7 @@ kinds! {
     Kind::Boolean => bool;
     Kind::Text => String;
     Kind::Path => PathBuf;
-    Kind::Texts => Vec<PathBuf>;
+    Kind::Texts => Vec<PathBuf>, Vec<String>;
     Kind::Address => SocketAddr;
     Kind::TextTable => BTreeMap<String, String>;
 }

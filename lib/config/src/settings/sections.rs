@@ -1,10 +1,11 @@
 //! The sections of `streamalert.toml`. The doc comments are also the text of the settings reference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use streamalert_types::OutputName;
 
 use super::section::{HasKind, Kind, section};
 
@@ -84,6 +85,23 @@ section! {
 }
 
 section! {
+    /// What the program itself raises alerts about: suspended and slow rules, rules that could not be loaded again.
+    pub struct HealthSettings {
+        /// Outputs that such alerts go to, such as `slack:ops`. Empty: none are raised; the log and the metrics tell.
+        outputs: Vec<String> = Vec::new(),
+    }
+}
+
+impl HealthSettings {
+    /// The outputs.
+    #[must_use]
+    pub fn output_names(&self) -> BTreeSet<OutputName> {
+        // Names of another form do not come through the checks.
+        self.outputs.iter().filter_map(|text| text.parse().ok()).collect()
+    }
+}
+
+section! {
     /// The Python worker processes that run rules, matchers, helpers and publishers.
     pub struct PythonSettings {
         /// The interpreter: a path, or a name on PATH. Empty: the first CPython of version 3.8 or later on PATH.
@@ -92,6 +110,8 @@ section! {
         workers: usize = 0; in 0..=1024,
         /// Bytes of memory that one worker may take before it is replaced.
         memory_bytes_max: u64 = 512 * MIB; in 33554432..=1099511627776,
+        /// Milliseconds that importing one rule, matcher or publisher file may take; a file that takes longer is left out.
+        import_limit_ms: u64 = 30_000; in 100..=600000,
         /// Records handed to a worker at once.
         batch_records_max: usize = 256; in 1..=65536,
         /// Let rules start processes of their own.
@@ -176,8 +196,10 @@ const fn loopback(port: u16) -> SocketAddr {
 section! {
     /// Where each service listens when it runs on its own.
     pub struct ListenSettings {
-        /// Health, and answers to the command line, of any process; port 0 takes a free one.
+        /// Health, `GET /metrics`, and answers to the command line, of any process; port 0 takes a free one.
         admin: SocketAddr = loopback(7410),
+        /// `GET /metrics` besides `listen.admin`, always without TLS and without asking who is there. Unset: nowhere.
+        metrics: Option<SocketAddr> = None,
         /// The rules node.
         rules_node: SocketAddr = loopback(7412),
         /// The merger.

@@ -1,9 +1,9 @@
 use super::outputs::OutputTable;
 use super::section::{Key, Kind, Section};
 use super::sections::{
-    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, ListenSettings, LookupTableSettings,
-    MergerSettings, OutputLimits, PeersSettings, PythonSettings, RulesSettings, TelemetrySettings,
-    ThreatIntelSettings, TlsSettings,
+    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, HealthSettings, ListenSettings,
+    LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings, RulesSettings,
+    TelemetrySettings, ThreatIntelSettings, TlsSettings,
 };
 use super::sources::SourceTable;
 
@@ -42,11 +42,12 @@ fn defaults_of<S: Default + serde::Serialize>() -> toml::Table {
 }
 
 /// All sections, in the order of the reference.
-pub(super) static SECTIONS: [Info; 16] = [
+pub(super) static SECTIONS: [Info; 17] = [
     info::<DataSettings>("data", Form::One),
     info::<ConfSettings>("conf", Form::One),
     info::<ClassifierSettings>("classifier", Form::One),
     info::<RulesSettings>("rules", Form::One),
+    info::<HealthSettings>("health", Form::One),
     info::<PythonSettings>("python", Form::One),
     info::<MergerSettings>("merger", Form::One),
     info::<DispatcherSettings>("dispatcher", Form::One),

@@ -132,6 +132,14 @@ pub(super) fn outputs(conf: &Conf, settings: &Settings, problems: &mut Vec<Probl
             problems.push(place.warning(key, message, "set it where the dispatcher runs"));
         }
     }
+    for name in settings.health.output_names() {
+        let place = settings.place_of(&["health", "outputs"]);
+        if !exists(conf, settings, &name) {
+            let message = format!("unknown output {:?}", name.as_str());
+            let fix = output_hint(conf, settings, name.as_str());
+            problems.push(place.error("health.outputs", message, fix));
+        }
+    }
     for text in settings.dispatcher.output.keys() {
         let Ok(name) = text.parse::<OutputName>() else {
             continue;
