@@ -363,6 +363,8 @@ pub(crate) enum Stage {
     Rules,
     /// Payload to rule results: decoding, classification, normalization and rules
     All,
+    /// The rate of rules while they are loaded again, --passes times
+    Reload,
     /// Alerts to merge groups, in memory
     Merge,
     /// Durable alerts on the embedded store

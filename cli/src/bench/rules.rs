@@ -227,7 +227,7 @@ fn agree(names: &[String], expected: &Counts, rival: &mut CPython) -> Result<(),
 }
 
 /// Payloads to records, and the bytes that were read.
-fn records(selection: &Selection, inputs: &[RawInput]) -> (Vec<Record>, u64) {
+pub(super) fn records(selection: &Selection, inputs: &[RawInput]) -> (Vec<Record>, u64) {
     let mut scratch = Scratch::new();
     let mut records = Vec::new();
     let mut bytes = 0;

@@ -9,7 +9,10 @@ use crate::project::{Project, load_settings};
 use crate::python;
 use streamalert_runtime::{Runtime, RuntimeOptions};
 
-/// Stages that are measured when none is named. Both stages of rules take long and need rules, so only the first.
+const NO_PROJECT: &str =
+    "no project here: pass one with -C DIR, such as -C examples/quickstart, or --conf DIR and --rules DIR";
+
+/// Stages that are measured when none is named. Those of rules take long and need rules, so only the first.
 const STAGES: [Stage; 4] = [Stage::Classify, Stage::Rules, Stage::Merge, Stage::Store];
 
 /// Measures this machine, stage by stage, each told as soon as it is known; or makes what to measure with.
@@ -32,6 +35,7 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
             }
             Stage::Rules => rules(global, args, bench::Path::Rules).await?,
             Stage::All => rules(global, args, bench::Path::Whole).await?,
+            Stage::Reload => reload(global, args).await?,
             Stage::Merge => {
                 let keys = args.keys.clone();
                 apart(move || bench::merge(&keys)).await?
@@ -91,6 +95,16 @@ async fn rules_generate(options: &BenchRules) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn reload(global: &Global, args: &Bench) -> Result<Report, Failure> {
+    let Some((global, _made)) = with_conf(global)? else {
+        return Err(Failure::Other(NO_PROJECT.to_owned()));
+    };
+    let project = Project::load(&global)?;
+    let inputs = Inputs::load(args.input.as_deref())?.at_most(args.events);
+    let options = python::runtime_options(&project, Some(1), assembly::clock())?;
+    bench::reload(&project, inputs, options, args.passes).await
+}
+
 async fn rules(global: &Global, args: &Bench, path: bench::Path) -> Result<Report, Failure> {
     let stage = if path == bench::Path::Whole {
         "all"
@@ -103,9 +117,7 @@ async fn rules(global: &Global, args: &Bench, path: bench::Path) -> Result<Repor
         None => Ok(Report::skipped(stage, reason)),
     };
     let Some((global, _made)) = with_conf(global)? else {
-        return missing(
-            "no project here: pass one with -C DIR, such as -C examples/quickstart, or --conf DIR and --rules DIR",
-        );
+        return missing(NO_PROJECT);
     };
     let project = Project::load(&global)?;
     if !project.python_dirs().rules.iter().any(|dir| dir.exists()) {
