@@ -19,8 +19,12 @@ class RuleCreationError(Exception):
     """A decorated function cannot be a rule."""
 
 
-def rule(**opts):
+def rule(*args, **opts):
     """Makes the decorated function a rule."""
+    if args:
+        name = getattr(args[0], '__name__', None)
+        raise RuleCreationError('{}: the decorator takes keywords only, write @rule(logs=[...], outputs=[...])'.format(
+            'rule [{}]'.format(name) if name else 'rule({!r})'.format(args[0])))
     return lambda function: Rule(function, **opts)
 
 
