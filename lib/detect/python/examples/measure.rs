@@ -59,7 +59,15 @@ fn main() {
             };
             engine.evaluate(&mut scratch, &env, &event, &mut |rule, verdict| match verdict {
                 Verdict::Fired(_) => fired += 1,
-                Verdict::Exception(_) => raised += 1,
+                Verdict::Exception(exception) => {
+                    raised += 1;
+                    if round == 0 {
+                        let name = &engine.rules().get(rule).unwrap().name;
+                        *left
+                            .entry(format!("{name} {} {}", exception.kind, exception.message))
+                            .or_default() += 1;
+                    }
+                }
                 other if round == 0 => {
                     let name = &engine.rules().get(rule).unwrap().name;
                     *left.entry(format!("{name} {other:?}")).or_default() += 1;
@@ -129,6 +137,15 @@ fn info(rule: &LoadedRule) -> RuleInfo {
     let names: Vec<&str> = logs.iter().map(String::as_str).collect();
     let mut info = RuleInfo::named(&rule.name, &names);
     info.datatypes = texts("datatypes");
+    let required = rule
+        .options
+        .get("req_subkeys")
+        .and_then(serde_json::Value::as_object);
+    for (key, subs) in required.into_iter().flatten() {
+        let subs = subs.as_array().into_iter().flatten();
+        let subs = subs.filter_map(|sub| sub.as_str().map(str::to_owned));
+        info.req_subkeys.insert(key.clone(), subs.collect());
+    }
     if logs.is_empty() {
         info.logs = None;
     }

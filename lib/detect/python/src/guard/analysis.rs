@@ -3,6 +3,7 @@
 use super::cond::{Cond, Fact};
 use super::expr::Abs;
 use super::paths::Paths;
+use super::raises::{Caught, Raises};
 use super::shape::{Change, Shape};
 use crate::ir::{CallArgs, Code, Expr, Item, Stmt, StmtKind, Target, Try};
 use crate::program::{Const, ConstId, Program, RuleCode};
@@ -29,19 +30,28 @@ struct Ends {
     t: Vec<Cond>,
     /// It returns something false.
     f: Vec<Cond>,
-    r: Vec<Cond>,
+    /// It raises.
+    r: Vec<Raises>,
+    /// It leaves.
     x: Vec<Cond>,
 }
 
 impl Ends {
     fn anything(&mut self, when: &Cond) {
-        for ends in [&mut self.t, &mut self.f, &mut self.r, &mut self.x] {
+        for ends in [&mut self.t, &mut self.f] {
             ends.push(when.clone());
         }
+        self.leaves(when);
+    }
+
+    /// It raises or leaves.
+    fn leaves(&mut self, when: &Cond) {
+        self.r.push(when.clone().into());
+        self.x.push(when.clone());
     }
 
     fn goes_wrong(&mut self, when: &Cond, value: &Abs) {
-        self.r.push(when.clone().and(value.r.clone()));
+        self.r.push(value.r.clone().when(when));
         self.x.push(when.clone().and(value.x.clone()));
     }
 }
@@ -88,14 +98,17 @@ impl<'p, 's> Analysis<'p, 's> {
             reached = reached.and(value.t);
         }
         let mut args = vec![record];
-        if rule.context.is_some() {
-            args.push(Abs::some(Shape::Unknown));
+        if let Some(id) = rule.context {
+            args.push(Abs::some(match self.program.consts[id as usize] {
+                Const::Dict(_) => Shape::Context,
+                _ => Shape::Unknown,
+            }));
         }
         let value = self.call_constant(rule.func, args);
         if self.gave_up || self.steps == 0 {
             return Cond::True;
         }
-        let func = Cond::any([value.t, value.r, value.x]);
+        let func = Cond::any([value.t, value.r.anything(), value.x]);
         runs.or(reached.and(func))
     }
 
@@ -119,7 +132,7 @@ impl<'p, 's> Analysis<'p, 's> {
             return Abs::unknown();
         };
         // Arguments are evaluated first: what goes wrong with them goes wrong here.
-        let (mut r, mut x) = (Cond::False, Cond::False);
+        let (mut r, mut x) = (Raises::NEVER, Cond::False);
         for value in &values {
             r = r.or(value.r.clone());
             x = x.or(value.x.clone());
@@ -148,7 +161,7 @@ impl<'p, 's> Analysis<'p, 's> {
             _ => {
                 // A variable that holds the value does not raise again.
                 let settled = values.into_iter().map(|value| Abs {
-                    r: Cond::False,
+                    r: Raises::NEVER,
                     x: Cond::False,
                     ..value
                 });
@@ -190,7 +203,7 @@ impl<'p, 's> Analysis<'p, 's> {
                 default.clone(),
             ]),
             f: Cond::True,
-            r: other.clone().or(default.clone()),
+            r: other.clone().or(default.clone()).into(),
             x: other.or(default),
             shape: Shape::Unknown,
         }
@@ -246,7 +259,7 @@ impl<'p, 's> Analysis<'p, 's> {
         Abs {
             t: Cond::any(ends.t),
             f: Cond::any(ends.f),
-            r: Cond::any(ends.r),
+            r: Raises::any(ends.r),
             x: Cond::any(ends.x),
             shape: Shape::Unknown,
         }
@@ -303,10 +316,10 @@ impl<'p, 's> Analysis<'p, 's> {
                 ends.goes_wrong(&when, &value);
                 match &**targets {
                     [Target::Local(slot)] => hold(env, *slot, value),
+                    [Target::Index(place)] if self.is_in_context(env, place) => {}
                     _ => {
                         self.forget(stmt, env);
-                        ends.r.push(when.clone());
-                        ends.x.push(when.clone());
+                        ends.leaves(&when);
                     }
                 }
                 Some(when)
@@ -320,15 +333,13 @@ impl<'p, 's> Analysis<'p, 's> {
                 self.join(stmt, env, other, one, two)
             }
             StmtKind::Raise(..) => {
-                ends.r.push(when.clone());
-                ends.x.push(when);
+                ends.leaves(&when);
                 None
             }
             StmtKind::Assert(test, _) => {
                 let test = self.expr(env, test);
                 ends.goes_wrong(&when, &test);
-                ends.r.push(when.clone().and(test.f.clone()));
-                ends.x.push(when.clone().and(test.f));
+                ends.leaves(&when.clone().and(test.f));
                 Some(when.and(test.t))
             }
             StmtKind::For(statement) => {
@@ -348,10 +359,11 @@ impl<'p, 's> Analysis<'p, 's> {
                     }
                     _ => {
                         // It may not be iterable, or its elements not be what the targets are for.
-                        ends.r.push(when.clone());
-                        ends.x.push(when.clone());
+                        let some = self.has_elements(&over).unwrap_or(Cond::True);
+                        let some = when.clone().and(some);
+                        ends.leaves(&some);
                         let mut inner = env.clone();
-                        self.body(&statement.body, &mut inner, when.clone(), ends);
+                        self.body(&statement.body, &mut inner, some, ends);
                     }
                 }
                 self.forget(stmt, env);
@@ -394,43 +406,64 @@ impl<'p, 's> Analysis<'p, 's> {
         ends.t.append(&mut inner.t);
         ends.f.append(&mut inner.f);
         ends.x.append(&mut inner.x);
-        let raised = Cond::any(inner.r);
+        let mut raised = Raises::any(inner.r);
         let normal = body.and_then(|body| self.body(&statement.orelse, &mut tried, body, ends));
         // Where in the body it was raised is not known, so neither are the variables it sets.
         self.forget(stmt, env);
-        let mut caught_all = false;
         let mut after = normal;
         for handler in &statement.handlers {
             let mut handling = env.to_vec();
-            if let Some(types) = &handler.types {
-                caught_all |= self.catches_all(types);
-                let types = self.expr(&mut handling, types);
-                ends.goes_wrong(&raised, &types);
-            } else {
-                caught_all = true;
-            }
-            let end = self.body(&handler.body, &mut handling, raised.clone(), ends);
+            let caught = match &handler.types {
+                None => Caught::ALL,
+                Some(types) => self.caught(types).unwrap_or_else(|| {
+                    // Evaluating it, or what is no class, goes wrong in ways of its own.
+                    self.expr(&mut handling, types);
+                    ends.leaves(&raised.clone().anything());
+                    Caught::UNKNOWN
+                }),
+            };
+            let (reached, rest) = raised.handled(caught);
+            raised = rest;
+            let end = self.body(&handler.body, &mut handling, reached, ends);
             after = match (after, end) {
                 (Some(one), Some(two)) => Some(one.or(two)),
                 (one, two) => one.or(two),
             };
         }
-        if !caught_all {
-            ends.r.push(raised);
-        }
+        ends.r.push(raised);
         after
     }
 
-    /// Whether an `except` clause catches whatever expressions may raise. What a `raise` statement raises counts as
-    /// leaving, too, so that it is never taken for caught.
-    fn catches_all(&self, types: &Expr) -> bool {
-        let Expr::Const(id) = types else {
+    /// What an `except` clause catches, if it names built-in classes.
+    fn caught(&self, types: &Expr) -> Option<Caught> {
+        let kind = |id: ConstId| match self.program.consts[id as usize] {
+            Const::Type(Type::Exc(kind)) => Some(kind),
+            _ => None,
+        };
+        let classes: Vec<ExcKind> = match types {
+            Expr::Const(id) => match &self.program.consts[*id as usize] {
+                Const::Tuple(seq) => seq.items.iter().map(|item| kind(*item)).collect::<Option<_>>()?,
+                _ => vec![kind(*id)?],
+            },
+            Expr::Tuple(items) => {
+                let one = |item: &Item| match item {
+                    Item::One(Expr::Const(id)) => kind(*id),
+                    _ => None,
+                };
+                items.iter().map(one).collect::<Option<_>>()?
+            }
+            _ => return None,
+        };
+        Some(Caught::of(&classes))
+    }
+
+    /// `context['key']`: a dictionary of the rule's own takes anything.
+    fn is_in_context(&self, env: &[Abs], place: &(Expr, Expr)) -> bool {
+        let (Expr::Local(slot), Expr::Const(key)) = place else {
             return false;
         };
-        matches!(
-            self.program.consts[*id as usize],
-            Const::Type(Type::Exc(ExcKind::BaseException | ExcKind::Exception))
-        )
+        let held = env.get(usize::from(*slot)).map(|local| &local.shape);
+        matches!(held, Some(Shape::Context)) && matches!(self.program.consts[*key as usize], Const::Str(_))
     }
 
     /// After a branch: variables that either side sets are unknown.
@@ -520,7 +553,7 @@ fn parallel<'p>(targets: &[Target], items: &'p [Item]) -> Option<Vec<(u16, &'p E
 fn hold(env: &mut [Abs], slot: u16, value: Abs) {
     if let Some(local) = env.get_mut(usize::from(slot)) {
         *local = Abs {
-            r: Cond::False,
+            r: Raises::NEVER,
             x: Cond::False,
             ..value
         };
@@ -538,7 +571,7 @@ fn measured(value: &Abs) -> Abs {
         wrong = wrong.or(absent.when(*path));
     }
     Abs {
-        r: wrong.clone(),
+        r: wrong.clone().into(),
         x: wrong,
         ..Abs::some(Shape::Number)
     }

@@ -3,6 +3,7 @@
 use super::analysis::Analysis;
 use super::cond::{Cond, Fact, Real};
 use super::expr::Abs;
+use super::raises::Raises;
 use super::shape::{Absent, Change, Other, Shape};
 use crate::ir::CompareOp;
 use crate::program::{Const, ConstId, PathId};
@@ -132,7 +133,7 @@ impl Analysis<'_, '_> {
         Some(Abs {
             t: Cond::any(t),
             f: Cond::True,
-            r: Cond::False,
+            r: Raises::NEVER,
             x: Cond::False,
             shape: Shape::Unknown,
         })
@@ -146,7 +147,7 @@ impl Analysis<'_, '_> {
             (Other::Text(_), _) => false,
             (Other::EmptyDict, Const::Dict(dict)) => dict.entries.is_empty(),
             (Other::EmptyList, Const::List(list)) => list.items.is_empty(),
-            (Other::EmptyDict | Other::EmptyList, _) => false,
+            (Other::EmptyDict | Other::EmptyList | Other::Raised, _) => false,
             (Other::Const(default), other) => match (&self.program.consts[*default as usize], other) {
                 (Const::Str(one), Const::Str(two)) => one == two,
                 (Const::None, Const::None) => true,
@@ -182,7 +183,7 @@ impl Analysis<'_, '_> {
                 Some(absent) if self.may_be_unhashable(&absent.value) => absent.when(path),
                 _ => Cond::False,
             };
-            compared.r = wrong.clone().or(absent.clone());
+            compared.r = wrong.clone().or(absent.clone()).into();
             compared.x = wrong.or(absent);
         }
         Some(compared)
@@ -195,7 +196,7 @@ impl Analysis<'_, '_> {
                 Const::None | Const::Bool(_) | Const::Int(_) | Const::Float(_) | Const::Str(_)
             ),
             Other::Text(_) => false,
-            Other::EmptyDict | Other::EmptyList => true,
+            Other::EmptyDict | Other::EmptyList | Other::Raised => true,
         }
     }
 
@@ -226,7 +227,7 @@ impl Analysis<'_, '_> {
         Some(Abs {
             t: Cond::any([Cond::atom(path, holds), element, other.clone(), default.clone()]),
             f: Cond::True,
-            r: other.clone().or(default.clone()),
+            r: other.clone().or(default.clone()).into(),
             x: other.or(default),
             shape: Shape::Unknown,
         })
@@ -236,7 +237,7 @@ impl Analysis<'_, '_> {
     fn holds_nothing(&self, value: &Other, needle: &str) -> bool {
         match value {
             Other::Text(text) => !text.contains(needle),
-            Other::EmptyDict | Other::EmptyList => true,
+            Other::EmptyDict | Other::EmptyList | Other::Raised => true,
             Other::Const(default) => match &self.program.consts[*default as usize] {
                 Const::Str(text) => !text.contains(needle),
                 Const::List(seq) | Const::Tuple(seq) => seq.items.is_empty(),
@@ -284,7 +285,7 @@ impl Analysis<'_, '_> {
         Some(Abs {
             t: Cond::atom(path, fact).or(default.clone()),
             f: Cond::True,
-            r: wrong.clone().or(default.clone()),
+            r: wrong.clone().or(default.clone()).into(),
             x: wrong.or(default),
             shape: Shape::Unknown,
         })

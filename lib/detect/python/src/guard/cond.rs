@@ -41,6 +41,8 @@ pub enum Fact {
     UnderNull,
     /// It is there and true: neither empty nor zero nor `None`.
     Filled,
+    /// It is there and not true.
+    Empty,
     /// It is there.
     Present,
     /// It is there and no text.
@@ -195,6 +197,20 @@ impl Cond {
         }
     }
 
+    /// What is left of it where some facts cannot be.
+    #[must_use]
+    pub(super) fn without(self, impossible: &impl Fn(&Atom) -> bool) -> Self {
+        match self {
+            Self::Atom(atom) if impossible(&atom) => Self::False,
+            Self::And(parts) => parts
+                .into_iter()
+                .map(|part| part.without(impossible))
+                .fold(Self::True, Self::and),
+            Self::Or(parts) => Self::any(parts.into_iter().map(|part| part.without(impossible))),
+            other => other,
+        }
+    }
+
     /// How many parts it has.
     fn size(&self) -> usize {
         match self {
@@ -245,6 +261,8 @@ impl Fact {
             Self::Above(_) | Self::Below(_) => Some(120),
             Self::UnderNull => Some(20),
             Self::Filled => Some(150),
+            // Rules that ask for what is not there mean most records.
+            Self::Empty => Some(300),
             Self::Present => Some(200),
         }
     }

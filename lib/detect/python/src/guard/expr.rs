@@ -2,8 +2,9 @@
 
 use super::analysis::Analysis;
 use super::cond::{Cond, Fact};
+use super::raises::Raises;
 use super::shape::{Absent, Change, Other, Shape};
-use crate::ir::{CallArgs, Comparisons, ComprehensionKind, Expr, Item, PathExpr, Target, UnaryOp};
+use crate::ir::{CallArgs, Comparisons, ComprehensionKind, Expr, Item, Target, UnaryOp};
 use crate::program::{Const, ConstId};
 
 /// What may come of an expression, and when. All four are upper bounds.
@@ -14,7 +15,7 @@ pub(super) struct Abs {
     /// It is false.
     pub(super) f: Cond,
     /// It raises an exception, which a handler may catch.
-    pub(super) r: Cond,
+    pub(super) r: Raises,
     /// It leaves for CPython or is over a limit, which no handler catches.
     pub(super) x: Cond,
     /// What its value is.
@@ -27,7 +28,10 @@ impl Abs {
         Self {
             t: Cond::True,
             f: Cond::True,
-            r: Cond::True,
+            r: Raises {
+                other: Cond::True,
+                ..Raises::NEVER
+            },
             x: Cond::True,
             shape: Shape::Unknown,
         }
@@ -38,7 +42,7 @@ impl Abs {
         Self {
             t: Cond::True,
             f: Cond::True,
-            r: Cond::False,
+            r: Raises::NEVER,
             x: Cond::False,
             shape,
         }
@@ -48,7 +52,7 @@ impl Abs {
         Self {
             t: if flag { Cond::True } else { Cond::False },
             f: if flag { Cond::False } else { Cond::True },
-            r: Cond::False,
+            r: Raises::NEVER,
             x: Cond::False,
             shape: Shape::Unknown,
         }
@@ -96,11 +100,16 @@ impl<'p> Analysis<'p, '_> {
                 Abs {
                     t: pick(then.t, otherwise.t),
                     f: pick(then.f, otherwise.f),
-                    r: test.r.clone().or(pick(then.r, otherwise.r)),
+                    r: test
+                        .r
+                        .clone()
+                        .or(then.r.when(&test.t))
+                        .or(otherwise.r.when(&test.f)),
                     x: test.x.clone().or(pick(then.x, otherwise.x)),
                     shape: Shape::Unknown,
                 }
             }
+            Expr::Index(parts) => self.part(env, &parts.0, &parts.1),
             Expr::Compare(compare) => self.chain(env, &compare.0, &compare.1),
             Expr::MethodCall(call) => {
                 let receiver = self.expr(env, &call.value);
@@ -183,7 +192,7 @@ impl<'p> Analysis<'p, '_> {
             let one = self.compare(*op, &left, &right);
             all = Abs {
                 f: all.f.or(all.t.clone().and(one.f)),
-                r: all.r.or(all.t.clone().and(one.r)),
+                r: all.r.or(one.r.when(&all.t)),
                 x: all.x.or(all.t.clone().and(one.x)),
                 t: all.t.and(one.t),
                 shape: Shape::Unknown,
@@ -191,83 +200,6 @@ impl<'p> Analysis<'p, '_> {
             left = right;
         }
         all
-    }
-
-    /// A field of the record, or of a field that a variable holds.
-    fn path(&mut self, env: &mut [Abs], path: &'p PathExpr) -> Abs {
-        let held = env.get(usize::from(path.local)).map(|local| &local.shape);
-        // Where what the variable holds is no field, its default may not be asked for another.
-        let mut odd = Cond::False;
-        // `(field or {}).get(key)`: where the field is None, the answer is the same as where the key is missing.
-        let mut under_null = false;
-        let mut required = path.required;
-        let id = match held {
-            Some(Shape::Record) => path.path,
-            Some(Shape::Field(base, Change::None, absent)) => {
-                if let Some(absent) = absent
-                    && !self.is_empty_dict(&absent.value)
-                {
-                    odd = absent.when(*base);
-                }
-                let one_key = self.paths.is_top(path.path);
-                under_null = one_key && absent.as_ref().is_some_and(|absent| absent.falsy);
-                if let Some(part) = required {
-                    required = self.paths.below(*base, part);
-                    if required.is_none() {
-                        return Abs::unknown();
-                    }
-                }
-                match self.paths.below(*base, path.path) {
-                    Some(path) => path,
-                    None => return Abs::unknown(),
-                }
-            }
-            _ => return Abs::unknown(),
-        };
-        let at = |fact: Fact| Cond::atom(id, fact);
-        let missing = match under_null {
-            true => at(Fact::Absent).or(at(Fact::UnderNull)),
-            false => at(Fact::Absent),
-        };
-        let absent_truth = path.absent.map(|id| self.constant(id));
-        let (absent_t, absent_f, absent_r) = match absent_truth {
-            Some(truth) => (
-                truth.t.and(missing.clone()),
-                truth.f.and(missing.clone()),
-                Cond::False,
-            ),
-            None => (missing.clone(), missing.clone(), missing),
-        };
-        // Where the way is odd, what is written in the rule decides: it may do anything.
-        let mut odd = odd.or(at(Fact::Odd));
-        if let Some(required) = required {
-            odd = odd.or(Cond::atom(required, Fact::Absent));
-        }
-        if !under_null {
-            odd = odd.or(at(Fact::UnderNull));
-        }
-        let absent = path.absent.map(|id| Absent {
-            value: Other::Const(id),
-            falsy: false,
-            under_null,
-        });
-        Abs {
-            t: Cond::any([at(Fact::Present), absent_t, odd.clone()]),
-            f: Cond::any([at(Fact::Present), absent_f, odd.clone()]),
-            r: odd.clone().or(absent_r.clone()),
-            x: odd.or(absent_r),
-            shape: Shape::Field(id, Change::None, absent),
-        }
-    }
-
-    fn is_empty_dict(&self, value: &Other) -> bool {
-        match value {
-            Other::Const(id) => {
-                matches!(&self.program.consts[*id as usize], Const::Dict(dict) if dict.entries.is_empty())
-            }
-            Other::EmptyDict => true,
-            Other::Text(_) | Other::EmptyList => false,
-        }
     }
 
     /// `field or constant`, `field or field or constant`
@@ -289,7 +221,7 @@ impl<'p> Analysis<'p, '_> {
             let was_false = absent.as_ref().is_none_or(|absent| match &absent.value {
                 Other::Const(id) => self.constant(*id).t == Cond::False,
                 Other::Text(text) => text.is_empty(),
-                Other::EmptyDict | Other::EmptyList => true,
+                Other::EmptyDict | Other::EmptyList | Other::Raised => true,
             });
             if !was_false {
                 return Shape::Unknown;
@@ -346,13 +278,13 @@ impl<'p> Analysis<'p, '_> {
         // `reached`: every operand before let this one be evaluated.
         let mut reached = Cond::True;
         let mut stopped = Cond::False;
-        let (mut r, mut x) = (Cond::False, Cond::False);
+        let (mut r, mut x) = (Raises::NEVER, Cond::False);
         let mut last = Cond::True;
         let mut values: Vec<Abs> = Vec::new();
         for part in parts {
             let value = self.expr(env, part);
             values.push(value.clone());
-            r = r.or(reached.clone().and(value.r));
+            r = r.or(value.r.when(&reached));
             x = x.or(reached.clone().and(value.x));
             let (on, off) = if all {
                 (value.t, value.f)
@@ -386,7 +318,7 @@ impl<'p> Analysis<'p, '_> {
         };
         let mut all = Abs::truth(kind == ComprehensionKind::All);
         let until = kind == ComprehensionKind::Any;
-        let (mut hit, mut r, mut x) = (Cond::False, Cond::False, Cond::False);
+        let (mut hit, mut r, mut x) = (Cond::False, Raises::NEVER, Cond::False);
         for item in items {
             let value = self.constant(item);
             let Some(local) = env.get_mut(usize::from(slot)) else {
@@ -396,12 +328,12 @@ impl<'p> Analysis<'p, '_> {
             let mut holds = Cond::True;
             for condition in conditions {
                 let condition = self.expr(env, condition);
-                r = r.or(holds.clone().and(condition.r));
+                r = r.or(condition.r.when(&holds));
                 x = x.or(holds.clone().and(condition.x));
                 holds = holds.and(condition.t);
             }
             let element = self.expr(env, element);
-            r = r.or(holds.clone().and(element.r));
+            r = r.or(element.r.when(&holds));
             x = x.or(holds.clone().and(element.x));
             hit = hit.or(holds.and(if until { element.t } else { element.f }));
         }
@@ -419,24 +351,9 @@ impl<'p> Analysis<'p, '_> {
 
     /// `any(… for … in field or [])`: without elements nothing is evaluated.
     fn over_field(&self, kind: ComprehensionKind, over: &Abs) -> Abs {
-        let Shape::Field(path, Change::None, Some(absent)) = &over.shape else {
+        let Some(some) = self.has_elements(over) else {
             return Abs::unknown();
         };
-        let nothing = match &absent.value {
-            Other::EmptyDict | Other::EmptyList => true,
-            Other::Text(text) => text.is_empty(),
-            Other::Const(id) => match &self.program.consts[*id as usize] {
-                Const::List(seq) | Const::Tuple(seq) => seq.items.is_empty(),
-                Const::Dict(dict) => dict.entries.is_empty(),
-                Const::Str(text) => text.is_empty(),
-                _ => false,
-            },
-        };
-        if !nothing {
-            return Abs::unknown();
-        }
-        // What is there and not true stays what it is unless `or` replaces it, and may not be iterable.
-        let some = Cond::atom(*path, if absent.falsy { Fact::Filled } else { Fact::Present });
         let any = kind == ComprehensionKind::Any;
         Abs {
             t: if any { some.clone() } else { Cond::True },
@@ -445,6 +362,26 @@ impl<'p> Analysis<'p, '_> {
             x: over.x.clone().or(some),
             shape: Shape::Unknown,
         }
+    }
+
+    /// When there may be something to go through in `field or []`, or it cannot be gone through. `None`: unknown.
+    pub(super) fn has_elements(&self, over: &Abs) -> Option<Cond> {
+        let Shape::Field(path, Change::None, Some(absent)) = &over.shape else {
+            return None;
+        };
+        let nothing = match &absent.value {
+            Other::EmptyDict | Other::EmptyList | Other::Raised => true,
+            Other::Text(text) => text.is_empty(),
+            Other::Const(id) => match &self.program.consts[*id as usize] {
+                Const::List(seq) | Const::Tuple(seq) => seq.items.is_empty(),
+                Const::Dict(dict) => dict.entries.is_empty(),
+                Const::Str(text) => text.is_empty(),
+                _ => false,
+            },
+        };
+        // What is there and not true stays what it is unless `or` replaces it, and may not be iterable.
+        let some = Cond::atom(*path, if absent.falsy { Fact::Filled } else { Fact::Present });
+        nothing.then_some(some)
     }
 
     /// The elements of a constant container, if there are not too many.

@@ -48,6 +48,7 @@ struct PathIndex {
     odd: Rules,
     under_null: Rules,
     filled: Rules,
+    empty: Rules,
     present: Rules,
     not_text: Rules,
     container: Rules,
@@ -113,9 +114,11 @@ impl Index {
         let mut paths = Paths::new(&program.paths);
         let clauses: Vec<Option<Vec<Atom>>> = codes
             .iter()
-            .map(|code| {
+            .zip(rules.rules())
+            .map(|(code, info)| {
                 let rule = program.rules.get((*code)? as usize)?;
                 let condition = super::condition(program, &mut paths, rule);
+                let condition = super::gate::gated(condition, &mut paths, info);
                 condition.clause().map(|(atoms, _)| atoms)
             })
             .collect();
@@ -232,6 +235,7 @@ impl PathIndex {
                 Fact::Odd => index.odd = rules,
                 Fact::UnderNull => index.under_null = rules,
                 Fact::Filled => index.filled = rules,
+                Fact::Empty => index.empty = rules,
                 Fact::Present => index.present = rules,
                 Fact::NotText => index.not_text = rules,
                 Fact::Container => index.container = rules,
@@ -294,8 +298,13 @@ impl PathIndex {
                     return self.everything(bits);
                 }
                 set(bits, &self.present);
-                if !self.filled.is_empty() && node.is_truthy() {
-                    set(bits, &self.filled);
+                if !(self.filled.is_empty() && self.empty.is_empty()) {
+                    let rules = if node.is_truthy() {
+                        &self.filled
+                    } else {
+                        &self.empty
+                    };
+                    set(bits, rules);
                 }
                 match kind {
                     Kind::Text => {
@@ -402,6 +411,7 @@ impl PathIndex {
             &self.odd,
             &self.under_null,
             &self.filled,
+            &self.empty,
             &self.scalar,
             &self.list,
             &self.present,

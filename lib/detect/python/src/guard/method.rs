@@ -44,20 +44,37 @@ impl<'p> Analysis<'p, '_> {
                 .texts(&affix.shape)
                 .and_then(|affixes| fits(*path, (name, *change), &affixes, default.as_ref()))
                 .map(|answer| answer.after(affix)),
+            ("split" | "rsplit", [separator, most]) if self.is_few_parts(separator, most) => {
+                Some(Abs::some(Shape::Parts))
+            }
             _ => None,
         };
         let Some(mut answer) = answer else {
             return Abs::unknown();
         };
-        answer.r = Cond::any([receiver.r.clone(), answer.r, wrong.clone()]);
+        answer.r = receiver.r.clone().or(answer.r).or(wrong.clone());
         answer.x = Cond::any([receiver.x.clone(), answer.x, wrong]);
         answer
+    }
+
+    /// Whether a text is split at something, into few parts: more might not fit a limit.
+    fn is_few_parts(&self, separator: &Abs, most: &Abs) -> bool {
+        const PARTS_MAX: i64 = 64;
+        let (Shape::Const(separator), Shape::Const(most)) = (&separator.shape, &most.shape) else {
+            return false;
+        };
+        let (separator, most) = (
+            &self.program.consts[*separator as usize],
+            &self.program.consts[*most as usize],
+        );
+        matches!(separator, Const::Str(text) if !text.is_empty())
+            && matches!(most, Const::Int(most) if (0..=PARTS_MAX).contains(most))
     }
 
     fn text_of(&self, value: &Other) -> Option<Rc<str>> {
         match value {
             Other::Text(text) => Some(text.clone()),
-            Other::EmptyDict | Other::EmptyList => None,
+            Other::EmptyDict | Other::EmptyList | Other::Raised => None,
             Other::Const(id) => match &self.program.consts[*id as usize] {
                 Const::Str(text) => Some(Rc::from(&**text)),
                 _ => None,

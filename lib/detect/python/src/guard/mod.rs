@@ -10,10 +10,13 @@ mod cidr;
 mod compare;
 mod cond;
 mod expr;
+mod gate;
 mod index;
+mod lookup;
 mod method;
 mod paths;
 mod pattern;
+mod raises;
 mod shape;
 mod walk;
 

@@ -182,7 +182,9 @@ impl Analysis<'_, '_> {
         };
         let text: &str = match &absent.value {
             Other::Text(text) => text,
-            Other::EmptyDict | Other::EmptyList => return (absent.when(path), absent.when(path)),
+            Other::EmptyDict | Other::EmptyList | Other::Raised => {
+                return (absent.when(path), absent.when(path));
+            }
             Other::Const(id) => match &self.program.consts[*id as usize] {
                 Const::Str(text) => text,
                 _ => return (absent.when(path), absent.when(path)),

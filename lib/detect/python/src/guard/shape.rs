@@ -16,6 +16,10 @@ pub(super) enum Shape {
     Const(ConstId),
     /// Some number.
     Number,
+    /// The rule's context, a dictionary of its own.
+    Context,
+    /// A list of texts that is not empty.
+    Parts,
     /// The value of a field, changed in some way; and what it is where the field is absent. Without the latter,
     /// whoever made the value has said that anything may happen where the field is absent.
     Field(PathId, Change, Option<Absent>),
@@ -54,11 +58,16 @@ pub(super) enum Other {
     EmptyDict,
     /// `[]`, made anew.
     EmptyList,
+    /// None: looking for the field has raised.
+    Raised,
 }
 
 impl Absent {
     /// When the other value is there.
     pub(super) fn when(&self, path: PathId) -> Cond {
+        if matches!(self.value, Other::Raised) && !self.falsy {
+            return Cond::False;
+        }
         let mut absent = Cond::atom(path, Fact::Absent);
         if self.under_null {
             absent = absent.or(Cond::atom(path, Fact::UnderNull));

@@ -183,6 +183,10 @@ const EXCEPTIONS: &[&str] = &[
     "except:",
     "except AttributeError:",
     "except ValueError:",
+    "except LookupError:",
+    "except (ValueError, TypeError):",
+    "except (KeyError, (TypeError, ValueError)):",
+    "except (KeyError, 'x'):",
     "except BaseException:",
     "except v:",
 ];
@@ -255,6 +259,13 @@ impl Writer<'_> {
             ];
             let alias = self.random.pick(&alias);
             writeln!(self.out, "    e = {alias}").unwrap();
+        }
+        if !second.is_empty() && self.random.chance(70) {
+            let place =
+                self.random
+                    .pick(&["context['x']", "context['n']", "context[v]", "context['n']['x']"]);
+            let value = self.field();
+            writeln!(self.out, "    {place} = {value}").unwrap();
         }
         self.body(1, 3);
         let result = self.condition(2);
@@ -350,7 +361,17 @@ impl Writer<'_> {
         let (target, over) = match self.random.below(8) {
             0 => (format!("({name}, v)"), "PAIRS"),
             1 => (format!("_, {name}"), "UNEVEN"),
-            2 => (name.clone(), "rec['l']"),
+            2 => {
+                let over = [
+                    "rec['l']",
+                    "rec.get('l') or []",
+                    "rec.get('l', [])",
+                    "rec['d']['e']",
+                    "e.get('k', ())",
+                    "v",
+                ];
+                (name.clone(), self.random.pick(&over))
+            }
             3 => ("v".to_owned(), "NAMES"),
             _ => (
                 name.clone(),
@@ -425,7 +446,16 @@ impl Writer<'_> {
             0..=1 => format!("{field}.lower()"),
             2 => format!("{field}.upper()"),
             3 => format!("{field}.strip()"),
-            4 => format!("{field}.split('/')[0]"),
+            4 if self.random.chance(50) => format!("{field}.split('/')[0]"),
+            4 => {
+                let split = [
+                    ".split('o', 1)[0]",
+                    ".rsplit('/', 1)[-1]",
+                    ".split('o', 2)[1]",
+                    ".rsplit('', 1)[0]",
+                ];
+                format!("{field}{}", self.random.pick(&split))
+            }
             5 => format!("str({field})"),
             6 => format!("len({field})"),
             _ => field.to_owned(),
@@ -577,6 +607,8 @@ impl Writer<'_> {
             "PAIRS",
             "('ro', 'x')",
             "rec['l']",
+            "rec.get('l') or []",
+            "rec['d']['e']",
         ]);
         let test = match self.random.below(6) {
             0..=1 => format!("{field}.startswith(i)"),
