@@ -218,6 +218,10 @@ impl<'p> Analysis<'p, '_> {
             let Shape::Field(path, change, absent) = &field.shape else {
                 return Shape::Unknown;
             };
+            // Nothing may be left of a text that is not empty.
+            if matches!(change, Change::Strip | Change::LowerStrip) {
+                return Shape::Unknown;
+            }
             let was_false = absent.as_ref().is_none_or(|absent| match &absent.value {
                 Other::Const(id) => self.constant(*id).t == Cond::False,
                 Other::Text(text) => text.is_empty(),

@@ -18,6 +18,8 @@ struct Start {
     odd: Cond,
     /// `(field or {}).get(key)`: where the field is None, the answer is the same as where the key is missing.
     under_null: bool,
+    /// It begins at the record itself, which is a dictionary, and is one key long.
+    is_top: bool,
     /// It begins at the record itself.
     is_record: bool,
     /// Whoever made what the variable holds has said what it is where it is no field of the record.
@@ -59,7 +61,7 @@ impl<'p> Analysis<'p, '_> {
                 odd = odd.or(lacking);
             }
         }
-        if !start.under_null {
+        if !start.under_null && !start.is_top {
             odd = odd.or(at(Fact::UnderNull));
         }
         let absent = path.absent.map(|id| Absent {
@@ -87,6 +89,7 @@ impl<'p> Analysis<'p, '_> {
                 required: path.required,
                 odd: Cond::False,
                 under_null: false,
+                is_top: self.paths.is_top(path.path),
                 is_record: true,
                 is_known: true,
             }),
@@ -103,6 +106,7 @@ impl<'p> Analysis<'p, '_> {
                     },
                     path: self.paths.below(*base, path.path)?,
                     under_null: one_key && absent.as_ref().is_some_and(|absent| absent.falsy),
+                    is_top: false,
                     is_record: false,
                     is_known: absent.is_some() && odd == Cond::False,
                     odd,
@@ -127,8 +131,11 @@ impl<'p> Analysis<'p, '_> {
     pub(super) fn part(&mut self, env: &mut [Abs], value: &'p Expr, index: &'p Expr) -> Abs {
         let value = self.expr(env, value);
         // Both ends of a list that is not empty are there.
-        match value.shape {
-            Shape::Parts if self.is_end(index) => Abs::some(Shape::Unknown).after(&value),
+        match &value.shape {
+            Shape::Parts(end) if self.is_end(index) => Abs {
+                shape: (**end).clone(),
+                ..Abs::some(Shape::Unknown).after(&value)
+            },
             _ => {
                 // It may hold what makes the analysis give up.
                 self.expr(env, index);
@@ -157,18 +164,22 @@ impl<'p> Analysis<'p, '_> {
 /// reading it may leave for CPython.
 fn subscripted(start: Start) -> Abs {
     let at = |fact: Fact| Cond::atom(start.path, fact);
-    let odd = at(Fact::Odd).or(at(Fact::UnderNull));
+    let odd = match start.is_top {
+        true => at(Fact::Odd),
+        false => at(Fact::Odd).or(at(Fact::UnderNull)),
+    };
     // `(field or {})['key']`: what is not true is replaced, and lacks the key.
     let key = match start.is_record {
         true => at(Fact::Absent),
         false => at(Fact::Absent).or(odd.clone()),
     };
+    let kind = if start.under_null { at(Fact::Odd) } else { odd };
     Abs {
         t: at(Fact::Filled),
         f: at(Fact::Empty),
         r: Raises {
             key,
-            kind: odd,
+            kind,
             other: Cond::False,
         },
         x: at(Fact::Odd),

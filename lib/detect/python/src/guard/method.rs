@@ -44,8 +44,17 @@ impl<'p> Analysis<'p, '_> {
                 .texts(&affix.shape)
                 .and_then(|affixes| fits(*path, (name, *change), &affixes, default.as_ref()))
                 .map(|answer| answer.after(affix)),
-            ("split" | "rsplit", [separator, most]) if self.is_few_parts(separator, most) => {
-                Some(Abs::some(Shape::Parts))
+            ("split" | "rsplit", [separator, most])
+                if *change == Change::None && self.is_few_parts(separator, most) =>
+            {
+                let end = match &default {
+                    None => Shape::Field(*path, Change::Strip, absent.clone()),
+                    Some((absent, text)) if text.is_empty() => {
+                        Shape::Field(*path, Change::Strip, Some((*absent).clone()))
+                    }
+                    Some(_) => Shape::Unknown,
+                };
+                Some(Abs::some(Shape::Parts(Rc::new(end))))
             }
             _ => None,
         };

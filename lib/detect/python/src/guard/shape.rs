@@ -18,8 +18,8 @@ pub(super) enum Shape {
     Number,
     /// The rule's context, a dictionary of its own.
     Context,
-    /// A list of texts that is not empty.
-    Parts,
+    /// A list of texts that is not empty; the shape of the first and the last one.
+    Parts(Rc<Shape>),
     /// The value of a field, changed in some way; and what it is where the field is absent. Without the latter,
     /// whoever made the value has said that anything may happen where the field is absent.
     Field(PathId, Change, Option<Absent>),
@@ -33,7 +33,7 @@ pub(super) enum Change {
     None,
     Lower,
     Upper,
-    /// `strip`, `lstrip`, `rstrip` without argument.
+    /// `strip`, `lstrip`, `rstrip` without argument; or another part of the text.
     Strip,
     /// The same of its lower-case form.
     LowerStrip,

@@ -92,6 +92,8 @@ const FIELDS: &[&str] = &[
     "(rec.get('a') or '')",
     "(rec.get('d') or {}).get('k')",
     "(rec.get('b') or rec.get('a'))",
+    "(rec.get('a', '').strip() or 'x')",
+    "(rec.get('a') or '').split('/', 1)[0]",
     "(rec.get('a') and rec['b'])",
     "(rec['a'] if rec.get('b') else rec['n'])",
     "detail(rec)",
