@@ -11,6 +11,8 @@ mod records;
 #[path = "index/rules.rs"]
 mod rules;
 mod support;
+#[path = "index/words.rs"]
+mod words;
 
 use std::sync::Arc;
 
