@@ -193,6 +193,7 @@ fn words(fact: &Fact) -> String {
         Fact::Odd => "cannot be reached, as something on the way is no dictionary".to_owned(),
         Fact::UnderNull => "is asked of None".to_owned(),
         Fact::Filled => "is there and not empty".to_owned(),
+        Fact::Empty => "is there and empty, zero, False or None".to_owned(),
         Fact::Present => "is there".to_owned(),
         Fact::NotText => "is no text".to_owned(),
         Fact::Container => "is a list or dictionary".to_owned(),
