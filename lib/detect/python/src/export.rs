@@ -230,5 +230,11 @@ pub enum Object {
         /// With these arguments.
         #[serde(default)]
         args: Vec<ObjectId>,
+        /// It remembers the answers of this function (`functools.lru_cache`).
+        #[serde(default)]
+        func: Option<ObjectId>,
+        /// It is a property, computed by this function.
+        #[serde(default)]
+        getter: Option<ObjectId>,
     },
 }

@@ -1,6 +1,6 @@
 //! Rules after linking: immutable, shared by all threads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hashbrown::HashTable;
 use streamalert_value::key_hash;
@@ -232,4 +232,15 @@ pub struct Class {
     pub bases: Box<[u32]>,
     /// Attributes, inherited ones included: static methods are functions, class methods are bound.
     pub attrs: HashMap<Box<str>, ConstId>,
+    /// What its instances have; `None` when those are not known here.
+    pub instances: Option<Instances>,
+}
+
+/// What instances of a class have beside its attributes.
+#[derive(Debug, Default)]
+pub struct Instances {
+    /// Attributes that are static methods, which are not bound.
+    pub statics: HashSet<Box<str>>,
+    /// Functions that compute attributes.
+    pub properties: HashMap<Box<str>, ConstId>,
 }

@@ -100,6 +100,16 @@ pub trait Native<'a> {
     /// Its class.
     fn class(&self) -> &'static NativeClass;
 
+    /// The class of the user's that it is an instance of: index into `Program::classes`.
+    fn user_class(&self) -> Option<u32> {
+        None
+    }
+
+    /// `self.name = value`; `None` when that is not known here.
+    fn set_attr(&'a self, _cx: &Cx<'a>, _name: &'a str, _value: Obj<'a>) -> Option<R<'a, ()>> {
+        None
+    }
+
     /// An attribute.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ _LRU_CACHE = type(functools.lru_cache()(lambda: None))
 _CLASS_NOISE = frozenset((
     '__abstractmethods__', '__annotate__', '__annotate_func__', '__annotations__', '__annotations_cache__',
     '__dict__', '__doc__', '__firstlineno__', '__module__', '__qualname__', '__static_attributes__',
-    '__weakref__', '_abc_impl'))
+    '__weakref__'))
 
 # What Python puts into every enum.
 _ENUM_NOISE = frozenset(('__new__', '__new_member__', '_generate_next_value_'))
@@ -123,7 +123,7 @@ class _Exporter:
             (staticmethod, lambda thing: '{{"t":"staticmethod","func":{}}}'.format(self.ref(thing.__func__))),
             (classmethod, lambda thing: '{{"t":"classmethod","func":{}}}'.format(self.ref(thing.__func__))),
             (functools.partial, self._partial),
-            (property, lambda _: _unsupported('a property')),
+            (property, lambda thing: _unsupported('a property', self._further('getter', thing.fget))),
             (_LRU_CACHE, self._cached),
         )}
 
@@ -211,9 +211,11 @@ class _Exporter:
         named = self._named.wrapper(thing)
         if named:
             return named
-        function = thing.__dict__.get('__wrapped__')
-        further = ',"func":{}'.format(self.ref(function)) if type(function) is types.FunctionType else ''
-        return _unsupported('a function under functools.lru_cache', further)
+        return _unsupported(
+            'a function under functools.lru_cache', self._further('func', thing.__dict__.get('__wrapped__')))
+
+    def _further(self, name, function):
+        return ',"{}":{}'.format(name, self.ref(function)) if type(function) is types.FunctionType else ''
 
     def _method(self, function, owner):
         return '{{"t":"method","func":{},"self":{}}}'.format(self.ref(function), self.ref(owner))

@@ -28,10 +28,22 @@ pub(super) fn assign<'a>(
             let index = expr::eval(cx, frame, &parts.1)?;
             ops::set_item(cx, container, index, value)
         }
-        Target::Attr(_) => Err(cx.leave("sets an attribute")),
+        Target::Attr(parts) => {
+            let object = expr::eval(cx, frame, &parts.0)?;
+            set_attr(cx, object, &parts.1, value)
+        }
         Target::Unpack(targets, star) => unpack(cx, frame, targets, *star, value),
         Target::Fallback(point) => Err(leave_at(*point)),
     }
+}
+
+/// `object.name = value`
+pub(super) fn set_attr<'a>(cx: &Cx<'a>, object: Obj<'a>, name: &'a str, value: Obj<'a>) -> R<'a, ()> {
+    let set = match object {
+        Obj::Native(native) => native.set_attr(cx, name, value),
+        _ => None,
+    };
+    set.unwrap_or_else(|| Err(cx.leave("sets an attribute")))
 }
 
 fn unpack<'a>(

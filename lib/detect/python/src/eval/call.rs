@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use bumpalo::collections::Vec as BumpVec;
 
-use super::{Frame, bind, constant, exceptions, generator, stmt};
+use super::{Frame, bind, constant, exceptions, generator, instance, stmt};
 use crate::cx::{Cx, R};
 use crate::ir::Code;
 use crate::methods::{self, MethodSite};
@@ -95,6 +95,7 @@ fn construct_user<'a>(cx: &Cx<'a>, class: u32, args: &Args<'_, 'a>) -> R<'a> {
             cx, kind, class, args.pos,
         ))),
         Some(_) => Err(cx.leave("an exception made with keyword arguments")),
+        None if info.instances.is_some() => instance::construct(cx, class, args),
         None => Err(cx.leave("an instance of a class written in the rules")),
     }
 }
@@ -235,6 +236,9 @@ pub(super) fn resolve<'a>(cx: &Cx<'a>, receiver: Obj<'a>, site: &'a MethodSite) 
 
 fn resolve_rare<'a>(cx: &Cx<'a>, receiver: Obj<'a>, site: &'a MethodSite) -> R<'a, Resolved<'a>> {
     match receiver {
+        Obj::Native(native) if native.user_class().is_some() => {
+            Ok(Resolved::Object(get_attr(cx, receiver, &site.name)?))
+        }
         Obj::Native(_) | Obj::Regex(_) | Obj::View(_) | Obj::Iter(_) | Obj::Range(_) | Obj::Const(_) => {
             Ok(Resolved::ByName)
         }

@@ -7,6 +7,7 @@ mod comprehension;
 mod exceptions;
 mod expr;
 mod generator;
+mod instance;
 mod pattern;
 mod stmt;
 

@@ -152,11 +152,18 @@ pub(super) fn aug_assign<'a>(
         let new = ops::in_place(cx, op, old, value)?;
         return ops::set_item(cx, container, index, new);
     }
+    if let Target::Attr(parts) = target {
+        let object = expr::eval(cx, frame, &parts.0)?;
+        let old = super::attribute(cx, object, &parts.1)?;
+        let value = expr::eval(cx, frame, value)?;
+        let new = ops::in_place(cx, op, old, value)?;
+        return assign::set_attr(cx, object, &parts.1, new);
+    }
     let old = match target {
         Target::Local(slot) => frame.local(cx, *slot)?,
         Target::Cell(slot) => frame.cell(cx, *slot)?,
         Target::Fallback(point) => return Err(leave_at(*point)),
-        _ => return Err(cx.leave("an augmented assignment to an attribute")),
+        _ => return Err(cx.leave("an augmented assignment to several targets")),
     };
     let value = expr::eval(cx, frame, value)?;
     let new = ops::in_place(cx, op, old, value)?;

@@ -25,6 +25,8 @@ impl Heap {
             reason: reason.into(),
             call: None,
             args: Vec::new(),
+            func: None,
+            getter: None,
         })
     }
 

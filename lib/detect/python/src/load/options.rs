@@ -57,6 +57,26 @@ impl Module<'_, '_> {
                 (Object::Builtin { module, name }, None) if module == "builtins" && name == "classmethod" => {
                     value = self.loader.heap.push(Object::Classmethod { func: value });
                 }
+                (Object::Builtin { module, name }, _)
+                    if module == "functools" && matches!(name.as_str(), "lru_cache" | "cache") =>
+                {
+                    value = self.loader.heap.push(Object::Unsupported {
+                        reason: "a function under functools.lru_cache".to_owned(),
+                        call: None,
+                        args: Vec::new(),
+                        func: Some(value),
+                        getter: None,
+                    });
+                }
+                (Object::Builtin { module, name }, None) if module == "builtins" && name == "property" => {
+                    value = self.loader.heap.push(Object::Unsupported {
+                        reason: "a property".to_owned(),
+                        call: None,
+                        args: Vec::new(),
+                        func: None,
+                        getter: Some(value),
+                    });
+                }
                 _ => {
                     let reason = format!("the decorator of {} is not known to the native engine", def.name);
                     value = self.loader.heap.unsupported(reason);

@@ -110,6 +110,7 @@ impl Unit<'_, '_> {
         if let Some(Const::Class(class)) = self.const_of(&func)
             && let Some(class) = self.shared.classes.get(*class as usize)
             && class.exception.is_none()
+            && class.instances.is_none()
         {
             let reason = format!("an instance of the class {}", class.name);
             return self.fallback(inner, reason, "use functions, or static and class methods");

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::changes_instances::Instances;
 use super::flow::{Flow, Value};
 use crate::ir::{BinaryOp, Body, Code, Expr, Pattern, Stmt, StmtKind, Target};
-use crate::program::{CodeId, Const, ConstId, Point};
+use crate::program::{Class, CodeId, Const, ConstId, Point};
 
 /// More rounds are not needed by programs that people write; what is not found by then changes nothing natively.
 const ROUNDS_MAX: u32 = 40;
@@ -17,6 +18,7 @@ const ROUNDS_MAX: u32 = 40;
 pub(super) fn find(
     codes: &[Code],
     consts: &[Const],
+    classes: &[Class],
     points: &[Point],
 ) -> BTreeMap<ConstId, (u32, u32, String)> {
     let flow = Flow::new(consts);
@@ -31,6 +33,7 @@ pub(super) fn find(
         vars: HashMap::new(),
         returns: vec![Value::default(); codes.len()],
         unknown: Value::default(),
+        instances: Instances::new(consts, classes),
         taken: HashSet::new(),
         changed: BTreeMap::new(),
         code: 0,
@@ -41,6 +44,15 @@ pub(super) fn find(
         if let Const::Function(function) = value {
             finder.constant_defaults(function);
         }
+    }
+    finder.operators();
+    // A class method is given its class, which it may hand on.
+    let has_class = |value: &Const| match value {
+        Const::Method(_, class) => matches!(consts.get(*class as usize), Some(Const::Class(_))),
+        _ => false,
+    };
+    if consts.iter().any(has_class) {
+        finder.take_methods("__init__");
     }
     for _ in 0..ROUNDS_MAX {
         if !std::mem::replace(&mut finder.grew, false) {
@@ -68,6 +80,8 @@ pub(super) struct Finder<'a> {
     pub(super) returns: Vec<Value>,
     /// What is handed to functions that are not known by name.
     pub(super) unknown: Value,
+    /// What is known of instances of classes of the user's.
+    pub(super) instances: Instances,
     /// Functions that are used as values.
     pub(super) taken: HashSet<CodeId>,
     pub(super) changed: BTreeMap<ConstId, (u32, u32, String)>,
@@ -253,7 +267,11 @@ impl<'a> Finder<'a> {
             }
             Pattern::Class(_, positional, named) => {
                 positional.iter().for_each(|pattern| self.pattern(pattern, parts));
-                named.iter().for_each(|(_, pattern)| self.pattern(pattern, parts));
+                for (name, pattern) in named {
+                    let mut of_class = self.field(name);
+                    of_class.join(parts);
+                    self.pattern(pattern, &of_class);
+                }
             }
             Pattern::As(inner, target) => {
                 inner.iter().for_each(|pattern| self.pattern(pattern, parts));
@@ -274,6 +292,14 @@ impl<'a> Finder<'a> {
             }
             Target::Attr(inner) => {
                 self.expr(&inner.0);
+                let is_new = !self.instances.fields.contains_key(&inner.1);
+                self.grew |= is_new
+                    | self
+                        .instances
+                        .fields
+                        .entry(inner.1.clone())
+                        .or_default()
+                        .join(value);
             }
             Target::Unpack(targets, _) => {
                 let mut each = self.flow.index(value);
@@ -317,6 +343,7 @@ impl<'a> Finder<'a> {
                 self.change(&base.is);
                 self.flow.index(&base)
             }
+            Target::Attr(inner) => self.field(&inner.1),
             _ => Value::default(),
         };
         let in_place = current

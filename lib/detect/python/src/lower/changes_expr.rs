@@ -7,6 +7,7 @@ use super::flow::{FORGIVING, MUTATING, Value};
 use super::reach::children;
 use crate::ir::{Call, CallArgs, Expr, FStringPart, Item, MakeFunction, MethodCall};
 use crate::program::{Const, ConstId};
+use crate::types::Type;
 
 impl<'a> Finder<'a> {
     pub(super) fn expr(&mut self, expr: &'a Expr) -> Value {
@@ -25,12 +26,18 @@ impl<'a> Finder<'a> {
                 if MUTATING.contains(&&*inner.1) {
                     self.change(&value.is);
                 }
-                Value::default()
+                match &*inner.1 {
+                    "__class__" => self.take_all_methods(),
+                    name => self.take_methods(name),
+                }
+                self.field(&inner.1)
             }
             Expr::Index(inner) => {
                 let value = self.expr(&inner.0);
                 self.expr(&inner.1);
-                self.flow.index(&value)
+                let mut element = self.flow.index(&value);
+                element.join(&self.answers_of_methods("__getitem__"));
+                element
             }
             Expr::Unary(_, operand) => {
                 self.expr(operand);
@@ -132,12 +139,17 @@ impl<'a> Finder<'a> {
     fn take(&mut self, id: ConstId, depth: u32) {
         match self.consts.get(id as usize) {
             Some(Const::Function(function)) => self.grew |= self.taken.insert(function.code),
+            // From these on, which class or method is called shows nowhere.
+            Some(Const::Class(_) | Const::Type(Type::Type)) => self.take_all_methods(),
+            Some(Const::Builtin(function)) if function.name == "getattr" => self.take_all_methods(),
+            Some(Const::NativeClass(class)) if class.module == "operator" => self.take_all_methods(),
             Some(
                 value @ (Const::Tuple(_)
                 | Const::List(_)
                 | Const::Dict(_)
                 | Const::Method(..)
-                | Const::Partial(_)),
+                | Const::Partial(_)
+                | Const::Made(_)),
             ) if depth < 3 => {
                 for inner in children(value) {
                     self.take(inner, depth + 1);
@@ -219,8 +231,11 @@ impl<'a> Finder<'a> {
             other => {
                 let func = self.expr(other);
                 self.join_unknown(&all);
+                self.call_methods("__init__", &all);
                 all.join(&func);
                 all.join(&self.unknown.clone());
+                all.join(&self.answers_of_taken());
+                all.join(&self.answers_of_methods("__call__"));
                 all
             }
         }
@@ -229,8 +244,32 @@ impl<'a> Finder<'a> {
     fn call_const(&mut self, id: ConstId, written: &'a CallArgs, args: &[Value], all: &Value) -> Value {
         let (code, skip) = match self.consts.get(id as usize) {
             Some(Const::Function(function)) => (function.code, 0),
+            Some(Const::Class(_) | Const::Type(Type::Type)) => {
+                // Whatever class it is, and whoever made it.
+                self.call_methods("__init__", all);
+                if matches!(self.consts.get(id as usize), Some(Const::Type(_))) {
+                    self.take_all_methods();
+                }
+                return self.fresh(all);
+            }
+            Some(Const::Builtin(function)) if function.name == "getattr" => {
+                self.take_all_methods();
+                let mut made = self.fresh(all);
+                made.join(all);
+                made.join(&self.any_field());
+                return made;
+            }
+            Some(Const::NativeClass(class)) if class.module == "operator" => {
+                self.take_all_methods();
+                return self.fresh(all);
+            }
             Some(Const::Method(func, _)) => match self.consts.get(*func as usize) {
                 Some(Const::Function(function)) => (function.code, 1),
+                _ => return self.fresh(all),
+            },
+            // A function that remembers its answers.
+            Some(Const::Made(made)) => match made.args.first().map(|func| self.consts.get(*func as usize)) {
+                Some(Some(Const::Function(function))) => (function.code, 0),
                 _ => return self.fresh(all),
             },
             Some(Const::Builtin(function)) => {
@@ -338,6 +377,8 @@ impl<'a> Finder<'a> {
         }
         let mut result = inner;
         result.join(&all);
+        self.call_methods(name, &all);
+        result.join(&self.answers_of_methods(name));
         result
     }
 }

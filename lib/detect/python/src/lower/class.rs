@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::unit::Shared;
 use crate::export::{Export, Object, ObjectId};
-use crate::program::{Class, Const, ConstId};
+use crate::program::{Class, Const, ConstId, Instances};
 use crate::types::Type;
 
 /// Longer chains of inheritance are not followed.
@@ -28,6 +28,7 @@ fn is_noise(name: &str) -> bool {
             | "__slots__"
             | "__firstlineno__"
             | "__static_attributes__"
+            | "_abc_impl"
     )
 }
 
@@ -45,6 +46,7 @@ pub(super) fn link(shared: &mut Shared<'_>, export: &Export) {
                 exception: None,
                 bases: Box::default(),
                 attrs: HashMap::new(),
+                instances: None,
             });
         }
     }
@@ -128,19 +130,26 @@ impl<'a> Linker<'a> {
             }
         }
         let mut attrs = HashMap::new();
+        let mut instances = exception.is_none().then(Instances::default);
         for class in chain.iter().rev() {
             let Some(exported) = self.exported(*class) else {
                 continue;
             };
             for (name, value) in exported.attrs {
+                if matches!(name.as_str(), "__slots__" | "_abc_impl") {
+                    instances = None;
+                }
                 if is_noise(name) {
                     continue;
                 }
-                if is_special(name) {
+                if is_special(name) && (exception.is_some() || !self.is_known_special(name, *value)) {
                     return Err(refuse(&format!("defines {name}")));
                 }
                 if exception.is_some() {
                     return Err(refuse("is an exception with attributes"));
+                }
+                if let Some(instances) = &mut instances {
+                    self.note(instances, name, *value);
                 }
                 let value = self.attribute(shared, id, *value)?;
                 attrs.insert(name.as_str().into(), value);
@@ -156,7 +165,50 @@ impl<'a> Linker<'a> {
             exception,
             bases,
             attrs,
+            instances,
         })
+    }
+
+    /// Special methods whose calls are known: functions, or no hash because of `__eq__`.
+    fn is_known_special(&self, name: &str, value: ObjectId) -> bool {
+        match self.export.objects.get(value as usize) {
+            Some(Object::Function { .. }) => matches!(
+                name,
+                "__init__"
+                    | "__eq__"
+                    | "__hash__"
+                    | "__str__"
+                    | "__repr__"
+                    | "__len__"
+                    | "__bool__"
+                    | "__contains__"
+                    | "__getitem__"
+                    | "__call__"
+            ),
+            Some(Object::None) => name == "__hash__",
+            _ => false,
+        }
+    }
+
+    /// What an attribute is on an instance, where it is not what it is on the class.
+    fn note(&self, instances: &mut Instances, name: &str, value: ObjectId) {
+        instances.statics.remove(name);
+        instances.properties.remove(name);
+        match self.export.objects.get(value as usize) {
+            Some(Object::Staticmethod { .. }) => {
+                instances.statics.insert(name.into());
+            }
+            Some(Object::Unsupported {
+                getter: Some(getter), ..
+            }) if matches!(
+                self.export.objects.get(*getter as usize),
+                Some(Object::Function { .. })
+            ) =>
+            {
+                instances.properties.insert(name.into(), *getter);
+            }
+            _ => {}
+        }
     }
 
     /// What `Class.name` gives.

@@ -36,7 +36,14 @@ pub(super) const MUTATING: &[&str] = &[
 ];
 
 /// Functions that we do not know and that are known not to change what they are given.
-pub(super) const FORGIVING: &[&str] = &["the built-in print", "logging", "LOGGER", "logger", "log."];
+pub(super) const FORGIVING: &[&str] = &[
+    "the built-in print",
+    "the built-in hash",
+    "logging",
+    "LOGGER",
+    "logger",
+    "log.",
+];
 
 /// A value, as far as constant containers are concerned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,6 +112,18 @@ impl Flow {
             })
             .collect();
         Self { inner }
+    }
+
+    /// Whatever can change.
+    pub(super) fn everything(&self) -> Value {
+        let all = (0..)
+            .zip(&self.inner)
+            .filter(|(_, inner)| inner.is_some())
+            .map(|(id, _)| id);
+        Value {
+            is: all.collect(),
+            holds: BTreeSet::new(),
+        }
     }
 
     /// Nothing can change.

@@ -185,7 +185,13 @@ fn plain(shared: &mut Shared<'_>, id: ConstId, object: &Object, wanted: &mut Vec
             shared,
             format!("the enum member {name} is not known to the native engine"),
         ),
-        Object::Unsupported { reason, call, args } => match made(shared, *call, args) {
+        Object::Unsupported {
+            reason,
+            call,
+            args,
+            func,
+            ..
+        } => match made(shared, *call, args).or_else(|| cached(shared, *func)) {
             Some(made) => made,
             None => unsupported(shared, reason.as_str()),
         },
@@ -255,6 +261,21 @@ fn made(shared: &Shared<'_>, call: Option<ObjectId>, args: &[ObjectId]) -> Optio
         Const::Made(Box::new(ConstPartial {
             func,
             args: args.into(),
+            kwargs: Box::default(),
+        }))
+    })
+}
+
+/// A function that remembers its answers.
+fn cached(shared: &mut Shared<'_>, func: Option<ObjectId>) -> Option<Const> {
+    let func = func?;
+    matches!(shared.objects.get(func as usize), Some(Object::Function { .. })).then(|| {
+        let class = shared
+            .pool
+            .named("functools", "_lru_cache_wrapper", crate::modules::cached());
+        Const::Made(Box::new(ConstPartial {
+            func: class,
+            args: Box::new([func]),
             kwargs: Box::default(),
         }))
     })

@@ -7,6 +7,7 @@
 mod call;
 mod changes;
 mod changes_expr;
+mod changes_instances;
 mod class;
 mod collect;
 mod expr;
@@ -91,7 +92,9 @@ pub fn compile(export: &Export) -> Result<Program, CompileError> {
         .into_iter()
         .map(|code| code.unwrap_or_else(unknown_code))
         .collect();
-    for (id, (source, line, name)) in changes::find(&codes, &shared.pool.consts, &shared.pool.points) {
+    for (id, (source, line, name)) in
+        changes::find(&codes, &shared.pool.consts, &shared.classes, &shared.pool.points)
+    {
         let reason = format!("a constant that {name} changes: each process would see another value");
         let point = shared.pool.point(
             source,

@@ -81,9 +81,15 @@ impl Finder<'_> {
                 self.callable(partial.func, depth + 1);
                 partial.args.iter().for_each(|arg| self.callable(*arg, depth + 1));
             }
+            // The class is ours and makes the same of the same.
+            Some(Const::Made(made)) if depth < 8 => {
+                made.args.iter().for_each(|arg| self.callable(*arg, depth + 1));
+            }
             Some(Const::Builtin(function)) => self.impure |= !function.pure,
             // Classes of modules of ours say nothing on purity; `datetime.now` is a function of one.
-            Some(Const::NativeClass(_) | Const::Unsupported(_) | Const::Singleton(_)) => self.impure = true,
+            Some(Const::NativeClass(_) | Const::Unsupported(_) | Const::Singleton(_) | Const::Class(_)) => {
+                self.impure = true;
+            }
             Some(Const::Type(Type::Native(_))) => self.impure = true,
             // Functions within a container may be called by whoever takes them out.
             Some(Const::Tuple(seq) | Const::List(seq)) if depth < 8 => {

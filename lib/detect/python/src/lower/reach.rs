@@ -152,6 +152,8 @@ fn within(program: &Program, id: ConstId) -> Vec<ConstId> {
             Const::Class(class) => {
                 if let Some(class) = program.classes.get(*class as usize) {
                     todo.extend(class.attrs.values().copied());
+                    let instances = class.instances.iter();
+                    todo.extend(instances.flat_map(|instances| instances.properties.values().copied()));
                 }
             }
             other => todo.extend(children(other)),
@@ -171,7 +173,7 @@ pub(super) fn children(value: &Const) -> Vec<ConstId> {
             .collect(),
         Const::Set(set) | Const::FrozenSet(set) => set.entries.iter().map(|entry| entry.1).collect(),
         Const::Method(func, receiver) => vec![*func, *receiver],
-        Const::Partial(partial) => {
+        Const::Partial(partial) | Const::Made(partial) => {
             let named = partial.kwargs.iter().map(|(_, id)| *id);
             std::iter::once(partial.func)
                 .chain(partial.args.iter().copied())

@@ -144,6 +144,8 @@ fn an_address_network_of_the_module_level_is_made_when_it_is_asked_for() {
             reason: "an IPv4Network".to_owned(),
             call: Some(2),
             args: vec![3],
+            func: None,
+            getter: None,
         },
     ]);
     if let Some(Object::Function { globals, .. }) = export.objects.first_mut() {

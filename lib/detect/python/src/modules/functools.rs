@@ -1,4 +1,4 @@
-//! `functools`. Comparison keys and caches are left to CPython.
+//! `functools`. Comparison keys are left to CPython, and caches unless nobody can tell that they remember.
 
 use bumpalo::collections::Vec as BumpVec;
 
@@ -7,7 +7,7 @@ use crate::cx::{Cx, R};
 use crate::eval;
 use crate::iter;
 use crate::obj::Obj;
-use crate::program::Const;
+use crate::program::{Const, ConstFunction};
 use crate::registry::{Args, BuiltinFn, Native, NativeClass};
 
 static FUNCTIONS: &[BuiltinFn] = &[BuiltinFn {
@@ -109,5 +109,77 @@ impl<'a> Native<'a> for Partial<'a> {
             }
         }
         Some(eval::call(cx, self.func, &Args { pos: &pos, kw: &kw }))
+    }
+}
+
+/// What `lru_cache` makes of a function.
+pub(super) static CACHED: NativeClass = NativeClass {
+    module: "functools",
+    name: "_lru_cache_wrapper",
+    bases: &[],
+    new: cached,
+    attr: |_| None,
+};
+
+/// A function that remembers its answers. It is asked anew here, which nobody can tell as long as the function is
+/// pure, equal arguments are the same, and nobody can change the answer.
+struct Cached<'a> {
+    func: Obj<'a>,
+}
+
+fn cached<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
+    match args.pos {
+        [func @ Obj::Function(function)] if is_pure(cx, function) => {
+            let made: &'a Cached<'a> = cx.bump.alloc(Cached { func: *func });
+            Ok(Obj::Native(made))
+        }
+        _ => Err(cx.leave("a function that remembers what may change")),
+    }
+}
+
+fn is_pure(cx: &Cx<'_>, function: &ConstFunction) -> bool {
+    let code = cx.program.codes.get(function.code as usize);
+    function.closure.is_empty() && code.is_some_and(|code| code.is_pure)
+}
+
+/// Whether a value is told apart from all that are equal to it, and cannot change.
+fn is_plain(value: Obj<'_>) -> bool {
+    matches!(value, Obj::None | Obj::Str(_) | Obj::Bytes(_))
+}
+
+/// Whether nobody can change an answer, or it is the same object anyhow.
+fn is_lasting(value: Obj<'_>) -> bool {
+    match value {
+        Obj::Tuple(items) => items
+            .iter()
+            .all(|item| is_plain(*item) || matches!(item, Obj::Bool(_) | Obj::Int(_))),
+        Obj::Bool(_) | Obj::Int(_) | Obj::Big(_) | Obj::Float(_) | Obj::Regex(_) => true,
+        Obj::ConstList(_) | Obj::ConstTuple(_) | Obj::ConstDict(_) | Obj::ConstSet(_) => true,
+        Obj::ConstFrozenSet(_) | Obj::Function(_) | Obj::Class(_) | Obj::Type(_) => true,
+        value => is_plain(value),
+    }
+}
+
+impl<'a> Native<'a> for Cached<'a> {
+    fn class(&self) -> &'static NativeClass {
+        &CACHED
+    }
+
+    fn repr(&'a self, cx: &Cx<'a>) -> R<'a, &'a str> {
+        Err(cx.leave("a function that remembers as text"))
+    }
+
+    fn call(&'a self, cx: &Cx<'a>, args: &Args<'_, 'a>) -> Option<R<'a>> {
+        // An `int` alone is its own key; among others it is equal to a `bool` or `float`.
+        let alone = matches!((args.pos, args.kw), ([Obj::Int(_)], []));
+        let named = args.kw.iter().map(|(_, value)| value);
+        if !alone && !args.pos.iter().chain(named).all(|value| is_plain(*value)) {
+            return Some(Err(cx.leave("a function that remembers, with such an argument")));
+        }
+        let answer = eval::call(cx, self.func, args);
+        Some(match answer {
+            Ok(value) if !is_lasting(value) => Err(cx.leave("a remembered answer that can change")),
+            answer => answer,
+        })
     }
 }

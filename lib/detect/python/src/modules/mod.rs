@@ -67,6 +67,12 @@ pub fn lookup(module: &str, name: &str) -> Option<Const> {
         .find_map(|(_, lookup)| lookup(name))
 }
 
+/// The class of functions that remember their answers.
+#[must_use]
+pub fn cached() -> Const {
+    Const::NativeClass(&functools::CACHED)
+}
+
 /// Whether this is a module that we know something of.
 #[must_use]
 pub fn is_known(module: &str) -> bool {

@@ -103,8 +103,8 @@ fn identical<'a>(a: Obj<'a>, b: Obj<'a>) -> Option<bool> {
         // Singletons of modules are made more than once here.
         (Obj::Native(a), Obj::Native(b)) => {
             let (x, y) = (a.class(), b.class());
-            if std::ptr::addr_eq(a, b) {
-                true
+            if std::ptr::addr_eq(a, b) || a.user_class().is_some() || b.user_class().is_some() {
+                std::ptr::addr_eq(a, b)
             } else if x.name != y.name || x.module != y.module {
                 false
             } else {

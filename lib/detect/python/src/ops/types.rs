@@ -84,7 +84,10 @@ pub fn type_of(value: Obj<'_>) -> Type {
             None => Type::Exc(exception.kind),
         },
         Obj::Regex(_) => Type::Native(&PATTERN),
-        Obj::Native(native) => Type::Native(native.class()),
+        Obj::Native(native) => match native.user_class() {
+            Some(class) => Type::User(class),
+            None => Type::Native(native.class()),
+        },
         Obj::Unbound | Obj::Const(_) => Type::Object,
     }
 }
@@ -266,8 +269,8 @@ fn derives<'a>(cx: &Cx<'a>, class: Type, of: Type) -> R<'a, bool> {
     }
     match of {
         Type::Native(of) if is_abstract(of) => return Err(cx.leave("an abstract class")),
-        Type::User(of) if user_exception(cx, of).is_none() => {
-            return Err(cx.leave("a class of the user's that is no exception"));
+        Type::User(of) if !is_plain(cx, of) => {
+            return Err(cx.leave("a class of the user's that is not known"));
         }
         _ => {}
     }
@@ -290,8 +293,10 @@ fn derives<'a>(cx: &Cx<'a>, class: Type, of: Type) -> R<'a, bool> {
     })
 }
 
-fn user_exception(cx: &Cx<'_>, class: u32) -> Option<ExcKind> {
-    cx.program.classes.get(class as usize)?.exception
+/// Whether what derives from a class of the user's is known.
+fn is_plain(cx: &Cx<'_>, class: u32) -> bool {
+    let class = cx.program.classes.get(class as usize);
+    class.is_some_and(|class| class.exception.is_some() || class.instances.is_some())
 }
 
 fn user_derives<'a>(cx: &Cx<'a>, class: u32, of: Type) -> R<'a, bool> {
@@ -306,7 +311,8 @@ fn user_derives<'a>(cx: &Cx<'a>, class: u32, of: Type) -> R<'a, bool> {
     match (known.exception, of) {
         (Some(kind), Type::Exc(of)) => Ok(kind.is_subclass(of)),
         (Some(_), _) => Ok(false),
-        (None, _) => Err(cx.leave("a class of the user's that is no exception")),
+        (None, _) if known.instances.is_some() => Ok(false),
+        (None, _) => Err(cx.leave("a class of the user's that is not known")),
     }
 }
 

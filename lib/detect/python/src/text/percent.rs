@@ -60,6 +60,8 @@ pub fn percent<'a>(cx: &Cx<'a>, template: &'a str, values: Obj<'a>) -> R<'a> {
 
 fn values_of<'a>(cx: &Cx<'a>, values: Obj<'a>) -> R<'a, Values<'a>> {
     let mapping = match values {
+        // Without `__getitem__`, which makes a mapping, there is nothing to loop over.
+        Obj::Native(native) if native.user_class().is_some() && native.iter(cx).is_none() => None,
         Obj::Native(_) => return Err(cx.leave("% with an object of a module")),
         // Whatever has subscripts and is neither tuple nor text counts as a mapping, which may stay unused.
         Obj::NodeDict(_)
