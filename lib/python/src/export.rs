@@ -41,7 +41,7 @@
 //! | `method` | `func`, `self`: ids | a bound method, of builtin values too |
 //! | `partial` | `func`: id, `args`: ids, `kwargs`: name → id | `functools.partial` |
 //! | `enum_member` | `class`: id, `name`, `value`: id | |
-//! | `unsupported` | `reason`, `call`, `args`, `func` | anything else; code that reaches it needs CPython, unless the reader knows better: see below |
+//! | `unsupported` | `reason`, `call`, `args`, `func`, `getter` | anything else; code that reaches it needs CPython, unless the reader knows better: see below |
 //!
 //! **Functions.** `line` is the first line of the definition, that of the first decorator where there is one (as
 //! `co_firstlineno`); `code_name` is the name in the source (`<lambda>` for a lambda), while `name` and
@@ -54,8 +54,9 @@
 //! **Values of Python's own classes.** An `unsupported` object may have `call` (id) and `args` (ids): calling that
 //! builtin with those arguments makes an equal object. This is so for what `ipaddress`, `datetime`, `decimal`,
 //! `fractions`, `uuid`, `pathlib` and `collections` make, for `range`, `complex`, `bytearray`, for the getters of
-//! `operator`, and for loggers (`logging` `getLogger`). One with `func` (id) is that function under
-//! `functools.lru_cache`.
+//! `operator`, for loggers (`logging` `getLogger`), and for classes that `collections.namedtuple` made. One with
+//! `func` (id) is that function under `functools.lru_cache`, one with `getter` (id) a property that this function
+//! computes. A class with an attribute `_abc_impl` may have abstract methods.
 //!
 //! **What may change.** A global that some function of its module assigns through `global`, and an attribute of a
 //! module or class that some function assigns by the name of that module or class, is `unsupported`. Changes that

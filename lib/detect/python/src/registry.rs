@@ -105,6 +105,11 @@ pub trait Native<'a> {
         None
     }
 
+    /// The name of its class, where [`Native::class`] stands for many.
+    fn own_name(&'a self) -> Option<&'a str> {
+        None
+    }
+
     /// `self.name = value`; `None` when that is not known here.
     fn set_attr(&'a self, _cx: &Cx<'a>, _name: &'a str, _value: Obj<'a>) -> Option<R<'a, ()>> {
         None

@@ -3,6 +3,7 @@
 Nothing of the user's may run here: types are compared by identity, attributes are read through the descriptors
 of Python's own types, and only containers of exactly the builtin types are looked into."""
 import base64
+import collections
 import enum
 import functools
 import json
@@ -39,6 +40,13 @@ _CLASS_NOISE = frozenset((
 
 # What Python puts into every enum.
 _ENUM_NOISE = frozenset(('__new__', '__new_member__', '_generate_next_value_'))
+
+
+# What `collections.namedtuple` puts into its classes.
+_NAMED_TUPLE = frozenset((
+    '__doc__', '__firstlineno__', '__getnewargs__', '__match_args__', '__module__', '__new__', '__replace__',
+    '__repr__', '__slots__', '__static_attributes__', '_asdict', '_field_defaults', '_fields', '_fields_defaults',
+    '_make', '_replace'))
 
 
 def export(report, sources, homes, repo_root):
@@ -352,7 +360,9 @@ class _Exporter:
         code = source and source.class_code(qualname, [
             value.__code__ for value in attributes.values() if type(value) is types.FunctionType])
         if not code:
-            return _unsupported('the class {}.{}, which has no source of its own'.format(module, qualname))
+            return _unsupported(
+                'the class {}.{}, which has no source of its own'.format(module, qualname),
+                self._named_tuple(thing, attributes))
         number, refusal = self._source(source, self._homes.of_path(source.path))
         if refusal:
             return _unsupported(refusal)
@@ -371,6 +381,21 @@ class _Exporter:
             quote(qualname.rpartition('.')[2]), quote(qualname), number, code.co_firstlineno, self.refs(bases),
             _names([(name, self._missing('assigned by {}'.format(stores[name])) if name in stores
                      else self.ref(value)) for name, value in kept]))
+
+    def _named_tuple(self, thing, attributes):
+        """What makes an equal class, for one that `collections.namedtuple` made."""
+        fields, made = attributes.get('_fields'), attributes.get('__new__')
+        if (type(fields) is not tuple or not all(map(_is_text, fields)) or type(made) is not types.FunctionType
+                or made.__defaults__ or made.__module__ != 'namedtuple_' + thing.__name__
+                or type.__dict__['__bases__'].__get__(thing) != (tuple,) or self._sources.stores_into(thing)):
+            return ''
+        for name, value in attributes.items():
+            if type(value) is types.FunctionType and value is not made and value.__module__ != 'collections':
+                return ''
+            if name not in fields and name not in _NAMED_TUPLE:
+                return ''
+        return ',"call":{},"args":{}'.format(
+            self.ref(collections.namedtuple), self.refs((thing.__name__, fields)))
 
     def _other(self, thing):
         if _is_class(thing):

@@ -70,6 +70,16 @@ impl Module<'_, '_> {
     ) -> Result<ObjectId, Unknown> {
         let Callee::Named(module, name) = *callee;
         match (module, name, args) {
+            ("collections", "namedtuple", [_, _]) if named.is_empty() => {
+                let class = self.loader.heap.named(module, name);
+                Ok(self.loader.heap.push(Object::Unsupported {
+                    reason: "a class of named tuples".to_owned(),
+                    call: Some(class),
+                    args: args.to_vec(),
+                    func: None,
+                    getter: None,
+                }))
+            }
             ("builtins", "set" | "frozenset" | "list" | "tuple", _) if named.is_empty() && args.len() < 2 => {
                 let v = match args {
                     [from] => self

@@ -30,7 +30,10 @@ impl<'a> Finder<'a> {
                     "__class__" => self.take_all_methods(),
                     name => self.take_methods(name),
                 }
-                self.field(&inner.1)
+                // A named tuple holds what it was made of.
+                let mut field = self.field(&inner.1);
+                field.join(&self.flow.index(&value));
+                field
             }
             Expr::Index(inner) => {
                 let value = self.expr(&inner.0);
@@ -236,6 +239,7 @@ impl<'a> Finder<'a> {
                 all.join(&self.unknown.clone());
                 all.join(&self.answers_of_taken());
                 all.join(&self.answers_of_methods("__call__"));
+                all.holds = all.all();
                 all
             }
         }
@@ -250,6 +254,12 @@ impl<'a> Finder<'a> {
                 if matches!(self.consts.get(id as usize), Some(Const::Type(_))) {
                     self.take_all_methods();
                 }
+                return self.fresh(all);
+            }
+            // They hand what they are given to nobody.
+            Some(Const::Type(
+                Type::List | Type::Tuple | Type::Set | Type::FrozenSet | Type::Dict | Type::Str,
+            )) => {
                 return self.fresh(all);
             }
             Some(Const::Builtin(function)) if function.name == "getattr" => {
@@ -270,7 +280,13 @@ impl<'a> Finder<'a> {
             // A function that remembers its answers.
             Some(Const::Made(made)) => match made.args.first().map(|func| self.consts.get(*func as usize)) {
                 Some(Some(Const::Function(function))) => (function.code, 0),
-                _ => return self.fresh(all),
+                // A class of named tuples.
+                _ => {
+                    return Value {
+                        is: BTreeSet::new(),
+                        holds: all.all(),
+                    };
+                }
             },
             Some(Const::Builtin(function)) => {
                 if matches!(
@@ -378,7 +394,7 @@ impl<'a> Finder<'a> {
         let mut result = inner;
         result.join(&all);
         self.call_methods(name, &all);
-        result.join(&self.answers_of_methods(name));
+        result.join(&self.answers_of_attribute(name));
         result
     }
 }

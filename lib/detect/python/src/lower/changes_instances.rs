@@ -129,7 +129,12 @@ impl Finder<'_> {
                 value.join(answer);
             }
         }
-        // An attribute may hold a function.
+        value
+    }
+
+    /// What a call of an attribute of any object answers, which may be a method or hold a function.
+    pub(super) fn answers_of_attribute(&self, name: &str) -> Value {
+        let mut value = self.answers_of_methods(name);
         if self.instances.fields.contains_key(name) {
             value.join(&self.answers_of_taken());
         }

@@ -257,7 +257,8 @@ fn made(shared: &Shared<'_>, call: Option<ObjectId>, args: &[ObjectId]) -> Optio
     let is_ours = matches!(module.as_str(), "ipaddress" | "datetime")
         && matches!(crate::modules::lookup(module, name), Some(Const::NativeClass(_)));
     let is_range = module == "builtins" && name == "range";
-    ((is_ours || is_range) && known(shared.objects.len(), args)).then(|| {
+    let is_named = module == "collections" && name == "namedtuple";
+    ((is_ours || is_range || is_named) && known(shared.objects.len(), args)).then(|| {
         Const::Made(Box::new(ConstPartial {
             func,
             args: args.into(),

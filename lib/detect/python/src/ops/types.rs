@@ -97,7 +97,13 @@ pub fn type_of(value: Obj<'_>) -> Type {
 /// # Errors
 /// Falls back on objects that are not known to us.
 pub fn class_of<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a> {
-    Ok(match type_of(resolve(cx, value)?) {
+    let value = resolve(cx, value)?;
+    if let Obj::Native(native) = value
+        && native.own_name().is_some()
+    {
+        return Err(cx.leave("a class that was made by a call"));
+    }
+    Ok(match type_of(value) {
         Type::User(class) => Obj::Class(class),
         Type::Native(class) => Obj::NativeClass(class),
         class => Obj::Type(class),
@@ -146,6 +152,11 @@ pub fn builtin_name(class: Type) -> &'static str {
 #[must_use]
 pub fn type_name<'a>(cx: &Cx<'a>, value: Obj<'a>) -> &'a str {
     let value = resolve(cx, value).unwrap_or(value);
+    if let Obj::Native(native) = value
+        && let Some(name) = native.own_name()
+    {
+        return name;
+    }
     match type_of(value) {
         Type::DefaultDict => "collections.defaultdict",
         Type::OrderedDict => "collections.OrderedDict",

@@ -5,6 +5,8 @@ use crate::{eval, load, lower, testing};
 const HEAD: &str = "\
 from streamalert.shared.rule import rule
 from operator import attrgetter
+from collections import namedtuple
+Pair = namedtuple('Pair', 'left right')
 GLOBAL = [1]
 class Holder:
     shared = GLOBAL
@@ -34,7 +36,11 @@ def keep(one):
 ";
 
 /// What changes the module's list, through an instance.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 20] = [
+    "Pair(GLOBAL, 1).left.append(2)",
+    "Pair(1, GLOBAL)[1].append(2)",
+    "namedtuple('P', 'x')(GLOBAL).x.append(2)",
+    "keep(lambda: GLOBAL).kept().append(2)",
     "Holder(GLOBAL).items.append(2)",
     "Holder(items=GLOBAL).items.append(2)",
     "Holder().shared.append(2)",

@@ -1,6 +1,7 @@
-//! `collections`. Its dictionaries are forms of [`Dict`]; named tuples and chain maps are left to CPython.
+//! `collections`. Its dictionaries are forms of [`Dict`]; chain maps are left to CPython.
 
 mod deque;
+mod named;
 
 use crate::builtins::misfit;
 use crate::cx::{Cx, R, Raise};
@@ -17,6 +18,7 @@ pub(super) fn lookup(name: &str) -> Option<Const> {
         "Counter" => Const::Type(Type::Counter),
         "OrderedDict" => Const::Type(Type::OrderedDict),
         "defaultdict" => Const::Type(Type::DefaultDict),
+        "namedtuple" => Const::Builtin(&named::NAMEDTUPLE),
         "deque" => Const::NativeClass(&deque::DEQUE),
         _ => return None,
     })
