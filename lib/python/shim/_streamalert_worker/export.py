@@ -385,6 +385,7 @@ class _Exporter:
     def _named_tuple(self, thing, attributes):
         """What makes an equal class, for one that `collections.namedtuple` made."""
         fields, made = attributes.get('_fields'), attributes.get('__new__')
+        made = made.__func__ if type(made) is staticmethod else made
         if (type(fields) is not tuple or not all(map(_is_text, fields)) or type(made) is not types.FunctionType
                 or made.__defaults__ or made.__module__ != 'namedtuple_' + thing.__name__
                 or type.__dict__['__bases__'].__get__(thing) != (tuple,) or self._sources.stores_into(thing)):

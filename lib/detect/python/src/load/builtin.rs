@@ -72,10 +72,18 @@ impl Module<'_, '_> {
         match (module, name, args) {
             ("collections", "namedtuple", [_, _]) if named.is_empty() => {
                 let class = self.loader.heap.named(module, name);
+                // The names, whoever changes the list afterwards.
+                let mut args = args.to_vec();
+                if let Some(fields) = args.last_mut()
+                    && let Object::List { v } = self.loader.heap.get(*fields)
+                {
+                    let v = v.clone();
+                    *fields = self.loader.heap.push(Object::Tuple { v });
+                }
                 Ok(self.loader.heap.push(Object::Unsupported {
                     reason: "a class of named tuples".to_owned(),
                     call: Some(class),
-                    args: args.to_vec(),
+                    args,
                     func: None,
                     getter: None,
                 }))
