@@ -212,6 +212,11 @@ pub trait Native<'a> {
         Ok(false)
     }
 
+    /// Its bits, when it is a flag of `re`.
+    fn regex_flags(&self) -> Option<u32> {
+        None
+    }
+
     /// What it is to the module `datetime`.
     fn time_value(&self) -> Option<crate::modules::datetime::Value<'a>> {
         None

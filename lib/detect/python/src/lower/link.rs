@@ -181,10 +181,23 @@ fn plain(shared: &mut Shared<'_>, id: ConstId, object: &Object, wanted: &mut Vec
                 kwargs: named_values(kwargs),
             }))
         }
-        Object::EnumMember { name, .. } => unsupported(
-            shared,
-            format!("the enum member {name} is not known to the native engine"),
-        ),
+        Object::EnumMember { name, value, class } => {
+            let is_flag = match shared.objects.get(*class as usize) {
+                Some(Object::Builtin { module, name }) => module == "re" && name == "RegexFlag",
+                _ => false,
+            };
+            if is_flag && known(len, &[*value]) {
+                return Const::Made(Box::new(ConstPartial {
+                    func: *class,
+                    args: Box::new([*value]),
+                    kwargs: Box::default(),
+                }));
+            }
+            unsupported(
+                shared,
+                format!("the enum member {name} is not known to the native engine"),
+            )
+        }
         Object::Unsupported {
             reason,
             call,

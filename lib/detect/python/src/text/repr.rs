@@ -5,7 +5,8 @@ use streamalert_value::{float_repr, write_python_repr};
 use super::Text;
 use crate::cx::{Cx, R};
 use crate::methods::str::recent::any_recent;
-use crate::obj::{DictKind, Obj, ViewKind};
+use crate::obj::{Dict, DictKind, Obj, ViewKind};
+use crate::registry::Args;
 use crate::{iter, ops};
 
 /// Deeper objects are CPython's: its own limit and `[...]` for cycles are not followed here.
@@ -123,8 +124,55 @@ fn dict<'a>(cx: &Cx<'a>, value: Obj<'a>, out: &mut Text<'a>, depth: u32) -> R<'a
     if let Obj::Dict(dict) = value
         && !matches!(dict.kind, DictKind::Plain)
     {
-        return Err(cx.leave("the text of a dictionary of collections"));
+        return of_collections(cx, value, dict, out, depth);
     }
+    members(cx, value, out, depth)
+}
+
+/// The text of a dictionary of `collections`.
+fn of_collections<'a>(
+    cx: &Cx<'a>,
+    value: Obj<'a>,
+    dict: &'a Dict<'a>,
+    out: &mut Text<'a>,
+    depth: u32,
+) -> R<'a, ()> {
+    match dict.kind {
+        DictKind::Default(factory) => {
+            out.push_str("defaultdict(");
+            write(cx, factory, out, depth + 1)?;
+            out.push_str(", ");
+            members(cx, value, out, depth)?;
+        }
+        DictKind::Counter if dict.is_empty() => out.push_str("Counter("),
+        DictKind::Ordered if dict.is_empty() => out.push_str("OrderedDict("),
+        DictKind::Counter => {
+            // In order of the counts, which are integers where this is known.
+            let pairs = crate::eval::call_method(cx, value, "most_common", &Args::positional(&[]))?;
+            let sorted = Dict::of_kind(cx, DictKind::Plain);
+            for pair in iter::collect(cx, pairs)? {
+                if let Obj::Tuple([key, count]) = pair {
+                    sorted.insert(cx, *key, *count)?;
+                }
+            }
+            out.push_str("Counter(");
+            members(cx, Obj::Dict(sorted), out, depth)?;
+        }
+        DictKind::Ordered if cx.program.version.minor >= 12 => {
+            out.push_str("OrderedDict(");
+            members(cx, value, out, depth)?;
+        }
+        DictKind::Ordered => {
+            let items = iter::members(cx, value, ViewKind::Items).object(cx, "odict_iterator");
+            elements(cx, items, ["OrderedDict([", "]"], out, depth)?;
+        }
+        DictKind::Plain => return members(cx, value, out, depth),
+    }
+    out.push(')');
+    Ok(())
+}
+
+fn members<'a>(cx: &Cx<'a>, value: Obj<'a>, out: &mut Text<'a>, depth: u32) -> R<'a, ()> {
     out.push('{');
     let mut state = iter::iter(cx, value)?;
     let mut first = true;

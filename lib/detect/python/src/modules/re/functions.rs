@@ -83,6 +83,7 @@ fn compiled<'a>(cx: &Cx<'a>, pattern: Option<Obj<'a>>, flags: Option<Obj<'a>>) -
         None => 0,
         Some(Obj::Int(flags)) => u32::try_from(flags).map_err(|_| cx.leave("such flags of a pattern"))?,
         Some(Obj::Bool(flag)) => u32::from(flag),
+        Some(value) if super::flag::bits(value).is_some() => super::flag::bits(value).unwrap_or(0),
         Some(_) => return Err(cx.leave("such flags of a pattern")),
     };
     match ops::resolve(cx, given(pattern))? {

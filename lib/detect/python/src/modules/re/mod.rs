@@ -1,6 +1,7 @@
 //! `re`, on the engines of `streamalert-regex`.
 
 mod cache;
+mod flag;
 mod functions;
 mod matched;
 mod replace;
@@ -112,16 +113,11 @@ fn no_instances<'a>(cx: &Cx<'a>, _args: &Args<'_, 'a>) -> R<'a> {
 /// What the module calls `name`.
 #[must_use]
 pub fn lookup(name: &str) -> Option<Const> {
-    let flags = |flags: Flags| Some(Const::Int(i64::from(flags.bits())));
+    if let Some(named) = flag::lookup(name) {
+        return Some(named);
+    }
     match name {
-        "NOFLAG" => None,
-        "A" | "ASCII" => flags(Flags::ASCII),
-        "I" | "IGNORECASE" => flags(Flags::IGNORECASE),
-        "L" | "LOCALE" => flags(Flags::LOCALE),
-        "M" | "MULTILINE" => flags(Flags::MULTILINE),
-        "S" | "DOTALL" => flags(Flags::DOTALL),
-        "U" | "UNICODE" => flags(Flags::UNICODE),
-        "X" | "VERBOSE" => flags(Flags::VERBOSE),
+        "RegexFlag" => Some(Const::NativeClass(&flag::CLASS)),
         "error" => Some(Const::Type(Type::Exc(ExcKind::ReError))),
         "Pattern" => Some(Const::NativeClass(&PATTERN)),
         "Match" => Some(Const::NativeClass(&MATCH)),
