@@ -116,7 +116,11 @@ fn int<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a> {
             )),
         },
         Obj::Str(text) => int_of_text(cx, text),
-        Obj::Bytes(_) | Obj::Native(_) => Err(cx.leave("int of such an object")),
+        Obj::Native(native) => match native.regex_flags() {
+            Some(bits) => Ok(Obj::Int(i64::from(bits))),
+            None => Err(cx.leave("int of such an object")),
+        },
+        Obj::Bytes(_) => Err(cx.leave("int of such an object")),
         _ => {
             let name = ops::type_name(cx, value);
             let wanted = if cx.program.version.minor >= 10 {

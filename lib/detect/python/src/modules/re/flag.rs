@@ -5,6 +5,7 @@ use streamalert_regex::Flags;
 use crate::cx::{Cx, R};
 use crate::ir::{BinaryOp, CompareOp, UnaryOp};
 use crate::obj::Obj;
+use crate::ops;
 use crate::program::Const;
 use crate::registry::{Args, Native, NativeClass, Singleton};
 
@@ -126,11 +127,27 @@ impl<'a> Native<'a> for Flag {
         cx: &Cx<'a>,
         op: BinaryOp,
         other: Obj<'a>,
-        _reflected: bool,
+        reflected: bool,
     ) -> R<'a, Option<Obj<'a>>> {
-        match (op, bits(other)) {
-            (BinaryOp::BitOr, Some(bits)) => Ok(Some(object(cx, self.bits | bits))),
-            (BinaryOp::BitAnd, Some(bits)) => Ok(Some(object(cx, self.bits & bits))),
+        let known = FLAGS.iter().fold(0, |all, flag| all | flag.bits);
+        let number = match other {
+            Obj::Int(number) => u32::try_from(number).ok(),
+            Obj::Bool(flag) => Some(u32::from(flag)),
+            _ => bits(other),
+        };
+        match (op, number, other) {
+            (BinaryOp::BitOr, Some(bits), _) if bits & !known == 0 => Ok(Some(object(cx, self.bits | bits))),
+            (BinaryOp::BitAnd, Some(bits), _) => Ok(Some(object(cx, self.bits & bits))),
+            (BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul, _, Obj::Int(_)) => {
+                let own = Obj::Int(i64::from(self.bits));
+                let (a, b) = if reflected { (other, own) } else { (own, other) };
+                ops::binary(cx, op, a, b).map(Some)
+            }
+            (BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul, Some(bits), _) => {
+                let (own, bits) = (Obj::Int(i64::from(self.bits)), Obj::Int(i64::from(bits)));
+                let (a, b) = if reflected { (bits, own) } else { (own, bits) };
+                ops::binary(cx, op, a, b).map(Some)
+            }
             _ => Err(cx.leave("arithmetic with flags of a pattern")),
         }
     }
