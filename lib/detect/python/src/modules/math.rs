@@ -44,6 +44,19 @@ static FUNCTIONS: &[BuiltinFn] = &[
         Ok(Obj::Float(value.sqrt()))
     }),
     function("gcd", gcd),
+    function("copysign", |cx, args| {
+        let (one, two) = pair(cx, args)?;
+        Ok(Obj::Float(one.copysign(two)))
+    }),
+    function("fmod", |cx, args| {
+        let (one, two) = pair(cx, args)?;
+        let rest = one % two;
+        if rest.is_nan() && !one.is_nan() && !two.is_nan() {
+            return Err(cx.value_error(format_args!("math domain error")));
+        }
+        Ok(Obj::Float(rest))
+    }),
+    function("isclose", is_close),
 ];
 
 /// What the module calls a name.
@@ -69,6 +82,44 @@ fn float<'a>(cx: &Cx<'a>, value: Obj<'a>) -> R<'a, f64> {
             Err(cx.type_error(format_args!("must be real number, not {name}")))
         }
     }
+}
+
+fn pair<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a, (f64, f64)> {
+    match args.pos {
+        [one, two] if args.kw.is_empty() => Ok((float(cx, *one)?, float(cx, *two)?)),
+        _ => Err(misfit(cx)),
+    }
+}
+
+/// `isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)`
+fn is_close<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>) -> R<'a> {
+    let known = args
+        .kw
+        .iter()
+        .all(|(name, _)| matches!(*name, "rel_tol" | "abs_tol"));
+    let ([one, two], true) = (args.pos, known) else {
+        return Err(misfit(cx));
+    };
+    let (one, two) = (float(cx, *one)?, float(cx, *two)?);
+    let (mut relative, mut absolute) = (1e-9, 0.0);
+    for (name, value) in args.kw {
+        match *name {
+            "rel_tol" => relative = float(cx, *value)?,
+            _ => absolute = float(cx, *value)?,
+        }
+    }
+    if relative < 0.0 || absolute < 0.0 {
+        return Err(cx.value_error(format_args!("tolerances must be non-negative")));
+    }
+    if one == two {
+        return Ok(Obj::Bool(true));
+    }
+    if one.is_infinite() || two.is_infinite() {
+        return Ok(Obj::Bool(false));
+    }
+    let away = (two - one).abs();
+    let close = away <= (relative * two).abs() || away <= (relative * one).abs() || away <= absolute;
+    Ok(Obj::Bool(close))
 }
 
 fn whole<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>, round: fn(f64) -> f64) -> R<'a> {
