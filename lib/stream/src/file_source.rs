@@ -32,6 +32,8 @@ pub struct FileSource {
     limits: SourceLimits,
     intake: Arc<Intake>,
     files: Files,
+    /// The file that is being opened. It stays here until it is, so that a dropped [`SourceReader::next`] loses none.
+    opening: Option<Visit>,
     /// Loaded when the first file of lines is opened.
     known: Option<KnownFiles>,
     reading: Option<Reading>,
@@ -102,6 +104,7 @@ impl FileSource {
             limits,
             intake,
             files,
+            opening: None,
             known: None,
             reading: None,
             ready: VecDeque::new(),
@@ -151,22 +154,29 @@ impl FileSource {
 
     /// Opens the next file that has something to read. False when there are no more.
     async fn open_next(&mut self) -> Result<bool, SourceError> {
-        while let Some(visit) = self.next_file().await? {
+        loop {
+            let visit = match self.opening.clone() {
+                Some(visit) => visit,
+                None => match self.next_file().await? {
+                    Some(visit) => self.opening.insert(visit).clone(),
+                    None => return Ok(false),
+                },
+            };
             let path = visit.path.clone();
             let opened = if path.as_os_str() == medium::STDIN {
                 self.open_stdin(path);
-                true
+                Ok(true)
             } else {
                 match self.kind() {
-                    FileKind::Lines => self.open_lines(visit).await?,
-                    FileKind::Object => self.open_object(path).await?,
+                    FileKind::Lines => self.open_lines(visit).await,
+                    FileKind::Object => self.open_object(path).await,
                 }
             };
-            if opened {
+            self.opening = None;
+            if opened? {
                 return Ok(true);
             }
         }
-        Ok(false)
     }
 
     fn open_stdin(&mut self, path: PathBuf) {

@@ -424,3 +424,26 @@ async fn progress_tells_bytes_of_the_medium() {
         "what was read before counts"
     );
 }
+
+#[tokio::test]
+async fn a_reader_that_is_asked_again_and_again_before_it_can_answer_loses_no_file() {
+    for service in ["kinesis", "s3"] {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| dir.path().join(name));
+        for path in &paths {
+            std::fs::write(path, "one\n").unwrap();
+        }
+        let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+        let mut reader = list(service, &paths, &store());
+        let mut payloads = Vec::new();
+        // No time at all: most futures are dropped after their first poll.
+        loop {
+            match tokio::time::timeout(Duration::ZERO, reader.next()).await {
+                Ok(Ok(Some(payload))) => payloads.push(payload),
+                Ok(end) => break assert!(end.unwrap().is_none()),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+        assert_eq!(payloads.len(), 3, "{service}");
+    }
+}
