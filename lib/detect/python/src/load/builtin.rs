@@ -148,6 +148,12 @@ impl Module<'_, '_> {
                 args: rest.to_vec(),
                 kwargs: named.clone(),
             })),
+            ("logging", "getLogger", [] | [_])
+            | ("streamalert.shared.logger", "get_logger", [_] | [_, _])
+                if named.is_empty() =>
+            {
+                self.logger(call, args.first().copied())
+            }
             ("builtins", "len", [of]) => {
                 let count = match self.loader.heap.get(*of) {
                     Object::List { v } | Object::Tuple { v } => v.len(),

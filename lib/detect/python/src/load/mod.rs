@@ -8,6 +8,8 @@ mod builtin;
 mod comp;
 mod expr;
 mod heap;
+mod imports;
+mod logger;
 mod mention;
 mod module;
 mod options;
@@ -15,6 +17,7 @@ mod options;
 use std::collections::BTreeMap;
 
 use self::heap::Heap;
+pub use self::imports::ImportGraph;
 use self::module::Loader;
 use crate::export::{Export, ExportedRule, ObjectId, Source};
 

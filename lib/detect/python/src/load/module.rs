@@ -83,6 +83,7 @@ impl<'f> Loader<'f> {
                     globals: BTreeSet::new(),
                     attributes: BTreeSet::new(),
                 };
+                module.own_names();
                 module.body(tree.suite());
                 module.finish()
             }
@@ -93,10 +94,7 @@ impl<'f> Loader<'f> {
             }
         };
         self.depth -= 1;
-        let name = path
-            .trim_end_matches(".py")
-            .trim_end_matches("/__init__")
-            .replace('/', ".");
+        let name = super::imports::module_of(path);
         let id = self.heap.push(Object::Module { name, attrs: names });
         self.modules.insert(path.to_owned(), Some(id));
         Some(id)
@@ -141,7 +139,7 @@ impl Module<'_, '_> {
             .copied()
     }
 
-    fn bind(&mut self, name: &str, id: ObjectId) {
+    pub(super) fn bind(&mut self, name: &str, id: ObjectId) {
         let scope = self.class.as_mut().map_or(&mut self.names, |class| &mut class.0);
         scope.insert(name.to_owned(), id);
     }
@@ -171,6 +169,7 @@ impl Module<'_, '_> {
         match statement {
             ast::Stmt::Pass(_) => Ok(()),
             ast::Stmt::Expr(inner) if inner.value.is_literal_expr() => Ok(()),
+            ast::Stmt::Expr(inner) if self.is_logging(&inner.value) => self.logging(&inner.value),
             ast::Stmt::Import(inner) => {
                 inner.names.iter().for_each(|alias| self.import(alias));
                 Ok(())

@@ -140,3 +140,33 @@ fn lambdas_of_one_line_are_told_apart() {
         .collect();
     assert_ne!(bodies[0], bodies[1]);
 }
+
+#[test]
+fn loggers_load_and_a_rule_that_logs_compiles() {
+    let text = "\
+import logging
+from streamalert.shared.logger import get_logger
+from streamalert.shared.rule import rule
+LOGGER = logging.getLogger(__name__)
+OTHER = get_logger('other', 'debug')
+logging.basicConfig(level=logging.INFO)
+LOGGER.setLevel(logging.DEBUG)
+OTHER.info('loaded %s', __name__)
+
+@rule(logs=['a'])
+def logs(rec):
+    LOGGER.warning('seen %s', rec['a'])
+    OTHER.exception('%d', 'no number')
+    logging.error('x')
+    return LOGGER.info('%s') is None
+";
+    let program = compile_source(text, "rules/a.py").unwrap();
+    assert!(program.rules[0].points.is_empty(), "{:?}", program.points);
+}
+
+#[test]
+fn what_else_is_done_to_a_logger_is_told() {
+    let text = "import logging\nLOGGER = logging.getLogger('x')\nLOGGER.addHandler(Mine())\n";
+    let problem = compile_source(text, "a.py").unwrap_err();
+    assert_eq!(problem.line, 3, "{problem}");
+}

@@ -271,7 +271,8 @@ fn made(shared: &Shared<'_>, call: Option<ObjectId>, args: &[ObjectId]) -> Optio
         && matches!(crate::modules::lookup(module, name), Some(Const::NativeClass(_)));
     let is_range = module == "builtins" && name == "range";
     let is_named = module == "collections" && name == "namedtuple";
-    ((is_ours || is_range || is_named) && known(shared.objects.len(), args)).then(|| {
+    let is_logger = module == "logging" && name == "getLogger";
+    ((is_ours || is_range || is_named || is_logger) && known(shared.objects.len(), args)).then(|| {
         Const::Made(Box::new(ConstPartial {
             func,
             args: args.into(),

@@ -12,6 +12,7 @@ mod hashlib;
 mod ipaddress;
 mod itertools;
 pub mod json;
+mod logging;
 mod math;
 mod operator;
 pub mod re;
@@ -36,6 +37,7 @@ static MODULES: &[(&str, Lookup)] = &[
     ("fnmatch", fnmatch::lookup),
     ("json", json::lookup),
     ("json.decoder", json::decoder),
+    ("logging", logging::lookup),
     ("base64", base64::lookup),
     ("binascii", base64::binascii),
     ("copy", copy::lookup),
