@@ -55,7 +55,7 @@ pub struct Generation {
 impl Generation {
     pub(crate) fn new(
         loaded: Loaded,
-        tables: HashMap<String, Map>,
+        tables: Arc<HashMap<String, Map>>,
         threads: Threads,
         options: RuntimeOptions,
     ) -> Self {
@@ -65,7 +65,6 @@ impl Generation {
             fingerprint,
             no_python,
         } = loaded;
-        let fingerprint = with_tables(fingerprint, &tables);
         Self {
             statistics: Statistics::new(report.rules.clone()),
             strikes: Mutex::new(Strikes::new(options.python.limits.strikes.clone())),
@@ -73,7 +72,7 @@ impl Generation {
             clock: options.python.clock.clone(),
             report,
             engine,
-            tables: Arc::new(tables),
+            tables,
             threads,
             options,
             pool: OnceCell::new(),
@@ -356,7 +355,7 @@ impl Fixed {
 }
 
 /// What the rules are made of and what they look up.
-fn with_tables(fingerprint: blake3::Hash, tables: &HashMap<String, Map>) -> blake3::Hash {
+pub(crate) fn with_tables(fingerprint: blake3::Hash, tables: &HashMap<String, Map>) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(fingerprint.as_bytes());
     let mut names: Vec<&String> = tables.keys().collect();

@@ -4,6 +4,7 @@
 //! A [`Runtime`] holds one [`Generation`] at a time: rules, compiled program and workers that belong together. Whoever
 //! evaluates takes the generation of the moment and stays with it, so that a reload never mixes two rule sets.
 
+mod draft;
 mod fallback;
 mod generation;
 mod load;
@@ -14,6 +15,7 @@ mod threads;
 mod verdict;
 mod without_python;
 
+pub use draft::{Drafts, Reach};
 pub use generation::{Generation, Health};
 pub use load::{StartError, compile};
 pub use options::RuntimeOptions;

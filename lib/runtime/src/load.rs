@@ -1,5 +1,6 @@
 //! From the user's files to an engine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use streamalert_detect::RuleSet;
@@ -80,22 +81,33 @@ async fn load_without_python(options: &RuntimeOptions, why: String) -> Result<Lo
         "no python: rules are loaded natively, and records on which one of them needs python become dead letters"
     );
     let (python, limits) = (options.python.clone(), options.limits);
-    apart(move || {
-        let found = without_python::load(&python)?;
-        let rules = found.report.rules.clone();
-        let engine = build(&found.export, rules, limits)?;
-        Ok(Loaded {
-            report: found.report,
-            engine: Some(Arc::new(engine)),
-            fingerprint: found.fingerprint,
-            no_python: Some(why),
-        })
+    apart(move || built(without_python::load(&python)?, limits, why)).await?
+}
+
+/// Loads these files and what they import without Python, whether there is one or not.
+pub(crate) async fn load_texts(
+    texts: Arc<BTreeMap<String, String>>,
+    wanted: Vec<String>,
+    python: (u8, u8, u8),
+    limits: Limits,
+) -> Result<Loaded, StartError> {
+    let why = "these rules were loaded without python".to_owned();
+    apart(move || built(without_python::loaded(&texts, &wanted, python)?, limits, why)).await?
+}
+
+fn built(found: without_python::Found, limits: Limits, why: String) -> Result<Loaded, StartError> {
+    let rules = found.report.rules.clone();
+    let engine = build(&found.export, rules, limits)?;
+    Ok(Loaded {
+        report: found.report,
+        engine: Some(Arc::new(engine)),
+        fingerprint: found.fingerprint,
+        no_python: Some(why),
     })
-    .await?
 }
 
 /// Runs something that takes a second or so and much stack, on a thread of its own.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+pub(crate) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
     let (reply, answer) = tokio::sync::oneshot::channel();
     std::thread::Builder::new()
         .name("rules-compile".to_owned())

@@ -9,8 +9,8 @@ use streamalert_detect::{
 use streamalert_python::{LoadReport, Publication, PublishError};
 use streamalert_types::{Alert, OutputName, Record};
 
-use crate::generation::{Fixed, tables};
-use crate::load::load;
+use crate::generation::{Fixed, tables, with_tables};
+use crate::load::{Loaded, load};
 use crate::threads::Threads;
 use crate::{Generation, Health, RuntimeOptions, StartError};
 
@@ -79,6 +79,28 @@ impl Runtime {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// A runtime of other rules on the same threads, with the same lookup tables.
+    pub(crate) fn beside(&self, loaded: Loaded) -> (Self, LoadReport) {
+        let options = self.inner.options.clone();
+        let threads = self.inner.threads.clone();
+        let tables = self.current().tables().clone();
+        let generation = Generation::new(loaded, tables, threads.clone(), options.clone());
+        let report = generation.report().clone();
+        let inner = Inner {
+            options,
+            threads,
+            current: RwLock::new(Arc::new(generation)),
+            reloading: tokio::sync::Mutex::new(()),
+            reload_failure: Mutex::new(None),
+        };
+        let runtime = Self { inner: Arc::new(inner) };
+        (runtime, report)
+    }
+
+    pub(crate) fn options(&self) -> &RuntimeOptions {
+        &self.inner.options
     }
 
     /// Starts the workers for what falls back, if anything may, without waiting for them: the first record that needs
@@ -198,9 +220,15 @@ impl Runtime {
 }
 
 async fn make(options: &RuntimeOptions, threads: &Threads) -> Result<Generation, StartError> {
-    let loaded = load(options).await?;
+    let mut loaded = load(options).await?;
     let tables = tables(options).await?;
-    Ok(Generation::new(loaded, tables, threads.clone(), options.clone()))
+    loaded.fingerprint = with_tables(loaded.fingerprint, &tables);
+    Ok(Generation::new(
+        loaded,
+        Arc::new(tables),
+        threads.clone(),
+        options.clone(),
+    ))
 }
 
 /// Whether every file that loaded before does so now.

@@ -14,7 +14,7 @@ use streamalert_python::{LoadError, LoadErrorKind, LoadReport, PoolOptions};
 use crate::StartError;
 
 /// The Python whose behaviour is meant when there is none.
-const PYTHON: (u8, u8, u8) = (3, 11, 7);
+pub(crate) const PYTHON: (u8, u8, u8) = (3, 11, 7);
 
 /// Python files of a project that are read at most, and their bytes altogether.
 const FILES_MAX: usize = 20_000;
@@ -32,11 +32,23 @@ pub(crate) struct Found {
 
 /// Reads and loads the user's files. Blocks.
 pub(crate) fn load(options: &PoolOptions) -> Result<Found, StartError> {
-    let failed = |reason: String| StartError::Compile { reason };
+    let (files, wanted) = read(options)?;
+    let mut found = loaded(&files.texts, &wanted, PYTHON)?;
+    found.report.errors.splice(0..0, files.errors);
+    Ok(found)
+}
+
+/// Reads the project's Python files; answers also the paths of those that may hold rules or matchers. Blocks.
+///
+/// # Errors
+/// The repository is not there.
+pub(crate) fn read(options: &PoolOptions) -> Result<(Files, Vec<String>), StartError> {
     let root = options
         .repo_root
         .canonicalize()
-        .map_err(|error| failed(format!("{}: {error}", options.repo_root.display())))?;
+        .map_err(|error| StartError::Compile {
+            reason: format!("{}: {error}", options.repo_root.display()),
+        })?;
     let mut files = Files::default();
     // Folders that hold matchers and rules come first, so that a root with much else in it does not crowd them out.
     let mut wanted = Vec::new();
@@ -49,21 +61,32 @@ pub(crate) fn load(options: &PoolOptions) -> Result<Found, StartError> {
     files.below(&root, &root, DEPTH_MAX);
     let mut known = std::collections::HashSet::new();
     wanted.retain(|path| known.insert(path.clone()));
-    let loaded = load::load(&files.texts, wanted.iter().map(String::as_str), PYTHON);
-    let hashes = Hashes::of(&files.texts, &wanted);
-    let mut errors = files.errors;
-    errors.extend(loaded.problems.iter().map(|problem| LoadError {
+    Ok((files, wanted))
+}
+
+/// Loads the `wanted` ones of these files and what they import. Blocks.
+pub(crate) fn loaded(
+    texts: &BTreeMap<String, String>,
+    wanted: &[String],
+    python: (u8, u8, u8),
+) -> Result<Found, StartError> {
+    let loaded = load::load(texts, wanted.iter().map(String::as_str), python);
+    let hashes = Hashes::of(texts, wanted);
+    let errors = loaded.problems.iter().map(|problem| LoadError {
         file: PathBuf::from(&problem.file),
         line: problem.line,
         kind: LoadErrorKind::InvalidRule,
         message: format!("not known without python: {}", problem.message),
         traceback: String::new(),
-    }));
+    });
+    let errors = errors.collect();
     let rules = loaded.rules.iter().zip(&loaded.export.rules);
     let rules = rules
         .map(|(rule, exported)| info(rule, exported, &hashes))
         .collect();
-    let rules = RuleSet::new(rules).map_err(|error| failed(error.to_string()))?;
+    let rules = RuleSet::new(rules).map_err(|error| StartError::Compile {
+        reason: error.to_string(),
+    })?;
     Ok(Found {
         report: LoadReport {
             rules: Arc::new(rules),
@@ -79,8 +102,8 @@ pub(crate) fn load(options: &PoolOptions) -> Result<Found, StartError> {
 
 /// Python files by their path below the root, with `/`.
 #[derive(Default)]
-struct Files {
-    texts: BTreeMap<String, String>,
+pub(crate) struct Files {
+    pub(crate) texts: BTreeMap<String, String>,
     errors: Vec<LoadError>,
     bytes: u64,
 }
