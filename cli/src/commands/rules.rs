@@ -15,8 +15,6 @@ mod stubs;
 
 use explain::Native;
 
-pub(crate) use lint::python_files;
-
 /// `rules list|explain|stats|new|lint|stubs`
 pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failure> {
     match args {

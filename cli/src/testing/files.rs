@@ -27,8 +27,6 @@ pub(crate) struct Targets {
 /// One test event file, read.
 #[derive(Debug)]
 pub(crate) struct EventFile {
-    /// As the user would name it.
-    pub(crate) path: PathBuf,
     /// Its events, or why it has none.
     pub(crate) events: Result<Vec<TestEvent>, Problem>,
 }
@@ -76,9 +74,9 @@ impl Targets {
 
 impl EventFile {
     /// Reads a file.
-    pub(crate) fn read(path: PathBuf, helpers: &Helpers) -> Self {
-        let events = read_document(&path).and_then(|document| events_of(&document, helpers));
-        Self { path, events }
+    pub(crate) fn read(path: &Path, helpers: &Helpers) -> Self {
+        let events = read_document(path).and_then(|document| events_of(&document, helpers));
+        Self { events }
     }
 }
 
@@ -256,7 +254,7 @@ mod tests {
 
     fn events(text: &str) -> Result<Vec<TestEvent>, Problem> {
         let folder = Folder::with(&[("x.json", text)]);
-        EventFile::read(folder.path("x.json"), &Helpers::at(0)).events
+        EventFile::read(&folder.path("x.json"), &Helpers::at(0)).events
     }
 
     #[test]
@@ -270,7 +268,7 @@ mod tests {
         );
         let folder = Folder::with(&[]);
         std::fs::write(folder.path("x.json"), b"[\n\xff]").unwrap();
-        let error = EventFile::read(folder.path("x.json"), &Helpers::at(0))
+        let error = EventFile::read(&folder.path("x.json"), &Helpers::at(0))
             .events
             .unwrap_err();
         assert_eq!((error.line, error.message.as_str()), (2, "not utf-8"));

@@ -1,5 +1,6 @@
-//! Which tests a change asks for. Files are looked at by time and length, a few times a second: it works on every file
-//! system, network ones included, and a project's few thousand files cost some milliseconds.
+//! What changes, and which tests that asks for. Files are looked at by time and length, many times a second, instead of
+//! having the system tell: it works on every file system, network ones included, and needs nothing but the standard library.
+//! A project of a hundred files takes a fraction of a millisecond.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,15 +16,34 @@ pub(crate) struct Snapshot {
 }
 
 /// What has to run after a change.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Touched {
     /// Everything: what changed may matter to any rule.
     Everything,
-    /// These files of test events, and those that some of these rules must fire in.
+    /// These files of test events, by where they are, and those events that some of these rules must fire on.
     Only {
         files: BTreeSet<PathBuf>,
         rules: BTreeSet<String>,
     },
+}
+
+impl Touched {
+    /// What both touch.
+    pub(crate) fn with(self, other: Self) -> Self {
+        let (
+            Self::Only { mut files, mut rules },
+            Self::Only {
+                files: more,
+                rules: others,
+            },
+        ) = (self, other)
+        else {
+            return Self::Everything;
+        };
+        files.extend(more);
+        rules.extend(others);
+        Self::Only { files, rules }
+    }
 }
 
 impl Snapshot {
@@ -53,6 +73,20 @@ impl Snapshot {
             }
         }
         snapshot
+    }
+
+    /// Some of the files, looked at again; answers whether they were as before.
+    pub(crate) fn look_again(&mut self, paths: &BTreeSet<PathBuf>) -> bool {
+        let paths: Vec<PathBuf> = paths.iter().cloned().collect();
+        let now = Self::of(&paths);
+        let same = paths
+            .iter()
+            .all(|path| self.files.get(path) == now.files.get(path));
+        for path in &paths {
+            self.files.remove(path);
+        }
+        self.files.extend(now.files);
+        same
     }
 
     /// The files that are new, gone or different.
@@ -93,69 +127,12 @@ fn is_watched(entry: &std::fs::DirEntry) -> bool {
     !name.starts_with('.') && name != "__pycache__" && (kind.is_dir() || is_text)
 }
 
-/// The rules that a text may define: its functions at the margin.
-pub(crate) fn functions(text: &str) -> impl Iterator<Item = &str> {
-    let names = text.lines().filter_map(|line| line.strip_prefix("def "));
-    names.filter_map(|rest| rest.split('(').next()).map(str::trim)
-}
-
-/// What changed files ask for. `event_files` are the known files of test events; `rules_of` tells the functions of a
-/// rule's file before and after the change, and `None` of a file that is none.
-pub(crate) fn touched(
-    changes: &BTreeSet<PathBuf>,
-    event_files: &BTreeSet<PathBuf>,
-    mut rules_of: impl FnMut(&Path) -> Option<BTreeSet<String>>,
-) -> Touched {
-    let mut files = BTreeSet::new();
-    let mut rules = BTreeSet::new();
-    for path in changes {
-        if event_files.contains(path) {
-            files.insert(path.clone());
-        } else if let Some(defined) = rules_of(path) {
-            // Events that must not fire stand beside the rule, and mention nothing.
-            files.insert(path.with_extension("json"));
-            rules.extend(defined);
-        } else {
-            return Touched::Everything;
-        }
-    }
-    Touched::Only { files, rules }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn paths(names: &[&str]) -> BTreeSet<PathBuf> {
         names.iter().map(PathBuf::from).collect()
-    }
-
-    fn asked(changes: &[&str]) -> Touched {
-        let rules_of = |path: &Path| {
-            path.ends_with("a.py")
-                .then(|| ["a".to_owned(), "b".to_owned()].into())
-        };
-        touched(
-            &paths(changes),
-            &paths(&["rules/a.json", "rules/c.json"]),
-            rules_of,
-        )
-    }
-
-    #[test]
-    fn a_rules_file_asks_for_the_tests_of_its_rules_and_those_beside_it() {
-        let rules: BTreeSet<String> = ["a".to_owned(), "b".to_owned()].into();
-        let files = paths(&["rules/a.json"]);
-        assert_eq!(asked(&["rules/a.py"]), Touched::Only { files, rules });
-    }
-
-    #[test]
-    fn a_file_of_events_asks_for_itself_and_anything_else_for_everything() {
-        let files = paths(&["rules/c.json"]);
-        let rules = BTreeSet::new();
-        assert_eq!(asked(&["rules/c.json"]), Touched::Only { files, rules });
-        assert_eq!(asked(&["rules/c.json", "conf/global.json"]), Touched::Everything);
-        assert_eq!(asked(&["matchers/m.py"]), Touched::Everything);
     }
 
     #[test]
@@ -175,11 +152,5 @@ mod tests {
         let changed = before.changes(&look());
         let names: Vec<_> = changed.iter().filter_map(|path| path.file_name()).collect();
         assert_eq!(names, ["a.py", "b.json", "c.toml"]);
-    }
-
-    #[test]
-    fn functions_are_those_at_the_margin() {
-        let text = "@rule()\ndef one(record):\n    def inner(): pass\nclass C:\n    def m(self): pass\ndef two (x):\n";
-        assert_eq!(functions(text).collect::<Vec<_>>(), ["one", "two"]);
     }
 }

@@ -77,7 +77,10 @@ impl Drafts {
         }
         let mut reached = self.graph.importers(&name);
         reached.extend(before);
-        if reached.iter().any(|name| self.is_below(&self.publisher_dirs, name)) {
+        if reached
+            .iter()
+            .any(|name| self.is_below(&self.publisher_dirs, name))
+        {
             return Reach::Everything;
         }
         reached.retain(|name| self.is_below(&self.dirs, name));

@@ -107,7 +107,9 @@ fn built(found: without_python::Found, limits: Limits, why: String) -> Result<Lo
 }
 
 /// Runs something that takes a second or so and much stack, on a thread of its own.
-pub(crate) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StartError> {
     let (reply, answer) = tokio::sync::oneshot::channel();
     std::thread::Builder::new()
         .name("rules-compile".to_owned())

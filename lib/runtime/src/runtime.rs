@@ -95,7 +95,9 @@ impl Runtime {
             reloading: tokio::sync::Mutex::new(()),
             reload_failure: Mutex::new(None),
         };
-        let runtime = Self { inner: Arc::new(inner) };
+        let runtime = Self {
+            inner: Arc::new(inner),
+        };
         (runtime, report)
     }
 

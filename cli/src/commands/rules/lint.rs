@@ -68,7 +68,7 @@ fn sources(project: &Project, asked: &[String]) -> Result<Vec<SourceFile>, Failu
 }
 
 /// The Python files below a folder, those of one folder before those of the folders in it.
-pub(crate) fn python_files(folder: &Path) -> Vec<PathBuf> {
+fn python_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
@@ -158,7 +158,7 @@ fn tested(project: &Project) -> BTreeSet<String> {
     let files = targets
         .files
         .into_iter()
-        .map(|file| EventFile::read(file, &helpers));
+        .map(|file| EventFile::read(&file, &helpers));
     let events = files.filter_map(|file| file.events.ok()).flatten();
     let contents = events.filter_map(|event| event.content.ok());
     contents.flat_map(|content| content.trigger_rules).collect()

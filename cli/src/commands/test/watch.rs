@@ -1,78 +1,110 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use streamalert_types::Clock;
 use tokio::time::Instant;
 
-use super::{folders, once};
+use super::folders;
+use super::live::Live;
 use crate::args::{Global, Test};
 use crate::failure::Failure;
-use crate::paint;
 use crate::project::Project;
-use crate::testing::{Snapshot, Targets, Touched, functions, touched};
+use crate::testing::Snapshot;
+use crate::{assembly, paint};
 
-/// How often files are looked at, and how long they must rest before a run: editors write in several steps.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often files are looked at, unless looking takes long.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// Looking takes at most one in so many parts of the time.
+const LOOK_SHARE: u32 = 10;
+
+/// How long changed files must rest before a run: editors write in several steps.
+const REST: Duration = Duration::from_millis(15);
+
+/// Rests that are waited for: a file that is written all the time is run as it is.
+const RESTS_MAX: u32 = 100;
 
 /// Runs the tests, and what a change touches whenever one is made; never ends by itself.
 pub(super) async fn watch(global: &Global, args: &Test) -> Result<(), Failure> {
+    let clock = assembly::clock();
     let mut paths = paths(global, args);
     let mut seen = Snapshot::of(&paths);
-    let mut rules = Rules::default();
-    rules.read(&seen_python(global));
-    run(global, args, &Touched::Everything).await?;
+    let mut live = everything(global, args, &clock, Instant::now()).await;
+    let mut pause = LOOK_EVERY;
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let newer = Snapshot::of(&paths);
+        tokio::time::sleep(pause).await;
+        let noticed = Instant::now();
+        let mut newer = Snapshot::of(&paths);
+        pause = LOOK_EVERY.max(noticed.elapsed() * LOOK_SHARE);
         if newer == seen {
+            if let Some(live) = &mut live
+                && let Some((count, answer)) = live.checked(args).await
+            {
+                tell(count, answer, "what the change touches", noticed);
+            }
             continue;
         }
-        let newer = rest(newer, &paths).await;
         let changes = seen.changes(&newer);
+        rest(&mut newer, &changes).await;
         seen = newer;
-        let events = event_files(global, args);
-        let touched = touched(&changes, &events, |path| rules.changed(path));
         clear(args);
         for path in &changes {
             anstream::eprintln!("{} {}", paint::in_style(paint::DIM, "changed:"), path.display());
         }
-        run(global, args, &touched).await?;
-        // The configuration may name other folders now.
-        paths = self::paths(global, args);
-        seen = merged(seen, &paths);
+        let change = live.as_mut().and_then(|live| live.take_in(args, &changes));
+        match (&mut live, change) {
+            (Some(live), Some(change)) => {
+                let (count, answer) = live.run_change(args, &change).await;
+                tell(count, answer, "what the change touches", noticed);
+            }
+            _ => {
+                live = everything(global, args, &clock, noticed).await;
+                // The configuration may name other folders now.
+                paths = self::paths(global, args);
+                seen = merged(seen, &paths);
+            }
+        }
     }
 }
 
-/// One run; what fails is told and no reason to end.
-async fn run(global: &Global, args: &Test, touched: &Touched) -> Result<(), Failure> {
-    let started = Instant::now();
-    match Box::pin(once(global, args, touched)).await {
+/// Loads and runs everything; `None` when it cannot be loaded.
+async fn everything(global: &Global, args: &Test, clock: &Arc<dyn Clock>, noticed: Instant) -> Option<Live> {
+    let (live, count, answer) = match Box::pin(Live::open(global, args, clock)).await {
+        Ok(mut live) => {
+            let (count, answer) = live.run_everything(args).await;
+            (Some(live), count, answer)
+        }
+        Err(failure) => (None, 0, Err(failure)),
+    };
+    tell(count, answer, "everything", noticed);
+    live
+}
+
+/// What came of a run; what fails is told and no reason to end. The time is from the moment the change was noticed.
+fn tell(count: usize, answer: Result<(), Failure>, what: &str, noticed: Instant) {
+    match answer {
         Ok(()) | Err(Failure::Told) => {}
         Err(Failure::Problems(problems)) => problems.iter().for_each(paint::problem),
         Err(Failure::Other(message)) => {
             anstream::eprintln!("{} {message}", paint::in_style(paint::BAD, "error:"));
         }
     }
-    let took = started.elapsed().as_millis();
-    let what = match touched {
-        Touched::Everything => "everything",
-        Touched::Only { .. } => "what the change touches",
-    };
-    let line = format!("ran {what} in {took} ms; waiting for changes, Ctrl-C ends");
+    let tests = if count == 1 { "test" } else { "tests" };
+    let took = noticed.elapsed().as_millis();
+    let line = format!("ran {what}: {count} {tests}, {took} ms; waiting for changes, Ctrl-C ends");
     anstream::eprintln!("{}", paint::in_style(paint::DIM, line));
-    Ok(())
 }
 
-/// Waits until nothing changes any more.
-async fn rest(mut last: Snapshot, paths: &[PathBuf]) -> Snapshot {
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let next = Snapshot::of(paths);
-        if next == last {
-            return next;
+/// Waits until the changed files do not change any more.
+async fn rest(newer: &mut Snapshot, changes: &BTreeSet<PathBuf>) {
+    for _ in 0..RESTS_MAX {
+        tokio::time::sleep(REST).await;
+        if newer.look_again(changes) {
+            return;
         }
-        last = next;
     }
 }
 
@@ -82,7 +114,6 @@ fn merged(seen: Snapshot, paths: &[PathBuf]) -> Snapshot {
     let now = Snapshot::of(paths);
     now.with_known(seen)
 }
-
 /// All that tests hang on. While the configuration cannot be read, itself and what was named.
 fn paths(global: &Global, args: &Test) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = args
@@ -114,57 +145,6 @@ fn paths(global: &Global, args: &Test) -> Vec<PathBuf> {
         Err(_) => paths.extend(["conf", "rules", "matchers", "publishers"].map(PathBuf::from)),
     }
     paths
-}
-
-fn event_files(global: &Global, args: &Test) -> BTreeSet<PathBuf> {
-    let Ok(project) = Project::load(global) else {
-        return BTreeSet::new();
-    };
-    let asked: Vec<String> = args
-        .what
-        .iter()
-        .filter(|word| Path::new(word).exists())
-        .cloned()
-        .collect();
-    let targets = Targets::of(&asked, &folders(&project)).unwrap_or_default();
-    targets.files.into_iter().collect()
-}
-
-fn seen_python(global: &Global) -> Vec<PathBuf> {
-    let Ok(project) = Project::load(global) else {
-        return Vec::new();
-    };
-    let dirs = project.python_dirs().rules;
-    dirs.iter()
-        .flat_map(|dir| crate::commands::rules::python_files(dir))
-        .collect()
-}
-
-/// The functions of each rule's file, as they were last seen.
-#[derive(Default)]
-struct Rules {
-    files: BTreeMap<PathBuf, (BTreeSet<String>, bool)>,
-}
-
-impl Rules {
-    fn read(&mut self, files: &[PathBuf]) {
-        for file in files {
-            _ = self.changed(file);
-        }
-    }
-
-    /// The functions before and now of a file that has rules; `None` of others, such as helpers, which any rule may
-    /// use.
-    fn changed(&mut self, file: &Path) -> Option<BTreeSet<String>> {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        let now: BTreeSet<String> = functions(&text).map(str::to_owned).collect();
-        let has_rules = text.contains("@rule");
-        let (before, had_rules) = self
-            .files
-            .insert(file.to_owned(), (now.clone(), has_rules))
-            .unwrap_or_default();
-        (has_rules || had_rules).then(|| before.union(&now).cloned().collect())
-    }
 }
 
 /// Clears the screen, where there is one.
