@@ -1,8 +1,8 @@
 //! `streamalert rules new`, `rules lint` and `rules stubs` on whole projects.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Lines, Read as _};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use crate::support::{TestProject, binary, stdout};
 
@@ -207,52 +207,150 @@ fn the_examples_rules_have_nothing_to_mend() {
     assert!(last_line(&out).ends_with("0 errors, 0 warnings"), "{out}");
 }
 
+/// `test --watch` on a project, line by line.
+struct Watching {
+    child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+}
+
+impl Watching {
+    fn start(project: &TestProject) -> Self {
+        let mut child = Command::new(binary())
+            .args(["test", "--watch"])
+            .current_dir(project.root())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// What a run says of itself, and whether it needed CPython.
+    fn run(&mut self) -> (String, bool) {
+        let mut with_python = false;
+        for line in self.lines.by_ref().map_while(Result::ok) {
+            with_python |= line.contains("loading with CPython");
+            if let Some((ran, _)) = line.split_once(" ms; waiting for changes") {
+                return (ran.rsplit_once(", ").unwrap().0.to_owned(), with_python);
+            }
+        }
+        panic!("it ended by itself");
+    }
+
+    /// The sums of all runs.
+    fn end(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        let mut out = String::new();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut out)
+            .unwrap();
+        self.child.wait().unwrap();
+        let sums = out.lines().filter(|line| line.ends_with(" failed"));
+        sums.map(str::to_owned).collect()
+    }
+}
+
+fn touched(tests: &str) -> (String, bool) {
+    (format!("ran what the change touches: {tests}"), false)
+}
+
 #[test]
 fn watching_runs_again_what_an_edit_touches_and_nothing_else() {
     let project = project(RULES);
-    project.write(
-        "rules/other.py",
-        &RULES
-            .replace("everything", "other")
-            .replace("return True", "return record['kind'] == 'no'"),
-    );
-    let mut child = Command::new(binary())
-        .args(["test", "--watch"])
-        .current_dir(project.root())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut notes = stderr.lines().map_while(Result::ok);
-    let mut until_waiting = || {
-        notes
-            .by_ref()
-            .find(|line| line.contains("waiting for changes"))
-            .unwrap()
+    let other = |answer: &str| {
+        let text = RULES.replace("everything", "other").replace("True", answer);
+        project.write("rules/other.py", &text);
     };
-    assert!(until_waiting().starts_with("ran everything"));
+    other("record['kind'] == 'no'");
+    let mut watching = Watching::start(&project);
+    assert_eq!(watching.run(), ("ran everything: 1 test".to_owned(), false));
     project.write("rules/load.py", &RULES.replace("return True", "return False"));
-    assert!(until_waiting().starts_with("ran what the change touches"));
+    assert_eq!(watching.run(), touched("1 test"));
+    other("record['kind'] == 'never'");
+    assert_eq!(watching.run(), touched("0 tests"));
+    // What another rule is now counts, too, and so does the one before.
+    other("record['kind'] == 'example'");
+    assert_eq!(watching.run(), touched("0 tests"));
+    project.write("rules/load.py", RULES);
+    assert_eq!(watching.run(), touched("1 test"));
+    project.write("conf/outputs.json", "{");
+    assert!(watching.run().0.starts_with("ran everything"));
+    assert_eq!(
+        watching.end(),
+        [
+            "1 passed, 0 failed",
+            "0 passed, 1 failed",
+            "0 passed, 0 failed",
+            "0 passed, 0 failed",
+            "0 passed, 1 failed",
+        ]
+    );
+}
+
+#[test]
+fn watching_follows_helpers_events_and_what_only_cpython_understands() {
+    let project = project(
+        &RULES
+            .replace("return True", "return record['kind'] in KINDS")
+            .replace("import rule\n", "import rule\nfrom helpers.kinds import KINDS\n"),
+    );
+    project.write("helpers/__init__.py", "");
+    project.write("helpers/kinds.py", "KINDS = ['example']\n");
     project.write(
         "rules/other.py",
-        &RULES
-            .replace("everything", "other")
-            .replace("True", "record['kind'] == 'never'"),
+        &RULES.replace("everything", "other").replace("True", "False"),
     );
-    assert!(until_waiting().starts_with("ran what the change touches"));
-    project.write("conf/outputs.json", "{");
-    assert!(until_waiting().starts_with("ran everything"));
-    child.kill().unwrap();
-    let mut out = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    child.wait().unwrap();
-    let sums: Vec<&str> = out.lines().filter(|line| line.ends_with(" failed")).collect();
+    project.write(
+        "rules/other.json",
+        r#"[{"description": "nothing", "log": "load:event", "service": "kinesis", "source": "stream",
+            "data": {"n": 1, "group": "g", "kind": "x"}, "trigger_rules": []}]"#,
+    );
+    let mut watching = Watching::start(&project);
+    assert_eq!(watching.run(), ("ran everything: 2 tests".to_owned(), false));
+    project.write("helpers/kinds.py", "KINDS = ['none']\n");
+    assert_eq!(watching.run(), touched("1 test"));
+    // A loop at the module level is beyond the loader without Python.
+    project.write(
+        "helpers/kinds.py",
+        "KINDS = []\nfor word in ['example']:\n    KINDS.append(word)\n",
+    );
+    let (ran, with_python) = watching.run();
+    assert!(with_python && ran.ends_with("touches: 1 test"), "{ran}");
+    let events = std::fs::read_to_string(project.path("rules/load.json")).unwrap();
+    project.write("rules/load.json", &events.replace("\"example\"", "\"other\""));
+    assert_eq!(watching.run(), touched("1 test"));
     assert_eq!(
-        sums,
-        ["1 passed, 0 failed", "0 passed, 1 failed", "0 passed, 0 failed"],
-        "{out}"
+        watching.end(),
+        [
+            "2 passed, 0 failed",
+            "0 passed, 1 failed",
+            "1 passed, 0 failed",
+            "0 passed, 1 failed"
+        ]
     );
+}
+
+#[test]
+fn explain_tells_what_a_rule_calls_and_why_it_is_not_indexed() {
+    let rules = RULES.replace("    return True", "    return small(record)")
+        + "\n\ndef small(record):\n    for key in record:\n        if len(key) > 9:\n            return True\n    return False\n";
+    let project = project(&rules);
+    let out = stdout(&project.run(&["rules", "explain", "everything"]));
+    for word in [
+        "calls helper small (rules/load.py:10): native",
+        "rules/load.py:7: the call of small() may raise",
+    ] {
+        assert!(out.contains(word), "{word:?} is not in:\n{out}");
+    }
+    let out = stdout(&project.run(&["rules", "explain", "everything", "--json"]));
+    let row: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(row["functions"][0]["name"], "small");
+    assert_eq!(row["functions"][0]["native"], true);
+    assert_eq!(row["not_indexed"][0]["line"], 7);
 }
 
 #[test]

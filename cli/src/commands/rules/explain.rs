@@ -1,7 +1,7 @@
 use streamalert_detect::{RuleIndex, RuleInfo};
 use streamalert_native::engine::Engine;
 use streamalert_native::guard::{Atom, Fact};
-use streamalert_native::program::{Const, ConstId, PathId, Program, RuleCode};
+use streamalert_native::program::{PathId, Program, RuleCode};
 use streamalert_runtime::Generation;
 use streamalert_value::Value;
 
@@ -10,6 +10,10 @@ use crate::explain::{integer, object, text};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::{assembly, paint, python};
+
+mod called;
+
+use called::Function;
 
 /// How much of a rule runs natively.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +58,9 @@ struct Explained {
     places: Vec<Place>,
     /// `None`: it runs on every record of its log types.
     facts: Option<Vec<String>>,
-    functions: Vec<String>,
+    /// Why it is not indexed.
+    why: Vec<Place>,
+    functions: Vec<Function>,
 }
 
 /// Where a rule may need CPython.
@@ -102,18 +108,12 @@ fn explain(generation: &Generation, rule: RuleIndex) -> Explained {
             refused: None,
             places: Vec::new(),
             facts: None,
+            why: Vec::new(),
             functions: Vec::new(),
         };
     };
     let program = engine.program();
     let clause = engine.index().clause(rule);
-    let mut functions: Vec<String> = Vec::new();
-    for (what, ids) in [
-        ("matcher", &code.matchers),
-        ("dynamic output", &code.dynamic_outputs),
-    ] {
-        functions.extend(ids.iter().map(|id| format!("{what} {}", function(program, *id))));
-    }
     Explained {
         native,
         refused: code.refused.and_then(|point| place(program, point)),
@@ -123,7 +123,8 @@ fn explain(generation: &Generation, rule: RuleIndex) -> Explained {
             .filter_map(|point| place(program, *point))
             .collect(),
         facts: clause.map(|atoms| facts(program, atoms)),
-        functions,
+        why: called::why(program, code),
+        functions: called::functions(program, code),
     }
 }
 
@@ -135,29 +136,6 @@ fn place(program: &Program, point: u32) -> Option<Place> {
         reason: point.reason.to_string(),
         advice: point.advice.to_string(),
     })
-}
-
-/// A function's name and place.
-fn function(program: &Program, id: ConstId) -> String {
-    let known = match program.consts.get(id as usize) {
-        Some(Const::Function(function)) => Some(function),
-        Some(Const::Method(inner, _)) => match program.consts.get(*inner as usize) {
-            Some(Const::Function(function)) => Some(function),
-            _ => None,
-        },
-        _ => None,
-    };
-    let code = known.and_then(|function| program.codes.get(function.code as usize));
-    let Some(code) = code else {
-        return "not known to the native engine".to_owned();
-    };
-    let file = program.files.get(code.source as usize);
-    format!(
-        "{} ({}:{})",
-        code.qualname,
-        file.map_or("?", |file| file),
-        code.line
-    )
 }
 
 /// One of these must hold; those about one field together.
@@ -225,7 +203,10 @@ fn tell(rule: &RuleInfo, explained: &Explained, limits: &[(&str, u64)]) {
         tell_place(place);
     }
     match &explained.facts {
-        None => anstream::println!("  {} {EVERY_RECORD}", head("runs on")),
+        None => {
+            anstream::println!("  {} {EVERY_RECORD}", head("runs on"));
+            explained.why.iter().for_each(tell_place);
+        }
         Some(facts) => {
             anstream::println!("  {} records of its log types with", head("runs on"));
             for (number, fact) in facts.iter().enumerate() {
@@ -234,7 +215,7 @@ fn tell(rule: &RuleInfo, explained: &Explained, limits: &[(&str, u64)]) {
         }
     }
     for function in &explained.functions {
-        anstream::println!("  {} {function}", head("calls"));
+        anstream::println!("  {} {}", head("calls"), function.told());
     }
     for place in &explained.places {
         anstream::println!("  {}", head("may need CPython at"));
@@ -282,7 +263,14 @@ fn row(rule: &RuleInfo, explained: &Explained, limits: &[(&str, u64)]) -> Value 
         ("native", text(explained.native.word())),
         ("refused", explained.refused.as_ref().map_or(Value::Null, place)),
         ("runs_when", explained.facts.as_deref().map_or(Value::Null, texts)),
-        ("functions", texts(&explained.functions)),
+        (
+            "not_indexed",
+            Value::List(explained.why.iter().map(place).collect()),
+        ),
+        (
+            "functions",
+            Value::List(explained.functions.iter().map(Function::row).collect()),
+        ),
         (
             "fallbacks",
             Value::List(explained.places.iter().map(place).collect()),

@@ -68,7 +68,7 @@ fn sources(project: &Project, asked: &[String]) -> Result<Vec<SourceFile>, Failu
 }
 
 /// The Python files below a folder, those of one folder before those of the folders in it.
-fn python_files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn python_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {

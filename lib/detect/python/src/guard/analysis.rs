@@ -25,15 +25,15 @@ pub(super) struct Analysis<'p, 's> {
 
 /// How a body ends, and when. Upper bounds, as in [`Abs`].
 #[derive(Default)]
-struct Ends {
+pub(super) struct Ends {
     /// It returns something true.
-    t: Vec<Cond>,
+    pub(super) t: Vec<Cond>,
     /// It returns something false.
     f: Vec<Cond>,
     /// It raises.
-    r: Vec<Raises>,
+    pub(super) r: Vec<Raises>,
     /// It leaves.
-    x: Vec<Cond>,
+    pub(super) x: Vec<Cond>,
 }
 
 impl Ends {
@@ -222,7 +222,7 @@ impl<'p, 's> Analysis<'p, 's> {
     }
 
     /// A call of a function that is known since loading.
-    fn call_constant(&mut self, id: ConstId, mut args: Vec<Abs>) -> Abs {
+    pub(super) fn call_constant(&mut self, id: ConstId, mut args: Vec<Abs>) -> Abs {
         match &self.program.consts[id as usize] {
             Const::Function(function) => {
                 let Some(code) = self.program.codes.get(function.code as usize) else {
@@ -281,7 +281,13 @@ impl<'p, 's> Analysis<'p, 's> {
         Some(when)
     }
 
-    fn stmt(&mut self, stmt: &'p Stmt, env: &mut Vec<Abs>, when: Cond, ends: &mut Ends) -> Option<Cond> {
+    pub(super) fn stmt(
+        &mut self,
+        stmt: &'p Stmt,
+        env: &mut Vec<Abs>,
+        when: Cond,
+        ends: &mut Ends,
+    ) -> Option<Cond> {
         match &stmt.kind {
             StmtKind::Pass => Some(when),
             StmtKind::Return(value) => {

@@ -19,10 +19,12 @@ mod pattern;
 mod raises;
 mod shape;
 mod walk;
+mod why;
 
 pub use cond::{Atom, Cond, Fact};
 pub use index::{Index, LogIndex};
 pub use paths::Paths;
+pub use why::{Why, why_not};
 
 use crate::program::{Program, RuleCode};
 

@@ -154,6 +154,7 @@ impl Module<'_, '_> {
             {
                 self.logger(call, args.first().copied())
             }
+            ("ipaddress" | "datetime", _, _) => self.value(call, (module, name), args, named),
             ("builtins", "len", [of]) => {
                 let count = match self.loader.heap.get(*of) {
                     Object::List { v } | Object::Tuple { v } => v.len(),

@@ -47,6 +47,8 @@ impl Module<'_, '_> {
         Ok(heap.push(Object::Unsupported {
             reason: "a logger".to_owned(),
             call: Some(func),
+            func: None,
+            getter: None,
             args: name.into_iter().collect(),
         }))
     }

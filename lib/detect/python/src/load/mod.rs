@@ -13,6 +13,7 @@ mod logger;
 mod mention;
 mod module;
 mod options;
+mod values;
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 //! which functions are pure, which expressions are shared, which fallback points a rule can reach.
 
 mod call;
+mod calls;
 mod changes;
 mod changes_expr;
 mod changes_instances;
@@ -32,6 +33,7 @@ mod walk_mut;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+pub use self::calls::{Called, Role, calls};
 use self::link::Wanted;
 use self::pool::Pool;
 use self::source::{File, Found, Index};

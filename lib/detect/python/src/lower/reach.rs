@@ -8,10 +8,10 @@ use crate::program::{CodeId, Const, ConstId, PointId, Program};
 
 /// What one function mentions.
 #[derive(Debug, Default)]
-struct Mentions {
-    points: Vec<PointId>,
-    consts: Vec<ConstId>,
-    codes: Vec<CodeId>,
+pub(super) struct Mentions {
+    pub(super) points: Vec<PointId>,
+    pub(super) consts: Vec<ConstId>,
+    pub(super) codes: Vec<CodeId>,
 }
 
 impl Visit for Mentions {
@@ -40,15 +40,17 @@ impl Visit for Mentions {
     }
 }
 
-fn mentions(code: &Code) -> Mentions {
-    let mut found = Mentions::default();
-    walk_body(&mut found, &code.body);
-    found
+impl Mentions {
+    pub(super) fn of(code: &Code) -> Self {
+        let mut found = Self::default();
+        walk_body(&mut found, &code.body);
+        found
+    }
 }
 
 /// Fills in [`crate::program::RuleCode::points`].
 pub(super) fn fill(program: &mut Program) {
-    let codes: Vec<Mentions> = program.codes.iter().map(mentions).collect();
+    let codes: Vec<Mentions> = program.codes.iter().map(Mentions::of).collect();
     let mut constants = Constants {
         known: vec![None; program.consts.len()],
     };
@@ -127,7 +129,7 @@ impl Constants {
     }
 }
 
-fn within(program: &Program, id: ConstId) -> Vec<ConstId> {
+pub(super) fn within(program: &Program, id: ConstId) -> Vec<ConstId> {
     let mut todo = vec![id];
     let mut seen: HashSet<ConstId> = HashSet::new();
     let mut found = Vec::new();
