@@ -22,6 +22,8 @@ use crate::project::Project;
 pub(crate) struct Explainer {
     selections: HashMap<Source, Selection>,
     runtime: Option<Runtime>,
+    /// Publishes in the place of the runtime.
+    pub(crate) publisher: Option<Runtime>,
     clock: Arc<dyn Clock>,
     scratch: Scratch,
     /// Say of every schema why it did or did not take a payload.
@@ -63,11 +65,17 @@ impl Explainer {
         Ok(Self {
             selections: project.selections()?,
             runtime,
+            publisher: None,
             clock,
             scratch: Scratch::new(),
             why: false,
             threat_intel: None,
         })
+    }
+
+    /// What evaluates rules.
+    pub(crate) const fn runtime(&self) -> Option<&Runtime> {
+        self.runtime.as_ref()
     }
 
     /// Classifies with what the cluster files say of the source; a source they do not have reads nothing.
@@ -174,6 +182,7 @@ impl Explainer {
 
     async fn explained(&self, runtime: &Runtime, outcome: RecordOutcome) -> ExplainedRecord {
         let rules = runtime.rules();
+        let publisher = self.publisher.as_ref().unwrap_or(runtime);
         let stamp = AlertStamp {
             created: self.clock.now(),
             staged: false,
@@ -196,7 +205,7 @@ impl Explainer {
             let alert = build_alert(&explained.record, rule, fired, &stamp);
             let mut publications = BTreeMap::new();
             for output in &alert.outputs {
-                let publication = match runtime.publish(&alert, output).await {
+                let publication = match publisher.publish(&alert, output).await {
                     Ok(publication) => publication.fallback.map_or(Ok(publication.value), Err),
                     Err(error) => Err(error.to_string()),
                 };

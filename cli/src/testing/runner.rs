@@ -106,8 +106,9 @@ impl Runner {
         book: RuleBook,
         clock: &Arc<dyn Clock>,
     ) -> Result<(), Failure> {
-        let explainer = Explainer::new(&self.project, Some(runtime), clock.clone())?;
+        let mut explainer = Explainer::new(&self.project, Some(runtime), clock.clone())?;
         if let Some(rules) = &mut self.rules {
+            explainer.publisher = rules.explainer.runtime().cloned();
             rules.book = book;
             rules.draft = Some(Draft {
                 explainer,

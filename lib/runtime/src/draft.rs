@@ -103,6 +103,15 @@ impl Drafts {
         Some(parts.join("/"))
     }
 
+    /// All files that the rules, matchers and publishers consist of, with what they import of the repository.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let dirs = [self.dirs.as_slice(), &self.publisher_dirs].concat();
+        let own = self.texts.keys().filter(|name| self.is_below(&dirs, name));
+        let all = self.graph.imported(own.map(String::as_str));
+        all.into_iter().map(|name| self.root.join(name)).collect()
+    }
+
     /// Where a file of the repository is.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

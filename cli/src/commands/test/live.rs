@@ -80,6 +80,21 @@ impl Live {
         })
     }
 
+    /// Python files outside of the given folders that rules import.
+    pub(super) fn helpers(&self, folders: &[PathBuf]) -> Vec<PathBuf> {
+        let folders: Vec<PathBuf> = folders
+            .iter()
+            .filter_map(|folder| folder.canonicalize().ok())
+            .collect();
+        let mut files = self
+            .rules
+            .as_ref()
+            .map(|rules| rules.drafts.files())
+            .unwrap_or_default();
+        files.retain(|file| !folders.iter().any(|folder| file.starts_with(folder)));
+        files
+    }
+
     /// Runs everything; answers how many events that were.
     pub(super) async fn run_everything(&mut self, args: &Test) -> (usize, Result<(), Failure>) {
         self.run(args, &Touched::Everything).await

@@ -30,26 +30,22 @@ const RESTS_MAX: u32 = 100;
 /// Runs the tests, and what a change touches whenever one is made; never ends by itself.
 pub(super) async fn watch(global: &Global, args: &Test) -> Result<(), Failure> {
     let clock = assembly::clock();
-    let mut paths = paths(global, args);
+    let mut folders = paths(global, args);
+    let mut paths = folders.clone();
     let mut seen = Snapshot::of(&paths);
     let mut live = everything(global, args, &clock, Instant::now()).await;
     let mut pause = LOOK_EVERY;
+    let mut helpers = BTreeSet::new();
     loop {
-        tokio::time::sleep(pause).await;
-        let noticed = Instant::now();
-        let mut newer = Snapshot::of(&paths);
-        pause = LOOK_EVERY.max(noticed.elapsed() * LOOK_SHARE);
-        if newer == seen {
-            if let Some(live) = &mut live
-                && let Some((count, answer)) = live.checked(args).await
-            {
-                tell(count, answer, "what the change touches", noticed);
-            }
-            continue;
+        // Rules may import other files now, and the configuration name other folders.
+        // One that is gone may come back.
+        helpers.extend(live.iter().flat_map(|live| live.helpers(&folders)));
+        let wanted: Vec<PathBuf> = folders.iter().chain(&helpers).cloned().collect();
+        if wanted != paths {
+            paths = wanted;
+            seen = merged(seen, &paths);
         }
-        let changes = seen.changes(&newer);
-        rest(&mut newer, &changes).await;
-        seen = newer;
+        let (changes, noticed) = changed(&mut seen, &paths, &mut pause, &mut live, args).await;
         clear(args);
         for path in &changes {
             anstream::eprintln!("{} {}", paint::in_style(paint::DIM, "changed:"), path.display());
@@ -61,11 +57,38 @@ pub(super) async fn watch(global: &Global, args: &Test) -> Result<(), Failure> {
                 tell(count, answer, "what the change touches", noticed);
             }
             _ => {
+                // Its workers end first.
+                drop(live.take());
                 live = everything(global, args, &clock, noticed).await;
-                // The configuration may name other folders now.
-                paths = self::paths(global, args);
-                seen = merged(seen, &paths);
+                folders = self::paths(global, args);
             }
+        }
+    }
+}
+
+/// Waits for a change of files; answers them and the moment when it was noticed.
+async fn changed(
+    seen: &mut Snapshot,
+    paths: &[PathBuf],
+    pause: &mut Duration,
+    live: &mut Option<Live>,
+    args: &Test,
+) -> (BTreeSet<PathBuf>, Instant) {
+    loop {
+        tokio::time::sleep(*pause).await;
+        let noticed = Instant::now();
+        let mut newer = Snapshot::of(paths);
+        *pause = LOOK_EVERY.max(noticed.elapsed() * LOOK_SHARE);
+        if newer != *seen {
+            let changes = seen.changes(&newer);
+            rest(&mut newer, &changes).await;
+            *seen = newer;
+            return (changes, noticed);
+        }
+        if let Some(live) = live
+            && let Some((count, answer)) = live.checked(args).await
+        {
+            tell(count, answer, "what the change touches", noticed);
         }
     }
 }

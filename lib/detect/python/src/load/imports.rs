@@ -73,6 +73,28 @@ impl ImportGraph {
         found
     }
 
+    /// The known files that these import, at whatever distance, and themselves.
+    #[must_use]
+    pub fn imported<'a>(&'a self, files: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let by_module: BTreeMap<String, &str> = self
+            .files
+            .keys()
+            .map(|path| (module_of(path), path.as_str()))
+            .collect();
+        let mut open: Vec<&str> = files.into_iter().collect();
+        let mut found: BTreeSet<&str> = open.iter().copied().collect();
+        while let Some(file) = open.pop() {
+            let modules = self
+                .files
+                .get(file)
+                .into_iter()
+                .flat_map(|imports| &imports.modules);
+            let paths = modules.filter_map(|module| by_module.get(module).copied());
+            open.extend(paths.filter(|path| found.insert(path)).collect::<Vec<_>>());
+        }
+        found
+    }
+
     /// Files that import by names made when they run, which may be any.
     fn dynamic(&self) -> impl Iterator<Item = &str> {
         let files = self.files.iter().filter(|(_, imports)| imports.anything);
@@ -181,6 +203,9 @@ mod tests {
                 "rules/e.py"
             ]
         );
+        let imported: Vec<&str> = graph.imported(["rules/d.py"]).into_iter().collect();
+        let expected = ["lib/names.py", "matchers/aws.py", "rules/d.py", "rules/e.py"];
+        assert_eq!(imported, expected);
         assert_eq!(importers(&graph, "rules/c.py"), ["rules/c.py"]);
         assert_eq!(importers(&graph, "rules/e.py"), ["rules/d.py", "rules/e.py"]);
     }

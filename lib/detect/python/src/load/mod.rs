@@ -78,6 +78,7 @@ pub fn load<'a>(
         rules: Vec::new(),
         problems: Vec::new(),
         sources: Vec::new(),
+        publishers: Default::default(),
         depth: 0,
     };
     for path in wanted {

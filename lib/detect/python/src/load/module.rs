@@ -24,6 +24,8 @@ pub(super) struct Loader<'f> {
     pub(super) rules: Vec<Ruled>,
     pub(super) problems: Vec<Problem>,
     pub(super) sources: Vec<Source>,
+    /// Functions that are registered as publishers.
+    pub(super) publishers: BTreeSet<ObjectId>,
     pub(super) depth: u32,
 }
 

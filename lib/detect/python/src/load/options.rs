@@ -39,6 +39,9 @@ impl Module<'_, '_> {
             let object = self.loader.heap.get(callee).clone();
             match (&object, call) {
                 (object, None) if is_ours(object, "disable") => disabled = true,
+                (object, None) if is_ours(object, "Register") => {
+                    self.loader.publishers.insert(value);
+                }
                 (object, Some(call)) if is_ours(object, "rule") => {
                     rule = Some(self.rule(def, call, func, line)?);
                     value = self.loader.heap.unsupported(format!("the rule {}", def.name));
@@ -134,6 +137,11 @@ impl Module<'_, '_> {
                     let is_none = matches!(self.loader.heap.get(value), Object::None);
                     exported.context = (!is_none).then_some(value);
                 }
+                "publishers" => {
+                    let refused = || unknown(keyword, "such a publisher");
+                    let plan = self.publishers(value, 0).ok_or_else(refused)?;
+                    options.insert("publishers".to_owned(), plan);
+                }
                 name => {
                     let what = || {
                         unknown(
@@ -201,6 +209,43 @@ impl Module<'_, '_> {
             _ => id,
         };
         Ok(ids.into_iter().map(bound).collect())
+    }
+
+    /// Publishers by dotted name: one, several, or either by output.
+    fn publishers(&self, id: ObjectId, depth: u32) -> Option<Value> {
+        const PUBLISHERS: &str = "streamalert.shared.publisher";
+        let heap = &self.loader.heap;
+        let module = |source: u32| {
+            let source = self.loader.sources.get(source as usize)?;
+            Some(super::imports::module_of(&source.file))
+        };
+        match heap.get(id) {
+            Object::List { v } if v.is_empty() && depth < 1 => Some(Value::Null),
+            Object::List { v } if depth < 2 => {
+                let all = v.iter().map(|id| self.publishers(*id, 2));
+                Some(Value::Array(all.collect::<Option<Vec<Value>>>()?))
+            }
+            Object::Dict { v } if depth < 1 => {
+                let mut map = serde_json::Map::new();
+                for (output, of) in v {
+                    map.insert(heap.text(*output)?.to_owned(), self.publishers(*of, 1)?);
+                }
+                Some(Value::Object(map))
+            }
+            Object::None if depth < 1 => Some(Value::Null),
+            Object::Str { v } => Some(Value::String(v.clone())),
+            Object::Builtin { module, name } if module == PUBLISHERS => {
+                Some(Value::String(format!("{module}.{name}")))
+            }
+            // One that is not registered is left out by CPython, with a warning.
+            Object::Function { source, name, .. } if self.loader.publishers.contains(&id) => {
+                Some(Value::String(format!("{}.{name}", module(*source)?)))
+            }
+            Object::Class { source, name, .. } if self.loader.publishers.contains(&id) => {
+                Some(Value::String(format!("{}.{name}", module(*source)?)))
+            }
+            _ => None,
+        }
     }
 
     /// Plain data as JSON.

@@ -170,3 +170,43 @@ fn what_else_is_done_to_a_logger_is_told() {
     let problem = compile_source(text, "a.py").unwrap_err();
     assert_eq!(problem.line, 3, "{problem}");
 }
+
+#[test]
+fn publishers_are_told_by_their_dotted_names() {
+    let rule = "\
+from publishers.ours import known, unknown
+from streamalert.shared.publisher import DefaultPublisher
+from streamalert.shared.rule import rule
+@rule(logs=['a'], publishers={'slack:x': [DefaultPublisher, known], 'file:y': known})
+def f(rec):
+    return True
+@rule(logs=['a'], publishers=[unknown])
+def g(rec):
+    return True
+";
+    let ours = "\
+from streamalert.shared.publisher import Register
+@Register
+def known(alert, publication):
+    return publication
+def unknown(alert, publication):
+    return publication
+";
+    let loaded = load(
+        &files(&[("rules/a.py", rule), ("publishers/ours.py", ours)]),
+        ["rules/a.py"],
+        (3, 11, 7),
+    );
+    assert_eq!(
+        loaded.rules[0].options["publishers"],
+        serde_json::json!({
+            "slack:x": ["streamalert.shared.publisher.DefaultPublisher", "publishers.ours.known"],
+            "file:y": "publishers.ours.known",
+        })
+    );
+    assert_eq!(loaded.rules.len(), 1);
+    assert_eq!(
+        loaded.problems[0].to_string(),
+        "rules/a.py:7: such a publisher is not understood without Python"
+    );
+}
