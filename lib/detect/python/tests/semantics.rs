@@ -64,7 +64,6 @@ const LEFT: &[(&str, &str)] = &[
     ("keys_with_lone_surrogates_are_not_lost", "half a surrogate pair"),
     ("lone_surrogates_in_the_record", "half a surrogate pair"),
     ("minus_nought", "identity of equal numbers"),
-    ("networks_by_version", "networks in a list of the module"),
     ("not_a_number_equals_nothing", "identity of NaN"),
     ("not_a_number_in_a_record_s_list", "identity of NaN"),
     (

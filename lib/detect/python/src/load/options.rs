@@ -139,7 +139,9 @@ impl Module<'_, '_> {
                 }
                 "publishers" => {
                     let refused = || unknown(keyword, "such a publisher");
-                    let plan = self.publishers(value, 0).ok_or_else(refused)?;
+                    // Numbers and the like are none, which is no error.
+                    let plan = self.publishers(value, 0).or_else(|| self.json(value, 0));
+                    let plan = plan.ok_or_else(refused)?;
                     options.insert("publishers".to_owned(), plan);
                 }
                 name => {
