@@ -75,6 +75,11 @@ impl Snapshot {
         snapshot
     }
 
+    /// The file counts as new when it is looked at again.
+    pub(crate) fn forget(&mut self, path: &Path) {
+        self.files.remove(path);
+    }
+
     /// Some of the files, looked at again; answers whether they were as before.
     pub(crate) fn look_again(&mut self, paths: &BTreeSet<PathBuf>) -> bool {
         let paths: Vec<PathBuf> = paths.iter().cloned().collect();

@@ -103,6 +103,13 @@ impl Drafts {
         Some(parts.join("/"))
     }
 
+    /// Whether a file is as it was when it was last read.
+    #[must_use]
+    pub fn is_current(&self, path: &Path) -> bool {
+        let known = self.name(path).and_then(|name| self.texts.get(&name));
+        known == std::fs::read_to_string(path).ok().as_ref()
+    }
+
     /// All files that the rules, matchers and publishers consist of, with what they import of the repository.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {

@@ -95,6 +95,12 @@ impl Live {
         files
     }
 
+    /// Whether a file that rules import is another than was loaded.
+    pub(super) fn is_stale(&self, path: &Path) -> bool {
+        let rules = self.rules.as_ref();
+        rules.is_some_and(|rules| !rules.drafts.is_current(path))
+    }
+
     /// Runs everything; answers how many events that were.
     pub(super) async fn run_everything(&mut self, args: &Test) -> (usize, Result<(), Failure>) {
         self.run(args, &Touched::Everything).await

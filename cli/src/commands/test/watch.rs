@@ -42,8 +42,17 @@ pub(super) async fn watch(global: &Global, args: &Test) -> Result<(), Failure> {
         helpers.extend(live.iter().flat_map(|live| live.helpers(&folders)));
         let wanted: Vec<PathBuf> = folders.iter().chain(&helpers).cloned().collect();
         if wanted != paths {
+            seen = merged(seen, &wanted);
+            // Those that were written since they were loaded, before anybody looked at them.
+            for path in wanted
+                .iter()
+                .filter(|path| helpers.contains(*path) && !paths.contains(path))
+            {
+                if live.as_ref().is_some_and(|live| live.is_stale(path)) {
+                    seen.forget(path);
+                }
+            }
             paths = wanted;
-            seen = merged(seen, &paths);
         }
         let (changes, noticed) = changed(&mut seen, &paths, &mut pause, &mut live, args).await;
         clear(args);
