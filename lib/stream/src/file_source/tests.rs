@@ -1,5 +1,6 @@
 use std::io::Write as _;
 use std::path::Path;
+use std::task::Poll;
 
 use streamalert_store::MemoryStore;
 use streamalert_types::{ManualClock, Timestamp};
@@ -436,12 +437,15 @@ async fn a_reader_that_is_asked_again_and_again_before_it_can_answer_loses_no_fi
         let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
         let mut reader = list(service, &paths, &store());
         let mut payloads = Vec::new();
-        // No time at all: most futures are dropped after their first poll.
         loop {
-            match tokio::time::timeout(Duration::ZERO, reader.next()).await {
-                Ok(Ok(Some(payload))) => payloads.push(payload),
-                Ok(end) => break assert!(end.unwrap().is_none()),
-                Err(_) => tokio::task::yield_now().await,
+            let polled = {
+                let mut next = std::pin::pin!(reader.next());
+                std::future::poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await
+            };
+            match polled {
+                Poll::Ready(Ok(Some(payload))) => payloads.push(payload),
+                Poll::Ready(end) => break assert!(end.unwrap().is_none()),
+                Poll::Pending => tokio::task::yield_now().await,
             }
         }
         assert_eq!(payloads.len(), 3, "{service}");
