@@ -8,9 +8,9 @@ mod groups;
 mod leases;
 mod letters;
 
-pub use alerts::{adoption, alerts, fences, listing, outbox, tombstones};
+pub use alerts::{adoption, alerts, alerts_of_other_shards, fences, listing, outbox, tombstones};
 pub use checkpoints::checkpoints;
-pub use fixtures::{alert, fence, moment, output, stored};
+pub use fixtures::{Forgets, alert, fence, moment, output, stored};
 pub use groups::groups;
 pub use leases::{leases, leases_under_any_interleaving};
-pub use letters::letters;
+pub use letters::{bounded_letters, letters};

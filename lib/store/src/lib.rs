@@ -3,6 +3,7 @@
 //! key, so that a B-tree file and DynamoDB can both keep the promise.
 
 pub mod conformance;
+mod dynamo;
 mod embedded;
 mod faulty;
 mod lease;
@@ -12,6 +13,7 @@ mod rows;
 mod standing;
 mod traits;
 
+pub use dynamo::{Capacity, DynamoOptions, DynamoStore, TableMade};
 pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, WriteCounts};
 pub use faulty::{Faults, FaultyStore};
 pub use lease::{Lease, LeaseAnswer, LeaseStore, SHARD_END};

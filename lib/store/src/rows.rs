@@ -16,4 +16,4 @@ pub(crate) use standing::{decode_standing, encode_standing};
 pub(crate) use wire::RowError;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -25,6 +25,19 @@ pub enum StoreError {
         /// What the medium said.
         reason: String,
     },
+    /// The store asks for fewer calls, and went on asking. Nothing was written; the same call may succeed later.
+    #[error("store busy: {reason}")]
+    Busy {
+        /// What it said.
+        reason: String,
+    },
+    /// The store does not do this for us: a table is missing, a permission, credentials. Nothing was written. An
+    /// operator is needed, after which the same call works.
+    #[error("store refuses: {reason}")]
+    Refused {
+        /// What it said, and what would help.
+        reason: String,
+    },
     /// The store did not answer, or is shutting down. The write may have happened.
     #[error("store unavailable: {reason}")]
     Unavailable {
@@ -43,7 +56,10 @@ impl StoreError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Unavailable { .. })
+        matches!(
+            self,
+            Self::Full { .. } | Self::Busy { .. } | Self::Unavailable { .. }
+        )
     }
 
     /// Whether the write may have taken effect although it failed.
@@ -170,14 +186,18 @@ pub struct AlertFilter {
 /// Alerts, merge groups, outbox and tombstones of the merger.
 #[async_trait]
 pub trait AlertStore: Send + Sync + 'static {
-    /// Makes alerts durable, in one commit. Conditional on each being unknown: neither open nor a tombstone.
-    /// Answers per alert, in order; a repetition within `alerts` counts as a duplicate.
+    /// Makes alerts durable, in one commit where the store is one file, else each on its own. Conditional on each
+    /// being unknown in its shard: neither open nor a tombstone. (The shard follows from the alert; whether an alert
+    /// that came to another shard is known there depends on the store.) Answers per alert, in order; a repetition
+    /// within `alerts` counts as a duplicate.
     ///
     /// # Errors
-    /// See [`StoreError`]. On an error none of them was written, unless [`StoreError::may_have_happened`].
+    /// See [`StoreError`]. On an error none of them was written, unless [`StoreError::may_have_happened`]; after
+    /// [`StoreError::Fenced`] some may stand in the store, which the new owner answers as [`Accepted::Adopted`] when
+    /// they come again.
     async fn accept(&self, fence: Fence, alerts: Vec<StoredAlert>) -> Result<Vec<Accepted>, StoreError>;
 
-    /// Records ended deliveries. An alert with nothing pending and no group becomes a tombstone that is kept
+    /// Records ended deliveries, for each alert in one commit. An alert with nothing pending and no group becomes a tombstone that is kept
     /// until `tombstone_until`. Unknown or already settled deliveries are ignored, so it may be repeated.
     ///
     /// # Errors
@@ -189,8 +209,10 @@ pub trait AlertStore: Send + Sync + 'static {
         tombstone_until: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Closes a merge group in one commit: `merged` becomes durable (unless known), the members leave the
-    /// group, and those with nothing pending become tombstones. Repeating it changes nothing. Never answers
+    /// Closes a merge group: `merged` becomes durable (unless known), the members leave the group, and those with
+    /// nothing pending become tombstones. In one commit, or so that the first suffices: once `merged` is durable
+    /// nobody finds those members in a group again who asks [`grouped`](Self::grouped) from its beginning. Repeating
+    /// it changes nothing. Never answers
     /// [`Accepted::Adopted`]: a caller that meets a known merged alert loads the shard again.
     ///
     /// # Errors
@@ -242,7 +264,8 @@ pub trait AlertStore: Send + Sync + 'static {
     /// See [`StoreError`].
     async fn fetch(&self, shard: ShardId, ids: &[AlertId]) -> Result<Vec<Arc<Alert>>, StoreError>;
 
-    /// Forgets tombstones whose time has come; at most `items_max`. Answers how many.
+    /// Forgets tombstones whose time has come; at most `items_max`. Answers how many. A store that forgets by itself,
+    /// by its own clock, answers 0.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -273,7 +296,8 @@ pub struct DeadLetterFilter {
 /// What could not be processed.
 #[async_trait]
 pub trait DeadLetterStore: Send + Sync + 'static {
-    /// Makes dead letters durable, in one commit. One whose id is known is left as it is.
+    /// Makes dead letters durable, in one commit where the store is one file, else each on its own. One whose id is
+    /// known is left as it is.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -329,7 +353,8 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// See [`StoreError`].
     async fn get(&self, source: &str, partition: &str) -> Result<Option<Checkpoint>, StoreError>;
 
-    /// Writes checkpoints (partition, checkpoint) of one source, in one commit.
+    /// Writes checkpoints (partition, checkpoint) of one source, in one commit where the store is one file, else each
+    /// on its own.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod memory {
+    use streamalert_store::conformance::Forgets;
     use streamalert_store::{FaultyStore, MemoryStore, conformance};
 
     async fn fresh() -> MemoryStore {
@@ -11,14 +12,16 @@ mod memory {
     #[tokio::test]
     async fn passes_conformance() {
         conformance::alerts(fresh).await;
+        conformance::alerts_of_other_shards(fresh).await;
         conformance::adoption(fresh, false).await;
         conformance::outbox(fresh).await;
-        conformance::tombstones(fresh).await;
+        conformance::tombstones(fresh, Forgets::WhenAsked).await;
         conformance::fences(fresh).await;
         conformance::listing(fresh).await;
-        conformance::groups(fresh).await;
+        conformance::groups(fresh, Forgets::WhenAsked).await;
         let bounded = async |bytes_max| MemoryStore::new().with_dead_letter_bytes_max(bytes_max);
-        conformance::letters(bounded).await;
+        conformance::letters(fresh).await;
+        conformance::bounded_letters(bounded).await;
         conformance::checkpoints(fresh).await;
         conformance::leases(fresh).await;
         conformance::leases_under_any_interleaving(fresh).await;
@@ -29,16 +32,16 @@ mod memory {
         let fresh = async || MemoryStore::new().with_late_writes();
         conformance::alerts(fresh).await;
         conformance::adoption(fresh, true).await;
-        conformance::tombstones(fresh).await;
-        conformance::groups(fresh).await;
+        conformance::tombstones(fresh, Forgets::WhenAsked).await;
+        conformance::groups(fresh, Forgets::WhenAsked).await;
     }
 
     #[tokio::test]
     async fn passes_conformance_behind_a_wrapper_without_faults() {
         let fresh = async || FaultyStore::new(MemoryStore::new());
         conformance::alerts(fresh).await;
-        conformance::tombstones(fresh).await;
-        conformance::groups(fresh).await;
+        conformance::tombstones(fresh, Forgets::WhenAsked).await;
+        conformance::groups(fresh, Forgets::WhenAsked).await;
         conformance::checkpoints(fresh).await;
         conformance::leases(fresh).await;
     }
@@ -47,6 +50,7 @@ mod memory {
 mod embedded {
     use std::cell::RefCell;
 
+    use streamalert_store::conformance::Forgets;
     use streamalert_store::{EmbeddedOptions, EmbeddedStore, conformance};
     use tempfile::TempDir;
 
@@ -71,18 +75,20 @@ mod embedded {
         let dirs = Dirs::default();
         let fresh = async || dirs.store(1 << 20);
         conformance::alerts(fresh).await;
+        conformance::alerts_of_other_shards(fresh).await;
         conformance::adoption(fresh, false).await;
         conformance::outbox(fresh).await;
-        conformance::tombstones(fresh).await;
+        conformance::tombstones(fresh, Forgets::WhenAsked).await;
         conformance::fences(fresh).await;
         conformance::listing(fresh).await;
-        conformance::groups(fresh).await;
+        conformance::groups(fresh, Forgets::WhenAsked).await;
     }
 
     #[tokio::test]
     async fn passes_conformance_on_dead_letters_and_checkpoints() {
         let dirs = Dirs::default();
-        conformance::letters(async |bytes_max| dirs.store(bytes_max)).await;
+        conformance::letters(async || dirs.store(1 << 20)).await;
+        conformance::bounded_letters(async |bytes_max| dirs.store(bytes_max)).await;
         conformance::checkpoints(async || dirs.store(1 << 20)).await;
     }
 

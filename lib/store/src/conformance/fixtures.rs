@@ -1,9 +1,40 @@
 use std::sync::Arc;
 
-use streamalert_types::{Alert, AlertId, GroupId, OutputName, Timestamp};
+use streamalert_types::{Alert, AlertId, GroupId, ManualClock, OutputName, Timestamp};
 use streamalert_value::{Map, Value};
 
-use crate::{Fence, GroupMember, ShardId, StoredAlert};
+use crate::{AlertStore, Fence, GroupMember, ShardId, StoredAlert};
+
+/// How a store forgets tombstones whose time has come.
+#[derive(Debug, Clone, Copy)]
+pub enum Forgets<'a> {
+    /// When it is asked to, by [`AlertStore::expire`].
+    WhenAsked,
+    /// By itself, when its clock says so.
+    ByItself(&'a ManualClock),
+}
+
+impl Forgets<'_> {
+    /// Lets the time come at which `count` tombstones are to be forgotten, no more than `items_max` at a time.
+    pub(super) async fn expire(
+        self,
+        store: &impl AlertStore,
+        fence: Fence,
+        (now, items_max): (Timestamp, usize),
+        count: u64,
+    ) {
+        let expected = match self {
+            Self::WhenAsked => count,
+            Self::ByItself(clock) => {
+                if count > 0 {
+                    clock.set(now);
+                }
+                0
+            }
+        };
+        assert_eq!(store.expire(fence, now, items_max).await, Ok(expected), "{now:?}");
+    }
+}
 
 /// The moment `seconds` after the epoch.
 #[must_use]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use streamalert_types::{AlertId, GroupId};
 
 use super::alerts::{id, settled};
-use super::fixtures::{fence, moment, output, stored};
+use super::fixtures::{Forgets, fence, moment, output, stored};
 use crate::{Accepted, AlertState, AlertStore, GroupMember, ShardId};
 
 const SHARD: ShardId = ShardId(3);
@@ -24,7 +24,7 @@ async fn state(store: &impl AlertStore, number: u64) -> AlertState {
 }
 
 /// Merge groups: waiting, taking over, closing, and closing again.
-pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S) {
+pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S, forgets: Forgets<'_>) {
     let store = fresh().await;
     let members = [4, 2, 1, 3].map(|number| stored(number, &["a:h"], Some(7)));
     store.accept(fence(3, 1), members.to_vec()).await.expect(WORKS);
@@ -133,11 +133,9 @@ pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S) {
         state(&store, 5).await,
         AlertState::Settled { expires: moment(90) }
     );
-    assert_eq!(
-        store.expire(fence(3, 1), moment(90), 100).await,
-        Ok(5),
-        "1, 2, 5, 100 and 101"
-    );
+    // 1, 2, 5, 100 and 101.
+    forgets.expire(&store, fence(3, 1), (moment(90), 100), 5).await;
+    assert!(store.view(id(101)).await.expect(WORKS).is_none(), "forgotten");
     assert_eq!(grouped(&store).await, [3, 4].map(id));
 }
 

@@ -72,10 +72,9 @@ async fn list(
     letters.iter().map(|letter| letter.id.as_u128() as u64).collect()
 }
 
-/// Dead letters: kept whole, listed by kind and time, forgotten, and bounded. `fresh` makes a store that holds
-/// at most the bytes given.
-pub async fn letters<S: DeadLetterStore>(fresh: impl AsyncFn(u64) -> S) {
-    let store = fresh(1 << 20).await;
+/// Dead letters: kept whole, listed by kind and time, and forgotten.
+pub async fn letters<S: DeadLetterStore>(fresh: impl AsyncFn() -> S) {
+    let store = fresh().await;
     store
         .put([5, 1, 4, 2, 3].map(|number| letter(number, b"body")).to_vec())
         .await
@@ -126,7 +125,10 @@ pub async fn letters<S: DeadLetterStore>(fresh: impl AsyncFn(u64) -> S) {
         [4],
         "going on after one that is gone"
     );
+}
 
+/// Dead letters of a store on a disk are bounded. `fresh` makes one that holds at most the bytes given.
+pub async fn bounded_letters<S: DeadLetterStore>(fresh: impl AsyncFn(u64) -> S) {
     let store = fresh(3_000).await;
     store
         .put(vec![letter(1, &[7; 1_000])])

@@ -23,7 +23,7 @@ fn output() -> impl Strategy<Value = OutputName> {
     "[a-z-]{0,8}:.{0,8}".prop_map(|text| text.parse().unwrap())
 }
 
-fn time() -> impl Strategy<Value = Timestamp> {
+pub(crate) fn time() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_micros)
 }
 
@@ -94,7 +94,7 @@ fn outcome() -> impl Strategy<Value = DeliveryOutcome> {
     ]
 }
 
-fn standing() -> impl Strategy<Value = Standing> {
+pub(crate) fn standing() -> impl Strategy<Value = Standing> {
     let group = (any::<u128>(), vec(any::<u8>(), 0..16)).prop_map(|(group, key)| GroupMember {
         group: GroupId::from_u128(group),
         key: key.into(),
