@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 
 pub use child::EmulatorError;
 use child::{Child, Plan};
-pub use microburst::Microburst;
+pub use microburst::{FIRES_WITHIN, Microburst};
 
 /// The region that every emulator is asked in.
 pub const EMULATED_REGION: &str = "us-east-1";

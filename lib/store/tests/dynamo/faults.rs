@@ -265,9 +265,7 @@ async fn a_write_that_ends_after_a_takeover_is_fenced_and_adopted() {
         let alerts = alerts.clone();
         async move { old.accept(fence(3, 1), alerts).await }
     });
-    while !pair.proxy.fired().await.contains("PutItem") {
-        tokio::task::yield_now().await;
-    }
+    pair.proxy.wait_until_fired("PutItem").await;
     // The new owner loads the shard before the late write is there.
     pair.direct.accept(fence(3, 2), Vec::new()).await.unwrap();
     assert!(pair.direct.grouped(SHARD, None, 9).await.unwrap().is_empty());

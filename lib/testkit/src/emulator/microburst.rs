@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use streamalert_aws::SdkConfig;
 
@@ -6,6 +7,12 @@ use super::child::{Child, EmulatorError, Plan};
 use super::{Emulator, emulated, emulators_dir, http, present, skipped};
 
 const NAME: &str = "microburst";
+
+/// Between two looks at what has fired.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a rule may take to fire, on a busy machine too.
+pub const FIRES_WITHIN: Duration = Duration::from_secs(60);
 
 /// A proxy before an emulator that throttles, delays, cuts and resets as its rules say: errors look like AWS's own.
 /// Every test has its own, for its rules hold for all who pass. It ends when this is dropped.
@@ -71,6 +78,20 @@ impl Microburst {
     /// When it does not answer.
     pub async fn fired(&self) -> String {
         self.control("GET", "/_microburst/fired", "").await
+    }
+
+    /// Waits until something fired that names `what`, such as an operation.
+    ///
+    /// # Panics
+    /// When that takes longer than [`FIRES_WITHIN`].
+    pub async fn wait_until_fired(&self, what: &str) {
+        let fires = async {
+            while !self.fired().await.contains(what) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let fired = tokio::time::timeout(FIRES_WITHIN, fires).await;
+        assert!(fired.is_ok(), "nothing fired on {what}: {}", self.child.output());
     }
 
     async fn control(&self, method: &str, path: &str, body: &str) -> String {
