@@ -1,3 +1,4 @@
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -116,11 +117,15 @@ fn kind_of<E>(error: &SdkError<E, HttpResponse>, code: &str, status: Option<u16>
     match error {
         SdkError::ConstructionFailure(_) => return FaultKind::Invalid,
         SdkError::DispatchFailure(failure) => {
-            // No credentials shows as a failure of dispatch that is neither of time nor of the wire.
-            return if failure.is_io() || failure.is_timeout() {
-                FaultKind::Unknown
-            } else {
+            // Missing credentials show as a failure of dispatch. So does a connection that breaks while its answer is
+            // awaited, and not always as one of time or of the wire: whatever else it is, the request may have left.
+            let connector: Option<&(dyn std::error::Error + 'static)> =
+                failure.as_connector_error().map(|error| error as _);
+            let mut causes = std::iter::successors(connector, |cause| cause.source());
+            return if causes.any(|cause| cause.is::<CredentialsError>()) {
                 FaultKind::NoCredentials
+            } else {
+                FaultKind::Unknown
             };
         }
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => return FaultKind::Unknown,
@@ -278,7 +283,11 @@ mod tests {
             (reset.kind, &*reset.reason),
             (FaultKind::Unknown, "connection reset")
         );
-        let nobody = dispatch(ConnectorError::user("no credentials in the chain".into()));
+        let closed = "connection closed before message completed";
+        let cut = dispatch(ConnectorError::other(closed.into(), None));
+        assert!(cut.may_have_happened() && cut.is_retryable(), "{cut}");
+        let nobody = CredentialsError::not_loaded("no credentials in the chain");
+        let nobody = dispatch(ConnectorError::other(nobody.into(), None));
         assert_eq!(nobody.kind, FaultKind::NoCredentials);
         assert!(!nobody.is_retryable());
     }

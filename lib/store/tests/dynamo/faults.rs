@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -257,7 +259,7 @@ async fn a_write_that_ends_after_a_takeover_is_fenced_and_adopted() {
     let Some(pair) = pair(emulator, PATIENT).await else {
         return;
     };
-    let rule = r#"[{"service": "dynamodb", "operation": "PutItem", "latency": 1500}]"#;
+    let rule = r#"[{"service": "dynamodb", "operation": "PutItem", "times": 1, "latency": 4000}]"#;
     pair.proxy.add_rules(rule).await;
     let old = pair.faulty.clone();
     let alerts = vec![stored(1, &["a:x"], Some(7))];
@@ -368,6 +370,34 @@ async fn tables_are_made_once_and_others_are_refused() {
             .contains("other-leases is there and is not ours"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn missing_credentials_are_told_as_such() {
+    let Some(emulator) = dynamodb_local().await else {
+        return;
+    };
+    let provider = SharedCredentialsProvider::new(Nobody);
+    let config = emulator.config(&account()).await.into_builder();
+    let config = config.credentials_provider(provider).build();
+    let store = DynamoStore::new(options(config, ManualClock::default()));
+    let refused = store.accept(fence(3, 1), Vec::new()).await.unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::Refused { reason } if reason.contains("no valid credentials")),
+        "{refused}"
+    );
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nobody is here")))
+    }
 }
 
 #[tokio::test]
