@@ -3,9 +3,11 @@
 //! key, so that a B-tree file and DynamoDB can both keep the promise.
 
 pub mod conformance;
+pub mod coordinator;
 mod dynamo;
 mod embedded;
 mod faulty;
+mod keeper;
 mod lease;
 mod letters;
 mod memory;
@@ -16,6 +18,7 @@ mod traits;
 pub use dynamo::{Capacity, DynamoOptions, DynamoStore, TableMade};
 pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, WriteCounts};
 pub use faulty::{Faults, FaultyStore};
+pub use keeper::{Keeper, KeeperHandle, KeeperOptions, News};
 pub use lease::{Lease, LeaseAnswer, LeaseStore, SHARD_END};
 pub use memory::MemoryStore;
 pub use traits::{

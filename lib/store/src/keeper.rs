@@ -1,0 +1,291 @@
+//! The async shell of a [`Coordinator`]: carries its calls to the store and its news to the owner of the work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamalert_types::Clock;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::coordinator::{Coordinator, CoordinatorOptions, Effect, Event, Loss};
+use crate::{Lease, LeaseStore, StoreError};
+
+/// Calls open at the same time: enough that a store with group commit writes all in a few commits.
+const CALLS_MAX: usize = 64;
+
+/// How a [`Keeper`] works.
+#[derive(Debug, Clone)]
+pub struct KeeperOptions {
+    /// Who keeps them, and how.
+    pub coordinator: CoordinatorOptions,
+    /// The leases: all whose key begins with this.
+    pub prefix: String,
+    /// Where this node is reached, as `host:port`, for those who look an owner up.
+    pub address: Option<String>,
+    /// After so long without an answer a call counts as failed.
+    pub call_timeout: Duration,
+}
+
+/// What the owner of the work is told. For one lease, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// See [`Effect::Own`].
+    Own(Lease),
+    /// See [`Effect::HandOver`]; to be answered with [`KeeperHandle::handed_over`].
+    HandOver {
+        /// The lease.
+        key: String,
+        /// Who goes on with it, if anyone.
+        to: Option<String>,
+    },
+    /// See [`Effect::Lost`].
+    Lost {
+        /// The lease.
+        key: String,
+        /// Why.
+        loss: Loss,
+    },
+    /// See [`Effect::Checkpointed`].
+    Checkpointed {
+        /// The lease.
+        key: String,
+        /// How far.
+        checkpoint: String,
+    },
+    /// See [`Effect::Started`].
+    Started,
+}
+
+enum Command {
+    Event(Event),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The way to a running [`Keeper`].
+#[derive(Debug, Clone)]
+pub struct KeeperHandle {
+    /// Unbounded because each message answers a piece of news or replaces the one before it.
+    commands: mpsc::UnboundedSender<Command>,
+    leases: watch::Receiver<Arc<BTreeMap<String, Lease>>>,
+}
+
+impl KeeperHandle {
+    /// The work on a lease has ended, after [`News::HandOver`].
+    pub fn handed_over(&self, key: String) {
+        self.tell(Command::Event(Event::HandedOver { key }));
+    }
+
+    /// Notes how far the work is; answered with [`News::Checkpointed`]. A later one replaces it.
+    pub fn checkpoint(&self, key: String, checkpoint: String) {
+        self.tell(Command::Event(Event::Checkpoint { key, checkpoint }));
+    }
+
+    /// The store refused a write under `epoch`.
+    pub fn fenced(&self, key: String, epoch: u64) {
+        self.tell(Command::Event(Event::Fenced { key, epoch }));
+    }
+
+    /// Hands everything over. Returns when nothing is held any more; when the keeper has ended, at once.
+    pub async fn stop(&self) {
+        let (done, wait) = oneshot::channel();
+        self.tell(Command::Stop(done));
+        // An error says that the keeper has ended.
+        let _ = wait.await;
+    }
+
+    /// The leases of the prefix as this node saw them last, by key.
+    #[must_use]
+    pub fn leases(&self) -> Arc<BTreeMap<String, Lease>> {
+        Arc::clone(&self.leases.borrow())
+    }
+
+    fn tell(&self, command: Command) {
+        // A keeper that has ended needs to know nothing.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// Keeps the leases of one prefix for this node, until stopped or dropped.
+pub struct Keeper {
+    coordinator: Coordinator,
+    options: KeeperOptions,
+    store: Arc<dyn LeaseStore>,
+    clock: Arc<dyn Clock>,
+    origin: Instant,
+    commands: mpsc::UnboundedReceiver<Command>,
+    leases: watch::Sender<Arc<BTreeMap<String, Lease>>>,
+    /// Unbounded because news are few (a handful for each lease and change of owner) and must not wait.
+    news: mpsc::UnboundedSender<News>,
+    calls: JoinSet<Event>,
+    open: Arc<Semaphore>,
+    stopping: Vec<oneshot::Sender<()>>,
+    stopped: bool,
+    failing: bool,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// A keeper; nothing happens before [`run`](Self::run).
+    #[must_use]
+    pub fn new(
+        options: KeeperOptions,
+        store: Arc<dyn LeaseStore>,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, KeeperHandle, mpsc::UnboundedReceiver<News>) {
+        let (news, reader) = mpsc::unbounded_channel();
+        let (sender, commands) = mpsc::unbounded_channel();
+        let (leases, seen) = watch::channel(Arc::default());
+        let keeper = Self {
+            coordinator: Coordinator::new(options.coordinator.clone()),
+            options,
+            store,
+            clock,
+            origin: Instant::now(),
+            commands,
+            leases,
+            news,
+            calls: JoinSet::new(),
+            open: Arc::new(Semaphore::new(CALLS_MAX)),
+            stopping: Vec::new(),
+            stopped: false,
+            failing: false,
+        };
+        let handle = KeeperHandle {
+            commands: sender,
+            leases: seen,
+        };
+        (keeper, handle, reader)
+    }
+
+    /// Keeps the leases until [`KeeperHandle::stop`], or until every handle is dropped.
+    pub async fn run(mut self) {
+        self.apply(Event::Tick);
+        while !self.stopped {
+            let tick = self.origin + self.coordinator.next_tick();
+            tokio::select! {
+                biased;
+                Some(ended) = self.calls.join_next() => match ended {
+                    Ok(event) => self.answered(event),
+                    // A store that panics: the coordinator counts the call as lost after a term.
+                    Err(problem) => warn!(%problem, "a call about a lease died"),
+                },
+                command = self.commands.recv() => match command {
+                    Some(Command::Event(event)) => self.apply(event),
+                    Some(Command::Stop(done)) => {
+                        self.stopping.push(done);
+                        self.apply(Event::Stop);
+                    }
+                    None => return,
+                },
+                () = tokio::time::sleep_until(tick) => self.apply(Event::Tick),
+            }
+        }
+        info!(leases = %self.options.prefix, "leases handed over");
+        for done in self.stopping.drain(..) {
+            let _ = done.send(());
+        }
+    }
+
+    fn answered(&mut self, event: Event) {
+        let problem = match &event {
+            Event::Listed { result, .. } => result.as_ref().err(),
+            Event::Answered { result, .. } => result.as_ref().err(),
+            _ => None,
+        };
+        match problem {
+            Some(problem) if !self.failing => {
+                warn!(%problem, leases = %self.options.prefix, "leases cannot be read or written");
+            }
+            None if self.failing => info!(leases = %self.options.prefix, "leases work again"),
+            _ => {}
+        }
+        self.failing = problem.is_some();
+        let listed = matches!(event, Event::Listed { .. });
+        self.apply(event);
+        if listed {
+            let leases = self.coordinator.leases();
+            let leases = leases.map(|lease| (lease.key.clone(), lease.clone())).collect();
+            self.leases.send_replace(Arc::new(leases));
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        for effect in self.coordinator.apply(self.origin.elapsed(), event) {
+            let news = match effect {
+                Effect::Own(lease) => News::Own(lease),
+                Effect::HandOver { key, to } => News::HandOver { key, to },
+                Effect::Lost { key, loss } => News::Lost { key, loss },
+                Effect::Checkpointed { key, checkpoint } => News::Checkpointed { key, checkpoint },
+                Effect::Started => News::Started,
+                Effect::Stopped => {
+                    self.stopped = true;
+                    continue;
+                }
+                call => {
+                    self.call(call);
+                    continue;
+                }
+            };
+            // An owner that has ended needs no news.
+            let _ = self.news.send(news);
+        }
+    }
+
+    fn call(&mut self, effect: Effect) {
+        let (store, open) = (Arc::clone(&self.store), Arc::clone(&self.open));
+        let (options, at) = (self.options.clone(), self.clock.now());
+        self.calls.spawn(async move {
+            let _permit = open.acquire().await;
+            let timeout = options.call_timeout;
+            let late = || StoreError::Unavailable {
+                reason: format!("no answer within {timeout:?}"),
+            };
+            if let Effect::List { call } = effect {
+                let result = tokio::time::timeout(timeout, store.list(&options.prefix)).await;
+                let result = result.unwrap_or_else(|_| Err(late()));
+                return Event::Listed { call, result };
+            }
+            write(&*store, effect, &options, at, late).await
+        });
+    }
+}
+
+async fn write(
+    store: &dyn LeaseStore,
+    effect: Effect,
+    options: &KeeperOptions,
+    at: streamalert_types::Timestamp,
+    late: impl Fn() -> StoreError,
+) -> Event {
+    let node = &*options.coordinator.node;
+    let (call, key, written) = match &effect {
+        Effect::Take { call, seen } => {
+            let taken = store.take(seen, node, options.address.as_deref(), at);
+            (*call, seen.key.clone(), taken)
+        }
+        Effect::Renew { call, held } => (*call, held.key.clone(), store.renew(held, at)),
+        Effect::Checkpoint {
+            call,
+            held,
+            checkpoint,
+        } => (*call, held.key.clone(), store.checkpoint(held, checkpoint, at)),
+        Effect::Ask { call, seen, node } => (*call, seen.key.clone(), store.ask(seen, node, at)),
+        Effect::Release { call, held, to } => {
+            (*call, held.key.clone(), store.release(held, to.as_deref(), at))
+        }
+        _ => return Event::Tick,
+    };
+    let result = tokio::time::timeout(options.call_timeout, written).await;
+    let result = result.unwrap_or_else(|_| Err(late()));
+    Event::Answered { call, key, result }
+}
