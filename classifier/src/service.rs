@@ -359,7 +359,7 @@ impl Client {
                         now: self.clock.now(),
                     };
                 }
-                Err(error @ NeighbourError::Unavailable { .. }) => {
+                Err(error @ (NeighbourError::Unavailable { .. } | NeighbourError::NotOwner { .. })) => {
                     tracing::debug!(%error, ?pause, "records not taken, trying again");
                 }
             }

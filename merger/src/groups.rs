@@ -195,6 +195,14 @@ impl Groups {
         if full { self.cut(key.group) } else { None }
     }
 
+    /// Whether an alert waits in the open groups of this key.
+    #[must_use]
+    pub fn contains(&self, key: GroupId, alert: AlertId) -> bool {
+        self.buckets
+            .get(&key)
+            .is_some_and(|bucket| bucket.members.iter().any(|member| member.id == alert))
+    }
+
     /// A group whose window has ended at the steady time `now`, if any is left.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Closing> {
         let &(due, key) = self.timers.first()?;

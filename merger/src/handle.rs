@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use streamalert_proto::{Alerts, NeighbourError};
+use streamalert_proto::{Alerts, NeighbourError, NotOwned};
+use streamalert_store::{KeeperHandle, ShardId};
 use streamalert_types::AlertBatch;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::lane::{Condition, Message};
+use crate::leases::key;
 use crate::route::{Routed, Router};
 use crate::stats::MergerStats;
 
@@ -21,7 +23,8 @@ pub struct MergerHandle {
 #[derive(Debug)]
 struct Inner {
     lanes: Vec<mpsc::Sender<Message>>,
-    release: mpsc::Sender<oneshot::Sender<()>>,
+    keeper: KeeperHandle,
+    lease: Duration,
     shards: u16,
     accept_bytes: Arc<Semaphore>,
     accept_bytes_max: u32,
@@ -32,7 +35,7 @@ struct Inner {
 impl MergerHandle {
     pub(crate) fn new(
         lanes: Vec<mpsc::Sender<Message>>,
-        release: mpsc::Sender<oneshot::Sender<()>>,
+        keeper: KeeperHandle,
         options: &crate::MergerOptions,
     ) -> Self {
         let accept_bytes_max = u32::try_from(options.accept_bytes_max.max(1)).unwrap_or(u32::MAX);
@@ -42,7 +45,8 @@ impl MergerHandle {
         Self {
             inner: Arc::new(Inner {
                 lanes,
-                release,
+                keeper,
+                lease: options.lease,
                 shards: options.shards,
                 accept_bytes: Arc::new(Semaphore::new(permits)),
                 accept_bytes_max,
@@ -85,18 +89,20 @@ impl MergerHandle {
         self.ask(Message::CloseAll).await;
     }
 
-    /// Stops in good order: accepts nothing more, finishes open writes, waits for outstanding deliveries for
-    /// [`crate::MergerOptions::drain_patience`], writes their outcomes and gives the leases back. Open groups
-    /// and undelivered alerts stay in the store.
+    /// Stops in good order. With other nodes there, offers each of them its part and serves on until they have
+    /// had time to see that; then, shard by shard: accepts nothing more, finishes open writes, waits for outstanding
+    /// deliveries for [`crate::MergerOptions::drain_patience`], writes their outcomes and gives the lease back.
+    /// Open groups and undelivered alerts stay in the store. Ends after half a term and twice the patience even
+    /// when the store does not answer.
     pub async fn drain(&self) {
-        self.inner.draining.store(true, Ordering::Release);
         let patience = self.inner.drain_patience;
-        self.ask(|done| Message::Drain(patience, done)).await;
-        let (done, wait) = oneshot::channel();
-        if self.inner.release.send(done).await.is_ok() {
-            // The keeper may have been asked before, and be gone.
-            let _ = wait.await;
+        let stopped = self.inner.keeper.stop();
+        let limit = self.inner.lease / 2 + patience * 2;
+        if tokio::time::timeout(limit, stopped).await.is_err() {
+            tracing::warn!("leases not given back, they expire by themselves");
         }
+        self.inner.draining.store(true, Ordering::Release);
+        self.ask(|done| Message::Drain(patience, done)).await;
     }
 
     pub(crate) async fn wait_serving(&self) {
@@ -114,6 +120,19 @@ impl MergerHandle {
             }
         });
         join_all(asked).await
+    }
+
+    /// With where the owners are, as far as the lease table says.
+    fn not_owner(&self, mut shards: Vec<NotOwned>) -> NeighbourError {
+        let leases = self.inner.keeper.leases();
+        for owned in &mut shards {
+            let lease = leases.get(&key(ShardId(owned.shard)));
+            owned.address = lease.and_then(|lease| lease.address.clone());
+        }
+        NeighbourError::NotOwner {
+            service: "merger",
+            shards,
+        }
     }
 
     fn split(&self, batch: AlertBatch) -> Vec<Vec<Routed>> {
@@ -169,9 +188,18 @@ impl Alerts for MergerHandle {
             answers.push(answer);
         }
         drop(permit);
+        let mut not_owned = Vec::new();
+        let mut problem = None;
         for answer in join_all(answers).await {
-            answer.map_err(|_| unavailable("stopped"))??;
+            match answer.map_err(|_| unavailable("stopped"))? {
+                Ok(()) => {}
+                Err(NeighbourError::NotOwner { shards, .. }) => not_owned.extend(shards),
+                Err(error) => problem = Some(error),
+            }
         }
-        Ok(())
+        if !not_owned.is_empty() {
+            return Err(self.not_owner(not_owned));
+        }
+        problem.map_or(Ok(()), Err)
     }
 }

@@ -48,6 +48,10 @@ pub(crate) enum Message {
     Own(Fence),
     /// A lease was lost.
     Lost(ShardId),
+    /// A lease may be lost.
+    Suspend(ShardId),
+    /// Another node is to go on with a shard; reported when that may begin.
+    HandOver(ShardId),
     /// Close all open groups; answered when they are closed.
     CloseAll(oneshot::Sender<()>),
     /// Answered when the condition is met.
@@ -58,6 +62,15 @@ pub(crate) enum Message {
     Stats(oneshot::Sender<MergerStats>),
     /// Stop within the patience given; answered when the lane has ended.
     Drain(Duration, oneshot::Sender<()>),
+}
+
+/// What the keeper of the leases is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Report {
+    /// The store refused a write for its epoch.
+    Fenced(Fence),
+    /// No work is done on a shard any more.
+    HandedOver(ShardId),
 }
 
 /// What one can wait for.
@@ -77,9 +90,8 @@ pub(crate) struct Lane {
     pub(crate) deliveries: Arc<dyn Deliveries>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) messages: mpsc::Receiver<Message>,
-    /// Tells the keeper of the leases that the store refused a write for its epoch. At most one message per
-    /// shard and epoch, so it needs no bound of its own.
-    pub(crate) lost: mpsc::UnboundedSender<ShardId>,
+    /// Tells the keeper of the leases. At most two messages per shard and epoch, so it needs no bound of its own.
+    pub(crate) reports: mpsc::UnboundedSender<Report>,
     pub(crate) calls: FuturesUnordered<BoxFuture<'static, Event>>,
     pub(crate) replies: HashMap<u64, (Reply, Arc<OwnedSemaphorePermit>)>,
     pub(crate) waiting: Vec<(Condition, oneshot::Sender<()>)>,
@@ -168,6 +180,8 @@ impl Lane {
             }
             Message::Own(fence) => self.apply(Event::Own(fence)),
             Message::Lost(shard) => self.apply(Event::Lost(shard)),
+            Message::Suspend(shard) => self.apply(Event::Suspend(shard)),
+            Message::HandOver(shard) => self.apply(Event::HandOver(shard)),
             Message::CloseAll(done) => {
                 self.apply(Event::CloseAll);
                 self.waiting.push((Condition::Closed, done));
@@ -247,7 +261,8 @@ impl Lane {
                 }));
             }
             // The keeper of the leases ends before the lanes only when everything does.
-            Effect::LeaseLost(shard) => drop(self.lost.send(shard)),
+            Effect::LeaseLost(fence) => drop(self.reports.send(Report::Fenced(fence))),
+            Effect::HandedOver(shard) => drop(self.reports.send(Report::HandedOver(shard))),
             Effect::Notice(notice) => log(&notice),
             write @ (Effect::Accept { .. }
             | Effect::Close { .. }
@@ -382,6 +397,10 @@ fn log(notice: &Notice) {
             error!(%alert, %output, %reason, "dispatcher refuses a delivery for good, it is kept");
         }
         Notice::Serving(shard) => tracing::debug!(shard = shard.0, "shard loaded"),
+        Notice::Suspended(shard) => warn!(
+            shard = shard.0,
+            "lease cannot be renewed, shard waits until it is clear who has it"
+        ),
         Notice::ShardLost(shard) => warn!(shard = shard.0, "shard is served by another node now"),
         Notice::Reloading(shard) => {
             warn!(

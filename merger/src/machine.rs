@@ -4,6 +4,7 @@ mod accept;
 mod closing;
 mod delivery;
 mod event;
+mod handover;
 mod ownership;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -51,6 +52,8 @@ pub struct Machine {
     expire_next: VecDeque<ShardId>,
     expiring: bool,
     draining: bool,
+    /// Shards that another node is to go on with.
+    handing_over: BTreeSet<ShardId>,
     store_failing: bool,
     dispatcher_failing: bool,
     early: bool,
@@ -100,6 +103,7 @@ impl Machine {
             expire_next: VecDeque::new(),
             expiring: false,
             draining: false,
+            handing_over: BTreeSet::new(),
             store_failing: false,
             dispatcher_failing: false,
             early: false,
@@ -117,6 +121,8 @@ impl Machine {
         match event {
             Event::Own(fence) => self.own(fence),
             Event::Lost(shard) => self.lose(shard),
+            Event::Suspend(shard) => self.suspend(shard),
+            Event::HandOver(shard) => self.hand_over(shard),
             Event::Grouped { load, shard, page } => self.grouped(load, shard, page),
             Event::Backlog { load, shard, counts } => self.backlog(load, shard, counts),
             Event::Arrived { batch, alerts } => self.arrived(batch, alerts),
@@ -238,6 +244,7 @@ impl Machine {
         self.close_ready();
         self.settle_outcomes();
         self.read_pages();
+        self.finish_hand_overs();
     }
 
     fn fence(&self, shard: ShardId) -> Option<Fence> {

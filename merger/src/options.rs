@@ -3,7 +3,7 @@ use std::time::Duration;
 /// Settings of a merger. Every limit is for the node as a whole and shared evenly by its lanes.
 #[derive(Debug, Clone)]
 pub struct MergerOptions {
-    /// Who holds the leases. The same name after a restart takes them back at once.
+    /// Who holds the leases; no other node has this name. The same name after a restart takes them back at once.
     pub node: String,
     /// Virtual shards of the deployment. Must never change while alerts are stored: it decides where they are.
     pub shards: u16,
@@ -33,8 +33,13 @@ pub struct MergerOptions {
     pub alerts_kept: Duration,
     /// How often expired tombstones are looked for.
     pub expire_every: Duration,
-    /// For how long a lease is taken; renewed three times within it.
+    /// How long a lease must stand still before another node takes it; renewed three times within that.
     pub lease: Duration,
+    /// No other process reaches the store, whose file this one has locked: all shards are taken at once, whoever
+    /// had them, and are kept while the store is out of order.
+    pub alone: bool,
+    /// Where rules-nodes reach this merger, as `host:port`.
+    pub address: Option<String>,
     /// How long a drain waits for deliveries that are outstanding. Those that are not settled then are
     /// delivered again after the next start, with the same idempotency key.
     pub drain_patience: Duration,
@@ -57,6 +62,8 @@ impl Default for MergerOptions {
             alerts_kept: Duration::from_hours(7 * 24),
             expire_every: Duration::from_mins(1),
             lease: Duration::from_secs(30),
+            alone: false,
+            address: None,
             drain_patience: Duration::from_secs(5),
         }
     }

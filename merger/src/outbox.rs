@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use streamalert_store::{OutboxCursor, Pending, ShardId};
@@ -92,6 +92,28 @@ impl Outbox {
         backlog.count += 1;
         backlog.since_scan += 1;
         None
+    }
+
+    /// An alert that the store knows as undelivered and that may be known here or not: unless it is outstanding, the
+    /// next scan of the backlog looks for it. The scan passes over what ends meanwhile, so none goes out twice.
+    pub(crate) fn adopt(&mut self, shard: ShardId, alert: AlertId, output: &OutputName) {
+        let window = self.outputs.entry(output.clone()).or_default();
+        if !window.slots.contains_key(&alert) {
+            let backlog = window.backlog.entry(shard).or_default();
+            backlog.count += 1;
+            backlog.since_scan += 1;
+        }
+    }
+
+    /// The shard of an outstanding delivery.
+    pub(crate) fn shard_of(&self, alert: AlertId, output: &OutputName) -> Option<ShardId> {
+        Some(self.outputs.get(output)?.slots.get(&alert)?.shard)
+    }
+
+    /// Shards with deliveries whose outcome is not known yet.
+    pub(crate) fn outstanding_shards(&self) -> BTreeSet<ShardId> {
+        let slots = self.outputs.values().flat_map(|window| window.slots.values());
+        slots.filter(|slot| !slot.ended).map(|slot| slot.shard).collect()
     }
 
     /// What the store has undelivered of a shard just loaded, by output.

@@ -1,16 +1,17 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::stream::FuturesUnordered;
 use streamalert_proto::Deliveries;
-use streamalert_store::{AlertStore, LeaseStore, ShardId, StoreError};
+use streamalert_store::{AlertStore, Keeper, LeaseStore, StoreError};
 use streamalert_types::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
 use crate::handle::MergerHandle;
 use crate::lane::{Lane, MESSAGES_MAX};
-use crate::leases::Keeper;
+use crate::leases::{self as shards, Courier};
 use crate::machine::Machine;
 use crate::options::MergerOptions;
 
@@ -21,15 +22,7 @@ pub struct Merger;
 /// Why a merger did not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// Another node works on shards of this one.
-    #[error("{shards} shards are served by another node, the first is {shard}")]
-    LeaseHeld {
-        /// The first of them.
-        shard: u16,
-        /// How many.
-        shards: usize,
-    },
-    /// The store does not give the leases.
+    /// The store does not show the leases or lets none be taken.
     #[error("leases cannot be taken: {0}")]
     Store(StoreError),
 }
@@ -55,8 +48,9 @@ impl MergerTask {
 }
 
 impl Merger {
-    /// Takes the leases of all shards, loads what the store has of them, and serves. What was undelivered is
-    /// being delivered when this returns, and groups whose window is over are being closed.
+    /// Takes the leases that are free, or was this node's before, loads what the store has of their shards, and
+    /// serves. What was undelivered there is being delivered when this returns, and groups whose window is over are
+    /// being closed. Further shards come when other nodes end, or have handed over this one's share.
     ///
     /// Shards are shared by [`MergerOptions::lanes`] actors, shard s by lane s mod lanes, rather than having one
     /// each: 256 mostly idle tasks with a timer each would cost more than they isolate, since the store commits
@@ -72,8 +66,7 @@ impl Merger {
         deliveries: Arc<dyn Deliveries>,
         clock: Arc<dyn Clock>,
     ) -> Result<(MergerHandle, MergerTask), StartError> {
-        let (lost, lost_shards) = mpsc::unbounded_channel();
-        let (release, releases) = mpsc::channel(1);
+        let (reports, from_lanes) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         let mut lanes = Vec::new();
         for _ in 0..options.lanes.max(1) {
@@ -84,7 +77,7 @@ impl Merger {
                 deliveries: Arc::clone(&deliveries),
                 clock: Arc::clone(&clock),
                 messages,
-                lost: lost.clone(),
+                reports: reports.clone(),
                 calls: FuturesUnordered::new(),
                 replies: HashMap::new(),
                 waiting: Vec::new(),
@@ -94,21 +87,24 @@ impl Merger {
             tasks.spawn(lane.run());
             lanes.push(sender);
         }
-        let handle = MergerHandle::new(lanes.clone(), release, &options);
-        let mut keeper = Keeper {
-            store: leases,
-            clock,
-            node: options.node,
-            duration: options.lease,
+        shards::create(&*leases, options.shards, options.lease * 2).await?;
+        let (keeper, kept, news) = Keeper::new(shards::keeper_options(&options), leases, clock);
+        let handle = MergerHandle::new(lanes.clone(), kept.clone(), &options);
+        let (started, wait_started) = oneshot::channel();
+        let courier = Courier {
+            keeper: kept,
+            news,
+            reports: from_lanes,
             lanes,
-            held: BTreeMap::new(),
-            wanted: (0..options.shards.max(1)).map(ShardId).collect(),
-            seen: BTreeMap::new(),
-            lost: lost_shards,
-            release: releases,
+            started: Some(started),
         };
-        keeper.take_all().await?;
         tasks.spawn(keeper.run());
+        tasks.spawn(courier.run());
+        if !matches!(timeout(options.lease * 2, wait_started).await, Ok(Ok(()))) {
+            return Err(StartError::Store(StoreError::Unavailable {
+                reason: "no lease was given within two terms".to_owned(),
+            }));
+        }
         handle.wait_serving().await;
         Ok((handle, MergerTask { tasks }))
     }

@@ -1,19 +1,29 @@
 use streamalert_types::BatchId;
 
-use crate::{MalformedMessage, NeighbourError, v1};
+use crate::{MalformedMessage, NeighbourError, NotOwned, v1};
 
 /// The answer that tells a caller of `error`. Each error has one code on the wire.
 #[must_use]
 pub fn nack(id: BatchId, error: &NeighbourError) -> v1::Nack {
-    let (code, reason) = match error {
-        NeighbourError::Unavailable { reason, .. } => (v1::ErrorCode::Unavailable, reason),
-        NeighbourError::Refused { reason, .. } => (v1::ErrorCode::Refused, reason),
+    let (code, message) = match error {
+        NeighbourError::Unavailable { reason, .. } => (v1::ErrorCode::Unavailable, reason.clone()),
+        NeighbourError::NotOwner { .. } => (v1::ErrorCode::NotOwner, error.to_string()),
+        NeighbourError::Refused { reason, .. } => (v1::ErrorCode::Refused, reason.clone()),
+    };
+    let not_owned = match error {
+        NeighbourError::NotOwner { shards, .. } => shards.as_slice(),
+        _ => &[],
+    };
+    let on_wire = |owned: &NotOwned| v1::NotOwned {
+        shard: u32::from(owned.shard),
+        address: owned.address.clone().unwrap_or_default(),
     };
     v1::Nack {
         batch_id: id.0,
         code: code.into(),
-        message: reason.clone(),
+        message,
         retryable: error.is_retryable(),
+        not_owned: not_owned.iter().map(on_wire).collect(),
     }
 }
 
@@ -26,6 +36,7 @@ impl v1::Nack {
             code: v1::ErrorCode::Malformed.into(),
             message: error.to_string(),
             retryable: false,
+            not_owned: Vec::new(),
         }
     }
 
@@ -37,6 +48,7 @@ impl v1::Nack {
             code: v1::ErrorCode::Internal.into(),
             message: reason,
             retryable: true,
+            not_owned: Vec::new(),
         }
     }
 
@@ -44,6 +56,16 @@ impl v1::Nack {
     #[must_use]
     pub fn into_error(self, service: &'static str) -> NeighbourError {
         let code = v1::ErrorCode::try_from(self.code).unwrap_or(v1::ErrorCode::Unspecified);
+        if code == v1::ErrorCode::NotOwner && self.retryable {
+            let owned = |owned: v1::NotOwned| {
+                Some(NotOwned {
+                    shard: u16::try_from(owned.shard).ok()?,
+                    address: Some(owned.address).filter(|address| !address.is_empty()),
+                })
+            };
+            let shards = self.not_owned.into_iter().filter_map(owned).collect();
+            return NeighbourError::NotOwner { service, shards };
+        }
         let reason = match code {
             v1::ErrorCode::Malformed => format!("request is malformed: {}", self.message),
             v1::ErrorCode::Internal => format!("internal error: {}", self.message),
@@ -72,6 +94,19 @@ mod tests {
                 service: "merger",
                 reason: "no such output".into(),
             },
+            NeighbourError::NotOwner {
+                service: "merger",
+                shards: vec![
+                    NotOwned {
+                        shard: 7,
+                        address: Some("10.0.0.1:4000".into()),
+                    },
+                    NotOwned {
+                        shard: 300,
+                        address: None,
+                    },
+                ],
+            },
         ] {
             assert_eq!(nack(BatchId(7), &error).into_error("merger"), error);
         }
@@ -84,6 +119,7 @@ mod tests {
             code: 99,
             message: "not owner".into(),
             retryable: true,
+            not_owned: Vec::new(),
         };
         assert!(later.into_error("merger").is_retryable());
         let malformed = MalformedMessage::Missing {

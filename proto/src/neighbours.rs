@@ -12,6 +12,15 @@ pub enum NeighbourError {
         /// Why, in one line.
         reason: String,
     },
+    /// Some of what it was asked belongs to another node now. Nothing was done about that part; the rest may have
+    /// happened. Look up who has it, and repeat the request there.
+    #[error("{service} does not own {}", not_owned(shards))]
+    NotOwner {
+        /// Which service.
+        service: &'static str,
+        /// What it does not own.
+        shards: Vec<NotOwned>,
+    },
     /// It will never accept this request.
     #[error("{service} refused: {reason}")]
     Refused {
@@ -22,17 +31,34 @@ pub enum NeighbourError {
     },
 }
 
+/// A shard that is another node's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotOwned {
+    /// The shard.
+    pub shard: u16,
+    /// Where its owner is reached, as `host:port`, if that is known.
+    pub address: Option<String>,
+}
+
+fn not_owned(shards: &[NotOwned]) -> String {
+    match shards {
+        [NotOwned { shard, .. }] => format!("shard {shard}"),
+        [NotOwned { shard, .. }, rest @ ..] => format!("shard {shard} and {} more", rest.len()),
+        [] => "it".to_owned(),
+    }
+}
+
 impl NeighbourError {
     /// Whether the same request may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::NotOwner { .. })
     }
 
     /// Whether the request may have taken effect although it failed.
     #[must_use]
     pub const fn may_have_happened(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::NotOwner { .. })
     }
 }
 

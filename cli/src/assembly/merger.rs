@@ -18,6 +18,8 @@ pub(crate) fn merger_options(settings: &Settings) -> MergerOptions {
         group_alerts_max: merger.group_alerts_max,
         accept_bytes_max: bytes(merger.in_flight_bytes_max),
         output_deliveries_max: merger.in_flight_per_output_max,
+        // The file of the embedded store is locked by this process.
+        alone: true,
         alerts_kept: Duration::from_hours(settings.data.alerts_kept_days * 24),
         ..MergerOptions::default()
     }

@@ -145,6 +145,8 @@ fn answer(effect: Effect, template: &Arc<Alert>, closed: &mut Vec<Arc<Closing>>)
             shard: fence.shard,
             result: Ok(0),
         },
-        Effect::Reply { .. } | Effect::LeaseLost(_) | Effect::Notice(_) => return None,
+        Effect::Reply { .. } | Effect::LeaseLost(_) | Effect::HandedOver(_) | Effect::Notice(_) => {
+            return None;
+        },
     })
 }

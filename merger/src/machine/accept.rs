@@ -42,20 +42,30 @@ impl Machine {
             parts.entry(routed.shard).or_default().push(routed);
         }
         let mut progress = Batch::default();
+        let mut not_owned = Vec::new();
         for (shard, part) in parts {
             let served = self.is_served(shard) && !self.draining;
             if let Some(owned) = self.shards.get_mut(&shard).filter(|_| served) {
                 owned.writes += 1;
                 progress.calls += 1;
                 self.accept(batch, shard, part);
+            } else if self.draining {
+                progress
+                    .error
+                    .get_or_insert_with(|| Self::unavailable("draining"));
+            } else if let Some(shard) = self.not_owned(shard) {
+                not_owned.push(shard);
             } else {
-                let reason = if self.draining {
-                    "draining"
-                } else {
-                    "shard not served here now"
-                };
-                progress.error.get_or_insert_with(|| Self::unavailable(reason));
+                progress
+                    .error
+                    .get_or_insert_with(|| Self::unavailable("shard is being loaded"));
             }
+        }
+        if !not_owned.is_empty() {
+            progress.error = Some(NeighbourError::NotOwner {
+                service: "merger",
+                shards: not_owned,
+            });
         }
         if progress.calls == 0 {
             self.effects.push(Effect::Reply {
@@ -122,11 +132,19 @@ impl Machine {
         };
         let error = match result {
             Ok(results) if ours => {
+                let mut unknown = false;
                 for ((alert, key), accepted) in alerts.into_iter().zip(results) {
                     match accepted {
                         Accepted::New => self.enter(shard, &alert, key.as_ref()),
-                        Accepted::Duplicate | Accepted::Adopted { .. } => self.stats.duplicates += 1,
+                        Accepted::Duplicate => self.stats.duplicates += 1,
+                        Accepted::Adopted { pending, group } => {
+                            self.stats.duplicates += 1;
+                            unknown |= self.adopt(shard, alert.id, &pending, group.as_ref());
+                        }
                     }
+                }
+                if unknown {
+                    self.reload(shard);
                 }
                 self.bound_groups();
                 None

@@ -23,7 +23,11 @@ const REFUSED_PAUSE: Duration = Duration::from_mins(5);
 impl Machine {
     /// A new durable (alert, output).
     pub(super) fn send(&mut self, shard: ShardId, alert: &Arc<Alert>, output: &OutputName) {
-        if self.draining {
+        let leaving = self
+            .shards
+            .get(&shard)
+            .is_some_and(|owned| matches!(owned.phase, Phase::Suspended | Phase::HandingOver { .. }));
+        if self.draining || leaving {
             return;
         }
         if let Some(delivery) = self.outbox.add(shard, alert, output) {
@@ -67,7 +71,9 @@ impl Machine {
                     self.unsettled.insert(shard);
                 }
             }
-            Err(_) if self.draining => self.outbox.settled(alert, &output),
+            Err(_) if self.draining || self.is_handing_over(alert, &output) => {
+                self.outbox.settled(alert, &output)
+            }
             Err(error) => {
                 let Some(failures) = self.outbox.failed(alert, &output) else {
                     return;
@@ -109,7 +115,8 @@ impl Machine {
                 continue;
             };
             // Elsewhere the end of the call or of the loading looks again.
-            if owned.settling || owned.phase != Phase::Serving || owned.outcomes.is_empty() {
+            let writes = matches!(owned.phase, Phase::Serving | Phase::HandingOver { .. });
+            if owned.settling || !writes || owned.outcomes.is_empty() {
                 continue;
             }
             owned.settling = true;

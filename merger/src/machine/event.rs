@@ -17,6 +17,12 @@ pub enum Event {
     Own(Fence),
     /// A lease is lost: another node serves the shard now.
     Lost(ShardId),
+    /// A lease could not be renewed for so long that another node may have it: nothing is begun until
+    /// [`Event::Own`] or [`Event::Lost`] tells which.
+    Suspend(ShardId),
+    /// Another node is to go on with the shard: begin nothing, end what is open within the patience, forget it.
+    /// Answered with [`Effect::HandedOver`].
+    HandOver(ShardId),
     /// A page of the shard's grouped alerts.
     Grouped {
         /// Of which loading.
@@ -179,8 +185,10 @@ pub enum Effect {
         /// At most so many.
         items_max: usize,
     },
-    /// The store says that the shard is not ours: the lease must be taken again.
-    LeaseLost(ShardId),
+    /// The store says that the shard is not ours under this epoch.
+    LeaseLost(Fence),
+    /// No work is done on the shard any more, after [`Event::HandOver`].
+    HandedOver(ShardId),
     /// Something an operator may want to know.
     Notice(Notice),
 }
@@ -227,6 +235,8 @@ pub enum Notice {
     Serving(ShardId),
     /// A shard is another node's now.
     ShardLost(ShardId),
+    /// The lease of a shard could not be renewed.
+    Suspended(ShardId),
     /// A write may or may not have happened: the shard is loaded again to find out.
     Reloading(ShardId),
     /// Groups close before their window ends, for want of memory.

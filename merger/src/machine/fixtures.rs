@@ -228,7 +228,7 @@ impl World {
                 shard: fence.shard,
                 result: now(store.expire(fence, self.now, items_max)),
             },
-            Effect::LeaseLost(_) => return None,
+            Effect::LeaseLost(_) | Effect::HandedOver(_) => return None,
             Effect::Notice(notice) => {
                 self.notices.push(notice);
                 return None;

@@ -38,6 +38,13 @@ pub(super) enum Phase {
     Loading,
     /// Accepts, groups and delivers.
     Serving,
+    /// Another node may have it by now; waits to learn.
+    Suspended,
+    /// Ends what is open, until this steady time at most; then another node goes on.
+    HandingOver {
+        /// Deliveries are not waited for beyond this.
+        until: Timestamp,
+    },
 }
 
 impl Machine {
@@ -47,7 +54,7 @@ impl Machine {
             .get(&fence.shard)
             .is_some_and(|owned| owned.epoch == fence.epoch)
         {
-            return;
+            return self.resume(fence.shard);
         }
         self.forget(fence.shard);
         let shard = Shard {
@@ -74,9 +81,9 @@ impl Machine {
 
     /// The store refused a write for its epoch.
     pub(super) fn fenced(&mut self, shard: ShardId) {
-        if self.shards.contains_key(&shard) {
+        if let Some(fence) = self.fence(shard) {
             self.lose(shard);
-            self.effects.push(Effect::LeaseLost(shard));
+            self.effects.push(Effect::LeaseLost(fence));
         }
     }
 
@@ -193,15 +200,16 @@ impl Machine {
     }
 
     /// Nothing of the shard remains in memory.
-    fn forget(&mut self, shard: ShardId) {
+    pub(super) fn forget(&mut self, shard: ShardId) {
         self.shards.remove(&shard);
+        self.handing_over.remove(&shard);
         self.unsettled.remove(&shard);
         self.groups.forget(shard);
         self.outbox.forget(shard, true);
         self.forget_closing(shard);
     }
 
-    fn forget_closing(&mut self, shard: ShardId) {
+    pub(super) fn forget_closing(&mut self, shard: ShardId) {
         self.ready.retain(|closing| closing.shard != shard);
         self.retries
             .retain(|_, retry| !matches!(retry, Retry::Close(closing) if closing.shard == shard));

@@ -311,7 +311,7 @@ fn a_fenced_write_gives_the_shard_up_and_a_lease_of_a_new_epoch_takes_it_back() 
     assert!(
         effects
             .iter()
-            .any(|effect| matches!(effect, Effect::LeaseLost(lost) if *lost == shard))
+            .any(|effect| matches!(effect, Effect::LeaseLost(lost) if lost.shard == shard))
     );
     let batch = world.arrive(&[alert(1)]);
     assert!(world.replies[&batch].is_err());

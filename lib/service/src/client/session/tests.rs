@@ -151,6 +151,7 @@ fn answers_in_any_order_reach_whoever_asked() {
         code: 2,
         message: "no".into(),
         retryable: false,
+        not_owned: Vec::new(),
     }));
     assert_eq!(rig.sent, [0, 1, 2]);
     let refused = NeighbourError::Refused {
