@@ -17,7 +17,8 @@ pub(super) enum Mutant {
     NeverAsks,
     /// Asks a node that has one more.
     AsksForLittle,
-    /// Asks as long as others have anything.
+    /// Asks as long as others have anything. Only those who join when all is settled: with more of them nothing
+    /// ever settles.
     AsksForAll,
     /// Takes leases whose parents are not done.
     IgnoresParents,
@@ -237,7 +238,7 @@ async fn every_broken_rule_is_noticed() {
         (Mutant::NeverGivesUp, "worked on past its end"),
         (Mutant::NeverAsks, "out of balance"),
         (Mutant::AsksForLittle, "changed hands without need"),
-        (Mutant::AsksForAll, "changed hands without need"),
+        (Mutant::AsksForAll, "at a join"),
         (Mutant::IgnoresParents, "before its parent"),
         (Mutant::WritesUnfenced, "two owners"),
     ];

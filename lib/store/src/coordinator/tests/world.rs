@@ -62,6 +62,8 @@ struct World {
     sequence: u64,
     nodes: Vec<Node>,
     faults: bool,
+    /// All that was disturbed has settled once.
+    settled: bool,
     /// Who took each lease under each epoch.
     takers: BTreeMap<(String, u64), usize>,
     /// The epoch of the last write to each lease's shard that took place, and whose it was.
@@ -93,11 +95,11 @@ pub(super) async fn run(scenario: &Scenario) -> Checked {
     world.check_settled()?;
     world.quiet().await?;
 
+    world.settled = true;
     world.join();
     let before = world.counts();
     world.moved.clear();
     world.pass(SETTLED).await?;
-    world.check_settled()?;
     let share = usize::from(LEASES) / (before.len() + 1) + 1;
     if world.moved.len() > share {
         return Err(format!(
@@ -105,6 +107,7 @@ pub(super) async fn run(scenario: &Scenario) -> Checked {
             world.moved
         ));
     }
+    world.check_settled()?;
     world.quiet().await?;
 
     let (leaver, graceful) = (world.a_living(), world.pick(2) == 0);
@@ -137,6 +140,7 @@ impl World {
             sequence: 0,
             nodes: Vec::new(),
             faults: false,
+            settled: false,
             takers: BTreeMap::new(),
             committed: BTreeMap::new(),
             moved: BTreeSet::new(),
@@ -165,7 +169,8 @@ impl World {
 
     fn start(&mut self, name: String) {
         let mut coordinator = Coordinator::new(CoordinatorOptions::new(name.clone()));
-        coordinator.mutant = self.mutant;
+        let early = |mutant: &Mutant| *mutant != Mutant::AsksForAll || self.settled;
+        coordinator.mutant = self.mutant.filter(early);
         let clock = (self.pick(1_000_000_000), 900 + self.pick(201));
         self.nodes.push(Node {
             name,
