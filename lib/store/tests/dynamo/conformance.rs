@@ -56,6 +56,14 @@ async fn ministack_passes_on_alerts() {
 }
 
 #[tokio::test]
+async fn ministack_passes_on_leases_under_any_interleaving() {
+    if let Some(emulator) = ministack().await {
+        let clock = ManualClock::default();
+        conformance::leases_under_any_interleaving(async || fresh(emulator, &clock).await).await;
+    }
+}
+
+#[tokio::test]
 async fn ministack_passes_on_letters_checkpoints_and_leases() {
     if let Some(emulator) = ministack().await {
         passes_on_the_rest(emulator).await;

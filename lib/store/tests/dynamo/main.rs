@@ -1,8 +1,11 @@
 //! `DynamoStore` on the emulators of DynamoDB.
 //!
 //! DynamoDB Local is AWS's own and the reference; ministack runs with the rest of AWS in one process, for the fleet.
-//! Where they differ, as far as seen here: ministack takes empty key conditions and unknown attributes that DynamoDB
-//! refuses, and neither of them throttles, removes what is past its time to live, or lets transactions conflict.
+//! Conditions, transactions, items returned from failed conditions, reserved words, duplicate and empty keys, empty sets
+//! and the limits of items and batches were compared (DynamoDB Local 1.25.1, ministack 1.5.33) and differ in one thing:
+//! DynamoDB Local ends an answer at 16 MB and names the keys that are left, ministack answers all. Neither throttles,
+//! lets transactions conflict, or removes what is past its time to live; the first is microburst's part (`faults`), the
+//! other two are not tested.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod conformance;
