@@ -2,6 +2,7 @@
 //!
 //! Every complaint is a [`Problem`] that names file, line, key and the fix. Reads files, knows no runtime.
 
+mod cloud_sources;
 mod conf;
 mod located;
 mod problem;
@@ -16,9 +17,10 @@ pub use conf::{
 pub use located::Located;
 pub use problem::{Place, Problem, Severity};
 pub use settings::{
-    ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, Header, HealthSettings,
-    ListenSettings, LogFormat, LookupTableSettings, MergerSettings, OutputLimits, OutputTarget,
-    PeersSettings, PythonSettings, RulesSettings, Secret, Service, Settings, SourceInput, SourceSettings,
+    AwsSettings, Billing, ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, Header,
+    HealthSettings, KinesisInput, ListenSettings, LogFormat, LookupTableSettings, MergerSettings,
+    NodeSettings, OutputLimits, OutputTarget, PeersSettings, PythonSettings, RulesSettings, Secret, Service,
+    Settings, SourceAccess, SourceInput, SourceSettings, StoreSettings, StoreType, StreamStart,
     TelemetrySettings, ThreatIntelSettings, TlsSettings,
 };
 pub use suggest::nearest;

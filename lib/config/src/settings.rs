@@ -1,4 +1,5 @@
 mod check;
+mod fleet;
 mod layers;
 mod outputs;
 mod reference;
@@ -17,13 +18,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use streamalert_types::OutputName;
 
+pub use fleet::{AwsSettings, Billing, NodeSettings, StoreSettings, StoreType};
 pub use outputs::{Header, OutputTarget, Secret};
 pub use sections::{
     ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, HealthSettings, ListenSettings,
     LogFormat, LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings,
     RulesSettings, TelemetrySettings, ThreatIntelSettings, TlsSettings,
 };
-pub use sources::{SourceInput, SourceSettings};
+pub use sources::{KinesisInput, SourceAccess, SourceInput, SourceSettings, StreamStart};
 
 pub(crate) use check::SOURCE_SERVICES;
 
@@ -60,6 +62,12 @@ pub struct Settings {
     pub lookup_tables: BTreeMap<String, LookupTableSettings>,
     /// Local indicators of compromise.
     pub threat_intel: ThreatIntelSettings,
+    /// Amazon Web Services.
+    pub aws: AwsSettings,
+    /// Where state is kept: in a file or in DynamoDB.
+    pub store: StoreSettings,
+    /// Who this process is among others.
+    pub node: NodeSettings,
     /// Addresses to listen on.
     pub listen: ListenSettings,
     /// Addresses of the other services.
@@ -98,6 +106,9 @@ struct Tables {
     sources: Vec<SourceTable>,
     lookup_tables: BTreeMap<String, LookupTableSettings>,
     threat_intel: ThreatIntelSettings,
+    aws: AwsSettings,
+    store: StoreSettings,
+    node: NodeSettings,
     listen: ListenSettings,
     peers: PeersSettings,
     tls: TlsSettings,

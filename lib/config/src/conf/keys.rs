@@ -74,7 +74,7 @@ pub(super) static CLUSTER: Keys = Of(&[
         ]),
     ),
     ("outputs", Ignored),
-    ("region", Ignored),
+    ("region", Used),
 ]);
 
 pub(super) static GLOBAL: Keys = Of(&[
@@ -84,7 +84,7 @@ pub(super) static GLOBAL: Keys = Of(&[
             ("aws_account_id", Ignored),
             ("kms_key_alias", Ignored),
             ("prefix", Ignored),
-            ("region", Ignored),
+            ("region", Used),
         ]),
     ),
     (

@@ -47,6 +47,7 @@ pub(super) fn settings(
     let sources = sources(&tables, &mut check);
     limits(&tables, &mut check);
     network(&tables, &mut check);
+    fleet(&tables, &mut check);
     let Tables {
         data,
         conf,
@@ -61,6 +62,9 @@ pub(super) fn settings(
     let Tables {
         lookup_tables,
         threat_intel,
+        aws,
+        store,
+        node,
         listen,
         peers,
         tls,
@@ -80,6 +84,9 @@ pub(super) fn settings(
         sources,
         lookup_tables,
         threat_intel,
+        aws,
+        store,
+        node,
         listen,
         peers,
         tls,
@@ -237,6 +244,13 @@ fn limits(tables: &Tables, check: &mut Check<'_>) {
             format!("unknown level {level:?}"),
             fix,
         );
+    }
+}
+
+fn fleet(tables: &Tables, check: &mut Check<'_>) {
+    let is_set = |key: &str| check.places.contains_key(key);
+    for (path, message, fix) in super::fleet::problems(&tables.aws, &tables.store, &tables.node, is_set) {
+        check.error(&path, message, fix);
     }
 }
 

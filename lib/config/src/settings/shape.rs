@@ -1,3 +1,4 @@
+use super::fleet::{AwsSettings, NodeSettings, StoreSettings};
 use super::outputs::OutputTable;
 use super::section::{Key, Kind, Section};
 use super::sections::{
@@ -42,7 +43,7 @@ fn defaults_of<S: Default + serde::Serialize>() -> toml::Table {
 }
 
 /// All sections, in the order of the reference.
-pub(super) static SECTIONS: [Info; 17] = [
+pub(super) static SECTIONS: [Info; 20] = [
     info::<DataSettings>("data", Form::One),
     info::<ConfSettings>("conf", Form::One),
     info::<ClassifierSettings>("classifier", Form::One),
@@ -56,6 +57,9 @@ pub(super) static SECTIONS: [Info; 17] = [
     info::<SourceTable>("sources", Form::List),
     info::<LookupTableSettings>("lookup_tables", Form::Named),
     info::<ThreatIntelSettings>("threat_intel", Form::One),
+    info::<AwsSettings>("aws", Form::One),
+    info::<StoreSettings>("store", Form::One),
+    info::<NodeSettings>("node", Form::One),
     info::<ListenSettings>("listen", Form::One),
     info::<PeersSettings>("peers", Form::One),
     info::<TlsSettings>("tls", Form::One),

@@ -166,3 +166,78 @@ fn the_reference_in_docs_is_current() {
         "docs/SETTINGS.md is out of date: run the tests once with UPDATE_EXPECTED=1"
     );
 }
+
+#[test]
+fn sources_of_aws_say_what_they_need() {
+    let file = "[[sources]]\ntype = \"kinesis\"\nresource = \"logs\"\nrole_arn = \"arn:aws:iam::1:role/r\"\n\
+                external_id = \"x\"\nstart = \"latest\"\n\
+                [[sources]]\ntype = \"s3\"\nresource = \"bucket\"\nqueue = \"q\"\n\
+                [[sources]]\ntype = \"sns\"\nresource = \"t\"\ntopic = \"arn:aws:sns:r:1:t\"\nqueue = \"q\"\n";
+    let settings = load(file, &[], &[]).unwrap();
+    let SourceInput::Kinesis(input) = &settings.sources[0].input else {
+        panic!("{:?}", settings.sources)
+    };
+    assert_eq!((&*input.stream, input.start), ("logs", StreamStart::Latest));
+    assert_eq!(input.access.external_id.as_deref(), Some("x"));
+    assert_eq!(settings.sources[1].source.to_string(), "s3:bucket");
+    assert!(matches!(&settings.sources[2].input, SourceInput::SnsQueue { .. }));
+}
+
+#[test]
+fn combinations_that_make_no_sense_are_refused_with_what_to_write() {
+    let cases = [
+        (
+            "[store]\nbucket = \"b\"\n",
+            "store.bucket: means nothing to the embedded store",
+        ),
+        (
+            "[store]\ntype = \"dynamodb\"\nbilling = \"provisioned\"\nread_units = 5\n",
+            "store.write_units: is missing: provisioned tables need units; set store.write_units",
+        ),
+        (
+            "[store]\ntype = \"dynamodb\"\nread_units = 5\n",
+            "store.read_units: means nothing to tables on demand",
+        ),
+        (
+            "[aws]\nendpoint_url = \"127.0.0.1:4566\"\n",
+            "write http://HOST:PORT",
+        ),
+        (
+            "[[sources]]\ntype = \"s3\"\nresource = \"b\"\n",
+            "sources.0: has no queue; set queue to URL, ARN or name of the queue",
+        ),
+        (
+            "[[sources]]\ntype = \"kinesis\"\nresource = \"b\"\nqueue = \"q\"\n",
+            "sources.0.queue: means nothing to this type of source",
+        ),
+        (
+            "[[sources]]\ntype = \"kinesis\"\nservice = \"s3\"\nresource = \"b\"\n",
+            "sources.0.service: \"s3\" does not come from kinesis; write \"kinesis\"",
+        ),
+        (
+            "[[sources]]\ntype = \"s3\"\nresource = \"b\"\nqueue = \"q\"\nexternal_id = \"x\"\n",
+            "sources.0.external_id: means nothing without a role; set role_arn",
+        ),
+        (
+            "[[sources]]\ntype = \"sns\"\nresource = \"t\"\nqueue = \"q\"\n",
+            "sources.0: has no topic",
+        ),
+        (
+            "[[sources]]\ntype = \"kinesis\"\nresource = \"a\"\nstream = \"arn:aws:kinesis:r:1:stream/b\"\n",
+            "sources.0.stream: \"b\" is not the resource \"a\"",
+        ),
+        (
+            "[node]\nadvertise = \"http://x\"\n",
+            "node.advertise: is not a host",
+        ),
+    ];
+    for (file, expected) in cases {
+        let problems = load(file, &[], &[]).unwrap_err();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            told.iter()
+                .any(|line| line.contains("streamalert.toml:") && line.contains(expected)),
+            "{file}: {told:?}"
+        );
+    }
+}
