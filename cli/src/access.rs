@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use streamalert_config::Settings;
+use streamalert_config::{Settings, StoreType};
 use streamalert_proto::{Admin, AdminRequest};
 use streamalert_service::{AdminClient, ClientOptions, TlsFiles};
 use streamalert_value::Value;
@@ -20,19 +20,22 @@ const STORE_FILE: &str = "store.redb";
 
 /// Writes where this process can be asked.
 pub(crate) fn publish_address(data_dir: &Path, address: std::net::SocketAddr) -> std::io::Result<()> {
+    // The embedded store makes this folder; with DynamoDB nobody has yet.
+    std::fs::create_dir_all(data_dir)?;
     std::fs::write(data_dir.join(ADDRESS_FILE), address.to_string())
 }
 
 /// Whoever can answer about the data directory of these settings.
 pub(crate) async fn admin(settings: &Settings) -> Result<Arc<dyn Admin>, Failure> {
     let dir = &settings.data.dir;
-    if !dir.join(STORE_FILE).exists() {
+    let embedded = settings.store.r#type == StoreType::Embedded;
+    if embedded && !dir.join(STORE_FILE).exists() {
         return Err(Failure::Other(format!(
             "there is no store in {}; say where it is with -C or --data-dir",
             std::path::absolute(dir)?.display()
         )));
     }
-    match assembly::try_open_stores(settings)? {
+    match assembly::try_open_stores(settings).await? {
         OpenStores::Open(stores) => Ok(Arc::new(ProcessAdmin {
             stores: Some(stores),
             ..ProcessAdmin::default()

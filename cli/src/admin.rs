@@ -17,6 +17,7 @@ use streamalert_value::{Map, Value};
 use crate::assembly::Stores;
 use crate::explain::{integer, json, object, text};
 use crate::health::HealthCounts;
+use crate::ownership;
 use crate::replay::Replayer;
 
 /// Rows answered when a request does not say how many.
@@ -57,7 +58,7 @@ impl Admin for ProcessAdmin {
                 merger.close_groups_now().await;
                 object([("flushed", Value::Bool(true))])
             }
-            AdminRequest::Status(_) => self.status(),
+            AdminRequest::Status(_) => self.status().await?,
         };
         Ok(answer.to_json())
     }
@@ -242,7 +243,7 @@ impl ProcessAdmin {
         Value::Map(services)
     }
 
-    fn status(&self) -> Value {
+    async fn status(&self) -> Result<Value, AdminError> {
         let services = [
             ("classifier", self.classifier.is_some()),
             ("rules-node", self.rules.is_some()),
@@ -254,7 +255,15 @@ impl ProcessAdmin {
             .filter(|(_, running)| *running)
             .map(|(name, _)| text(name));
         let rules = self.runtime.as_ref().map_or(Value::Null, rules_status);
-        object([("services", Value::List(running.collect())), ("rules", rules)])
+        let leases = match &self.stores {
+            Some(stores) => ownership::summary(&stores.leases.list("").await.map_err(of_store)?),
+            None => Value::Null,
+        };
+        Ok(object([
+            ("services", Value::List(running.collect())),
+            ("rules", rules),
+            ("leases", leases),
+        ]))
     }
 }
 

@@ -1,9 +1,13 @@
 //! The command line: what there is to ask for, and how it reads in `--help`.
 
+mod aws;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use aws::{Aws, PolicyFor};
 
 /// Detection as code on streaming logs.
 #[derive(Debug, Parser)]
@@ -90,7 +94,10 @@ pub(crate) enum Command {
     Output(Output),
     /// Check configuration and rules; name file, key, line and fix
     Validate(Validate),
-    /// What a running process does: services, rules, what went wrong when they were loaded again
+    /// Make tables in DynamoDB, and print the permissions that services need
+    #[command(subcommand)]
+    Aws(Aws),
+    /// What a running process or a fleet does: services, rules, who owns which shards, how far streams are read
     Status(Status),
     /// Measure this machine
     Bench(Bench),

@@ -1,6 +1,7 @@
 //! Puts services together: each from the project's settings, with its neighbours as it is given them.
 
 mod dispatcher;
+mod member;
 mod merger;
 mod pipeline;
 mod rules;
@@ -8,11 +9,14 @@ mod sources;
 mod stores;
 
 pub(crate) use dispatcher::{registry, start_dispatcher};
+pub(crate) use member::Member;
 pub(crate) use merger::{merger_options, start_merger};
 pub(crate) use pipeline::Pipeline;
 pub(crate) use rules::{cross_check, load_rules, rules_node, threat_intel, threat_intel_of};
 pub(crate) use sources::{files_source, settings_sources, start_classifier, takers};
-pub(crate) use stores::{OpenStores, Stores, open_stores, try_open_stores};
+pub(crate) use stores::{
+    OpenStores, Stores, dynamo_store, needs_own_store, open_stores, process_seed, try_open_stores,
+};
 
 use std::sync::Arc;
 

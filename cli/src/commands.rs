@@ -1,6 +1,7 @@
 //! One module per command.
 
 pub(crate) mod alerts;
+pub(crate) mod aws;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod dead_letter;

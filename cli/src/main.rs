@@ -16,6 +16,7 @@ mod explain;
 mod failure;
 mod health;
 mod metrics;
+mod ownership;
 mod paint;
 mod project;
 mod python;
@@ -120,6 +121,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Output(args) => commands::output::run(&args),
         Command::Validate(args) => commands::validate::run(global, &args).await,
         Command::Bench(args) => commands::bench::run(global, &args).await,
+        Command::Aws(args) => commands::aws::run(global, &args).await,
         Command::Status(args) => commands::status::run(global, &args).await,
         Command::Completions { shell } => {
             commands::completions::run(shell);

@@ -6,11 +6,11 @@ use streamalert_merger::{Merger, MergerHandle, MergerOptions, MergerTask};
 use streamalert_proto::Deliveries;
 use streamalert_types::Clock;
 
-use crate::assembly::Stores;
+use crate::assembly::{Member, Stores};
 use crate::failure::Failure;
 
-/// What the settings say of a merger.
-pub(crate) fn merger_options(settings: &Settings) -> MergerOptions {
+/// What the settings say of a merger, which others reach at `address`.
+pub(crate) fn merger_options(settings: &Settings, member: &Member, address: Option<String>) -> MergerOptions {
     let merger = &settings.merger;
     let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
     MergerOptions {
@@ -18,8 +18,10 @@ pub(crate) fn merger_options(settings: &Settings) -> MergerOptions {
         group_alerts_max: merger.group_alerts_max,
         accept_bytes_max: bytes(merger.in_flight_bytes_max),
         output_deliveries_max: merger.in_flight_per_output_max,
-        // The file of the embedded store is locked by this process.
-        alone: true,
+        node: member.id.clone(),
+        alone: member.alone,
+        address,
+        lease: member.term,
         alerts_kept: Duration::from_hours(settings.data.alerts_kept_days * 24),
         ..MergerOptions::default()
     }

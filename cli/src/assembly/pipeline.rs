@@ -7,7 +7,7 @@ use streamalert_runtime::Runtime;
 use streamalert_types::Clock;
 use tokio::task::JoinHandle;
 
-use crate::assembly::{self, Stores};
+use crate::assembly::{self, Member, Stores};
 use crate::failure::Failure;
 use crate::project::Project;
 
@@ -40,7 +40,8 @@ impl Pipeline {
             letters.clone(),
             clock.clone(),
         );
-        let options = assembly::merger_options(&project.settings);
+        let options =
+            assembly::merger_options(&project.settings, &Member::of(&project.settings, &*clock), None);
         let (merger, merger_task) =
             assembly::start_merger(options, stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
         let rules = assembly::rules_node(project, runtime.clone(), Arc::new(merger.clone()), letters, clock)?;

@@ -1,30 +1,52 @@
 use std::sync::Arc;
 
-use streamalert_config::Settings;
+use streamalert_aws::Access;
+use streamalert_config::{Settings, StoreType};
 use streamalert_store::{
-    AlertStore, CheckpointStore, DeadLetterStore, EmbeddedOptions, EmbeddedStore, LeaseStore, OpenError,
+    AlertStore, CheckpointStore, DeadLetterStore, DynamoOptions, DynamoStore, EmbeddedOptions, EmbeddedStore,
+    LeaseStore, OpenError,
 };
+use streamalert_types::Clock;
 
+use crate::assembly;
 use crate::failure::Failure;
 
-/// The state of one process, in one file.
+/// The state of one process in one file, or that of a fleet in DynamoDB.
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) alerts: Arc<dyn AlertStore>,
     pub(crate) dead_letters: Arc<dyn DeadLetterStore>,
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
     pub(crate) leases: Arc<dyn LeaseStore>,
+    /// No other process reaches this store.
+    pub(crate) alone: bool,
 }
 
-/// What came of opening the data directory.
+/// What came of opening the store.
 pub(crate) enum OpenStores {
     Open(Stores),
     /// Another process works on it; the text says so.
     Locked(String),
 }
 
-/// Opens the data directory, or says who has it.
-pub(crate) fn try_open_stores(settings: &Settings) -> Result<OpenStores, Failure> {
+/// Opens the store of the settings, or says who has it. One in DynamoDB is not asked for anything yet.
+pub(crate) async fn try_open_stores(settings: &Settings) -> Result<OpenStores, Failure> {
+    match settings.store.r#type {
+        StoreType::Embedded => embedded(settings),
+        StoreType::Dynamodb => {
+            let store = Arc::new(dynamo_store(settings).await?);
+            Ok(OpenStores::Open(Stores {
+                alerts: store.clone(),
+                dead_letters: store.clone(),
+                checkpoints: store.clone(),
+                leases: store,
+                alone: false,
+            }))
+        }
+    }
+}
+
+fn embedded(settings: &Settings) -> Result<OpenStores, Failure> {
     let options = EmbeddedOptions {
         dead_letter_bytes_max: settings.data.dead_letters_bytes_max,
         ..EmbeddedOptions::new(&settings.data.dir)
@@ -37,6 +59,7 @@ pub(crate) fn try_open_stores(settings: &Settings) -> Result<OpenStores, Failure
                 dead_letters: store.clone(),
                 checkpoints: store.clone(),
                 leases: store,
+                alone: true,
             }))
         }
         Err(error @ OpenError::Locked { .. }) => Ok(OpenStores::Locked(error.to_string())),
@@ -44,10 +67,74 @@ pub(crate) fn try_open_stores(settings: &Settings) -> Result<OpenStores, Failure
     }
 }
 
-/// Opens the data directory for this process alone.
-pub(crate) fn open_stores(settings: &Settings) -> Result<Stores, Failure> {
-    match try_open_stores(settings)? {
+/// The store in DynamoDB that the settings name.
+pub(crate) async fn dynamo_store(settings: &Settings) -> Result<DynamoStore, Failure> {
+    let config = store_access(settings).config().await;
+    if config.region().is_none() {
+        return Err(Failure::Other(
+            "no region for DynamoDB: set aws.region or store.region, or AWS_REGION in the environment"
+                .to_owned(),
+        ));
+    }
+    let clock = assembly::clock();
+    let seed = process_seed(&*clock);
+    Ok(DynamoStore::new(DynamoOptions {
+        prefix: settings.store.table_prefix.clone(),
+        bucket: settings.store.bucket.clone(),
+        shards: u16::try_from(settings.merger.shards).unwrap_or(u16::MAX),
+        clock,
+        ..DynamoOptions::new(config, seed)
+    }))
+}
+
+/// Where the tables are.
+fn store_access(settings: &Settings) -> Access {
+    let region = settings.store.region.as_ref().or(settings.aws.region.as_ref());
+    Access {
+        region: region.cloned(),
+        endpoint_url: settings.aws.endpoint_url.clone(),
+        role: None,
+    }
+}
+
+/// Opens the store for a service. Missing tables are told now, and not when the first alert comes.
+pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores, Failure> {
+    if settings.store.r#type == StoreType::Dynamodb {
+        let store = dynamo_store(settings).await?;
+        let tables = store
+            .plan_tables()
+            .await
+            .map_err(|error| Failure::while_doing("DynamoDB", error))?;
+        let missing: Vec<String> = tables
+            .into_iter()
+            .filter(|table| table.new)
+            .map(|table| table.name)
+            .collect();
+        if !missing.is_empty() {
+            return Err(Failure::Other(format!(
+                "DynamoDB has no table {}; make what is missing with `streamalert aws init`",
+                missing.join(", ")
+            )));
+        }
+    }
+    match try_open_stores(settings).await? {
         OpenStores::Open(stores) => Ok(stores),
         OpenStores::Locked(reason) => Err(Failure::Other(reason)),
     }
+}
+
+/// Refuses a command that starts a merger of its own for a while, which would take shards from those that run.
+pub(crate) fn needs_own_store(settings: &Settings, command: &str) -> Result<(), Failure> {
+    match settings.store.r#type {
+        StoreType::Embedded => Ok(()),
+        StoreType::Dynamodb => Err(Failure::Other(format!(
+            "{command} works on a store of its own, not on that of a fleet: give --set store.type=embedded"
+        ))),
+    }
+}
+
+/// Begins sequences that no other process may have: the moment of the start, and the process's number for those that
+/// start in the same one.
+pub(crate) fn process_seed(clock: &dyn Clock) -> u64 {
+    assembly::jitter_seed(clock) ^ (u64::from(std::process::id()) << 48)
 }

@@ -147,6 +147,6 @@ fn answer(effect: Effect, template: &Arc<Alert>, closed: &mut Vec<Arc<Closing>>)
         },
         Effect::Reply { .. } | Effect::LeaseLost(_) | Effect::HandedOver(_) | Effect::Notice(_) => {
             return None;
-        },
+        }
     })
 }

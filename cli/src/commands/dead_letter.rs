@@ -63,7 +63,7 @@ async fn show(global: &Global, id: &str, json: bool) -> Result<(), Failure> {
 }
 
 async fn remove(global: &Global, ids: &[String]) -> Result<(), Failure> {
-    let stores = assembly::open_stores(&load_settings(global)?)?;
+    let stores = assembly::open_stores(&load_settings(global)?).await?;
     let parse = |id: &String| {
         id.parse()
             .map_err(|_| Failure::Other(format!("not a dead-letter id: {id}")))
@@ -84,7 +84,11 @@ async fn replay(global: &Global, ids: &[String]) -> Result<(), Failure> {
         since_micros: None,
     };
     let request = AdminRequest::ReplayDeadLetters(request);
-    let answer = match assembly::try_open_stores(&settings)? {
+    let answer = match assembly::try_open_stores(&settings).await? {
+        // A merger of our own would take shards from those that run.
+        OpenStores::Open(stores) if !stores.alone => {
+            access::ask(&*access::running(&settings).await?, request).await?
+        }
         OpenStores::Locked(_) => access::ask(&*access::running(&settings).await?, request).await?,
         OpenStores::Open(stores) => here(&Project::load(global)?, stores, request).await?,
     };

@@ -36,8 +36,9 @@ pub(crate) async fn run(global: &Global, args: &Ingest) -> Result<(), Failure> {
     };
     let _telemetry = Telemetry::start(&TelemetryOptions { format, filter })
         .map_err(|error| Failure::Other(error.to_string()))?;
+    assembly::needs_own_store(&project.settings, "ingest")?;
     let clock = assembly::clock();
-    let stores = assembly::open_stores(&project.settings)?;
+    let stores = assembly::open_stores(&project.settings).await?;
     let sources = if let Some(source) = &args.source {
         let source = Arc::new(project.source(source)?);
         vec![assembly::files_source(

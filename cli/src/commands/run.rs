@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access;
 use crate::admin::ProcessAdmin;
 use crate::args::{Global, Run, Service};
-use crate::assembly::{self, Stores};
+use crate::assembly::{self, Member, Stores};
 use crate::failure::Failure;
 use crate::health::{HealthCounts, HealthWatch};
 use crate::project::Project;
@@ -40,7 +40,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
     let signals = shutdown.on_signals(DRAIN_DEADLINE)?;
     tokio::spawn(signals);
-    let mut node = Node::new(project, shutdown)?;
+    let mut node = Node::new(project, shutdown).await?;
     match args.service {
         None => node.all().await?,
         Some(Service::Classifier) => node.classifier().await?,
@@ -75,20 +75,22 @@ struct Node {
     classifier_task: Option<ClassifierTask>,
     runtime: Option<Runtime>,
     seed: u64,
+    member: Member,
     /// Cuts the links to neighbours over the network; after everything that uses them has drained.
     links: CancellationToken,
 }
 
 impl Node {
-    fn new(project: Project, shutdown: Shutdown) -> Result<Self, Failure> {
-        let stores = assembly::open_stores(&project.settings)?;
+    async fn new(project: Project, shutdown: Shutdown) -> Result<Self, Failure> {
+        let stores = assembly::open_stores(&project.settings).await?;
         let clock = assembly::clock();
         let supervisor = Supervisor::new(shutdown.clone());
         let admin = ProcessAdmin {
             stores: Some(stores.clone()),
             ..ProcessAdmin::default()
         };
-        let seed = assembly::jitter_seed(&*clock);
+        let seed = assembly::process_seed(&*clock);
+        let member = Member::of(&project.settings, &*clock);
         Ok(Self {
             project: Arc::new(project),
             shutdown,
@@ -99,6 +101,7 @@ impl Node {
             classifier_task: None,
             runtime: None,
             seed,
+            member,
             links: CancellationToken::new(),
         })
     }
@@ -107,7 +110,7 @@ impl Node {
     async fn all(&mut self) -> Result<(), Failure> {
         let runtime = self.load_rules().await?;
         let deliveries = self.start_dispatcher(Some(runtime.clone()))?;
-        let alerts = self.start_merger(deliveries.clone()).await?;
+        let alerts = self.start_merger(deliveries.clone(), None).await?;
         let records = self.start_rules_node(runtime, alerts)?;
         self.start_classifier(records).await?;
         let Some(rules) = self.admin.rules.clone() else {
@@ -130,45 +133,49 @@ impl Node {
     }
 
     async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
+        let listener = self
+            .bind(
+                "rules-node",
+                listen.unwrap_or(self.project.settings.listen.rules_node),
+            )
+            .await?;
         let runtime = self.load_rules().await?;
         let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
         self.keep_link("merger client", task);
         let records = self.start_rules_node(runtime, Arc::new(client))?;
         let server = self.server().records(records);
-        self.listen(
-            "rules-node",
-            listen.unwrap_or(self.project.settings.listen.rules_node),
-            server,
-        )
-        .await
+        self.serve_on("rules-node", listener, server);
+        Ok(())
     }
 
     async fn merger(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
+        let listener = self
+            .bind("merger", listen.unwrap_or(self.project.settings.listen.merger))
+            .await?;
+        let address = self.address(&listener)?;
         let (client, task) = DispatcherClient::new(self.client_options(Peer::Dispatcher));
         self.keep_link("dispatcher client", task);
-        let alerts = self.start_merger(Arc::new(client)).await?;
+        let alerts = self.start_merger(Arc::new(client), address).await?;
         let server = self.server().alerts(alerts);
-        self.listen(
-            "merger",
-            listen.unwrap_or(self.project.settings.listen.merger),
-            server,
-        )
-        .await
+        self.serve_on("merger", listener, server);
+        Ok(())
     }
 
     async fn dispatcher(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
+        let listener = self
+            .bind(
+                "dispatcher",
+                listen.unwrap_or(self.project.settings.listen.dispatcher),
+            )
+            .await?;
         // Only for the publishers: one worker is enough, and rules that do not load are the rules-node's affair.
         let files = RuleFiles::look(&self.project);
         let (runtime, _) = crate::python::start(&self.project, Some(1), self.clock.clone()).await?;
         self.keep_current(&runtime, files, false);
         let deliveries = self.start_dispatcher(Some(runtime))?;
         let server = self.server().deliveries(deliveries);
-        self.listen(
-            "dispatcher",
-            listen.unwrap_or(self.project.settings.listen.dispatcher),
-            server,
-        )
-        .await
+        self.serve_on("dispatcher", listener, server);
+        Ok(())
     }
 
     async fn load_rules(&mut self) -> Result<Runtime, Failure> {
@@ -202,8 +209,12 @@ impl Node {
         Ok(Arc::new(handle))
     }
 
-    async fn start_merger(&mut self, deliveries: Arc<dyn Deliveries>) -> Result<Arc<dyn Alerts>, Failure> {
-        let options = assembly::merger_options(&self.project.settings);
+    async fn start_merger(
+        &mut self,
+        deliveries: Arc<dyn Deliveries>,
+        address: Option<String>,
+    ) -> Result<Arc<dyn Alerts>, Failure> {
+        let options = assembly::merger_options(&self.project.settings, &self.member, address);
         let (handle, task) =
             assembly::start_merger(options, &self.stores, deliveries, self.clock.clone()).await?;
         self.supervisor.spawn("merger", TaskKind::Service, task.join());
@@ -276,12 +287,8 @@ impl Node {
         GrpcServer::new(options, self.shutdown.clone())
     }
 
-    async fn listen(
-        &mut self,
-        name: &'static str,
-        address: SocketAddr,
-        server: GrpcServer,
-    ) -> Result<(), Failure> {
+    /// Takes the address that a service is to be reached on, before it has anything to lose.
+    async fn bind(&self, name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
         if !address.ip().is_loopback() && !self.project.settings.tls.is_on() {
             let hint = "set [tls], or listen on 127.0.0.1";
             return Err(Failure::Other(format!(
@@ -289,16 +296,34 @@ impl Node {
             )));
         }
         let doing = format!("cannot listen on {address}");
-        let listener = TcpListener::bind(address)
+        TcpListener::bind(address)
             .await
-            .map_err(|error| Failure::while_doing(&doing, error))?;
-        tracing::info!(address = %listener.local_addr()?, "{name} listening");
+            .map_err(|error| Failure::while_doing(&doing, error))
+    }
+
+    /// Where others reach the service that listens there, for its leases; they need it only where they share a store.
+    fn address(&self, listener: &TcpListener) -> Result<Option<String>, Failure> {
+        let listen = listener.local_addr()?;
+        let address = self.project.settings.node.address(listen);
+        if address.is_none() && !self.member.alone {
+            let hint = "set node.advertise to its host or HOST:PORT";
+            return Err(Failure::Other(format!(
+                "others cannot find a service on {listen}: {hint}"
+            )));
+        }
+        Ok(address)
+    }
+
+    fn serve_on(&mut self, name: &'static str, listener: TcpListener, server: GrpcServer) {
+        match listener.local_addr() {
+            Ok(address) => tracing::info!(%address, "{name} listening"),
+            Err(error) => tracing::warn!("{name} listening on an unknown address: {error}"),
+        }
         self.supervisor.spawn(
             format!("{name} server"),
             TaskKind::Service,
             server.serve(listener),
         );
-        Ok(())
     }
 
     /// Answers the command line, waits for the end, and drains in the order of the stream.

@@ -86,6 +86,14 @@ impl DynamoStore {
         }
     }
 
+    /// What [`DynamoStore::create_tables`] would do: tables that are not there are `new`.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; a table that is there and has other keys or indexes is refused.
+    pub async fn plan_tables(&self) -> Result<Vec<TableMade>, StoreError> {
+        self.inner.plan_tables().await
+    }
+
     /// Makes the tables that are not there. One that is there is left alone if it has the keys and indexes that
     /// are needed, and refused if not.
     ///

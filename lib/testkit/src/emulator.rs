@@ -2,6 +2,7 @@
 //! however that ends. `tests/emulators/install.sh` puts them into a cache directory; a test that finds none there says
 //! `skipped: …` and passes, and fails where `CI` is set.
 
+mod calls;
 mod child;
 mod http;
 mod microburst;
@@ -16,6 +17,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use streamalert_aws::{Access, SdkConfig};
 use tokio::sync::OnceCell;
 
+pub use calls::{Calls, Placed};
 pub use child::EmulatorError;
 use child::{Child, Plan};
 pub use microburst::{FIRES_WITHIN, Microburst};

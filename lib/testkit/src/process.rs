@@ -196,6 +196,22 @@ impl ServiceProcess {
         }
     }
 
+    /// Freezes it with SIGSTOP: it neither works nor answers, and its connections stay open.
+    ///
+    /// # Errors
+    /// See [`HarnessError`].
+    pub fn freeze(&self) -> Result<(), HarnessError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen process go on.
+    ///
+    /// # Errors
+    /// See [`HarnessError`].
+    pub fn thaw(&self) -> Result<(), HarnessError> {
+        self.signal(Signal::CONT)
+    }
+
     /// Sends a signal; does nothing once the process was waited for.
     fn signal(&self, signal: Signal) -> Result<(), HarnessError> {
         let pid = self

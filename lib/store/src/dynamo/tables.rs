@@ -112,6 +112,21 @@ impl Tables {
 }
 
 impl Inner {
+    pub(super) async fn plan_tables(&self) -> Result<Vec<TableMade>, StoreError> {
+        let mut planned = Vec::new();
+        for definition in &self.tables.definitions() {
+            let table = self.describe(definition.name).await?;
+            if let Some(table) = &table {
+                check(definition, table)?;
+            }
+            planned.push(TableMade {
+                name: definition.name.to_owned(),
+                new: table.is_none(),
+            });
+        }
+        Ok(planned)
+    }
+
     pub(super) async fn create_tables(&self, capacity: Capacity) -> Result<Vec<TableMade>, StoreError> {
         let definitions = self.tables.definitions();
         let mut made = Vec::with_capacity(definitions.len());

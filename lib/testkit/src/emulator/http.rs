@@ -9,11 +9,22 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One small request to an emulator on this machine; the answer, head and body.
 pub(super) async fn call(port: u16, method: &str, path: &str, body: &str) -> io::Result<String> {
+    call_with(port, method, path, "content-type: application/json\r\n", body).await
+}
+
+/// The same with other headers, each with its end of line.
+pub(super) async fn call_with(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<String> {
     let exchange = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+             {headers}content-length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).await?;
