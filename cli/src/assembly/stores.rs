@@ -69,7 +69,8 @@ fn embedded(settings: &Settings) -> Result<OpenStores, Failure> {
 
 /// The store in DynamoDB that the settings name.
 pub(crate) async fn dynamo_store(settings: &Settings) -> Result<DynamoStore, Failure> {
-    let config = store_access(settings).config().await;
+    // Boxed: what reads the default chain is a large future, and it is awaited once.
+    let config = Box::pin(store_access(settings).config()).await;
     if config.region().is_none() {
         return Err(Failure::Other(
             "no region for DynamoDB: set aws.region or store.region, or AWS_REGION in the environment"
@@ -135,6 +136,10 @@ pub(crate) fn needs_own_store(settings: &Settings, command: &str) -> Result<(), 
 
 /// Begins sequences that no other process may have: the moment of the start, and the process's number for those that
 /// start in the same one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "processes that start together must differ"
+)]
 pub(crate) fn process_seed(clock: &dyn Clock) -> u64 {
     assembly::jitter_seed(clock) ^ (u64::from(std::process::id()) << 48)
 }

@@ -84,7 +84,7 @@ fn print_rules(rules: &Value) {
 fn print_leases(kind: &Value) {
     let free = match number(kind, "free") {
         0 => String::new(),
-        free => paint::in_style(paint::BAD, &format!(", {free} without an owner")),
+        free => paint::in_style(paint::BAD, format!(", {free} without an owner")),
     };
     anstream::println!(
         "{}: {} leases{free}",
