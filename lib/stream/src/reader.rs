@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use streamalert_aws::Fault;
 use streamalert_store::{CheckpointStore, StoreError};
 use streamalert_types::Clock;
 
@@ -77,6 +78,14 @@ pub enum SourceError {
         /// Why.
         reason: String,
     },
+    /// AWS refused a call or did not answer it.
+    #[error("{source_name}: {fault}")]
+    Aws {
+        /// Of which source.
+        source_name: String,
+        /// What AWS said.
+        fault: Fault,
+    },
     /// The settings of the source make no sense.
     #[error("source settings: {reason}")]
     Settings {
@@ -92,6 +101,7 @@ impl SourceError {
         match self {
             Self::File { .. } => true,
             Self::Checkpoint { cause, .. } => cause.is_retryable(),
+            Self::Aws { fault, .. } => fault.is_retryable(),
             Self::Http { .. } | Self::Settings { .. } => false,
         }
     }
@@ -99,7 +109,11 @@ impl SourceError {
     /// Whether it may have taken effect although it failed: a checkpoint whose answer was lost.
     #[must_use]
     pub const fn may_have_happened(&self) -> bool {
-        matches!(self, Self::Checkpoint { cause, .. } if cause.may_have_happened())
+        match self {
+            Self::Checkpoint { cause, .. } => cause.may_have_happened(),
+            Self::Aws { fault, .. } => fault.may_have_happened(),
+            Self::File { .. } | Self::Http { .. } | Self::Settings { .. } => false,
+        }
     }
 }
 

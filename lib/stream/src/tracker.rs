@@ -173,6 +173,28 @@ impl PositionTracker {
         Acked::Moved
     }
 
+    /// There is nothing more to be registered before `after`, although no payload ends there.
+    pub fn advance(&mut self, generation: Generation, after: Sequence) {
+        let Some(reading) = self.readings.get_mut(&generation) else {
+            return;
+        };
+        match reading.open.back_mut() {
+            Some(last) => last.after = after,
+            None if reading.watermark.sequence != after => {
+                reading.watermark.sequence = after;
+                self.unwritten.insert(generation);
+            }
+            None => {}
+        }
+    }
+
+    /// Whether nothing of a reading is open; a reading that is over has nothing.
+    #[must_use]
+    pub fn is_settled(&self, generation: Generation) -> bool {
+        let reading = self.readings.get(&generation);
+        reading.is_none_or(|reading| reading.open.is_empty())
+    }
+
     /// The partition has no more payloads; it ends before `after`. Answers whether all of it is acknowledged.
     pub fn end(&mut self, generation: Generation, after: Sequence) -> bool {
         let Some(reading) = self.readings.get_mut(&generation) else {

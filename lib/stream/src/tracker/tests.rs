@@ -38,6 +38,24 @@ fn the_watermark_waits_for_the_earliest_open_payload() {
 }
 
 #[test]
+fn a_place_without_a_payload_counts_once_everything_before_it_is_acknowledged() {
+    let mut tracker = PositionTracker::new();
+    let reading = tracker.open(name("a"), Sequence::Offset(0));
+    assert!(tracker.is_settled(reading));
+    tracker.advance(reading, Sequence::Offset(0));
+    assert_eq!(due(&tracker), []);
+    tracker.advance(reading, Sequence::Offset(7));
+    assert_eq!(due(&tracker), [watermark(7, false)]);
+    let ticket = tracker.register(reading, Sequence::Offset(10), 5).unwrap();
+    tracker.advance(reading, Sequence::Offset(15));
+    assert!(!tracker.is_settled(reading));
+    assert_eq!(due(&tracker), [watermark(7, false)]);
+    assert_eq!(tracker.ack(ticket), Acked::Moved);
+    assert!(tracker.is_settled(reading));
+    assert_eq!(due(&tracker), [watermark(15, false)]);
+}
+
+#[test]
 fn a_repeated_acknowledgement_changes_nothing() {
     let mut tracker = PositionTracker::new();
     let reading = tracker.open(name("a"), Sequence::Offset(0));
