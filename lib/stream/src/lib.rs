@@ -8,6 +8,7 @@ mod file_source;
 mod folder;
 mod http_source;
 mod intake;
+mod kinesis;
 mod known;
 mod lines;
 mod medium;
@@ -18,6 +19,7 @@ mod tracker;
 
 pub use file_source::FileSource;
 pub use http_source::{HttpOptions, HttpSource};
+pub use kinesis::{KinesisOptions, KinesisSource, KinesisStart, KinesisStatus};
 pub use payload::{AckTarget, AckToken, Payload, PayloadForm};
 pub use reader::{ProgressWatch, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
 pub use tracker::{Acked, Generation, PartitionName, PositionTracker, Ticket, Watermark};
