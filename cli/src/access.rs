@@ -56,7 +56,7 @@ pub(crate) async fn running(settings: &Settings) -> Result<Arc<dyn Admin>, Failu
     options.tls = tls(settings);
     let client = AdminClient::connect(&options)
         .await
-        .map_err(|error| Failure::while_doing("cannot ask the running process", error))?;
+        .map_err(|error| Failure::while_doing("cannot ask the running process, if there is one", error))?;
     Ok(Arc::new(client))
 }
 

@@ -26,6 +26,11 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
         .stage
         .as_ref()
         .map_or(STAGES.as_slice(), std::slice::from_ref);
+    if cfg!(debug_assertions) {
+        let note =
+            "note: this is a build without optimisation, many times slower; measure one made with --release";
+        anstream::eprintln!("{}", paint::in_style(paint::ODD, note));
+    }
     for stage in stages {
         let report = match stage {
             Stage::Classify => {

@@ -236,9 +236,10 @@ fn show_record(explained: &ExplainedRecord) {
         let word = match outcome {
             RuleOutcome::Fired(_) => paint::in_style(paint::GOOD, "fired"),
             RuleOutcome::False => paint::in_style(paint::DIM, "did not fire"),
-            RuleOutcome::NotRun => {
-                paint::in_style(paint::DIM, "did not run (required sub-keys or a matcher)")
-            }
+            RuleOutcome::NotRun => paint::in_style(
+                paint::DIM,
+                "did not run (datatypes, required sub-keys or a matcher)",
+            ),
             RuleOutcome::Exception(raised) => {
                 paint::in_style(paint::ODD, format!("raised {}: {}", raised.kind, raised.message))
             }

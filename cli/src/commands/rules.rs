@@ -75,7 +75,7 @@ async fn list(global: &Global, json: bool) -> Result<(), Failure> {
             let logs = if rule.logs.is_some() {
                 logs.join(" ")
             } else {
-                "(every log type)".to_owned()
+                format!("(every log type with {})", rule.datatypes.join(" or "))
             };
             let place = format!("{}:{}", rule.file.display(), rule.line);
             let name = paint::in_style(paint::HEAD, &rule.name);

@@ -93,12 +93,15 @@ fn outstanding(to: &mut MetricSnapshot, stats: &MergerStats) {
     );
 }
 
+/// What is told of one output.
+type Count = fn(&streamalert_dispatcher::OutputStats) -> u64;
+
 pub(super) fn dispatcher(to: &mut MetricSnapshot, stats: &DispatcherStats) {
     let outputs = || {
         let configured = stats.outputs.iter().map(|(name, stats)| (label(name), stats));
         configured.chain([(Arc::from(UNCONFIGURED), &stats.unconfigured)])
     };
-    let counters: [(_, _, fn(&streamalert_dispatcher::OutputStats) -> u64); 4] = [
+    let counters: [(&str, &str, Count); 4] = [
         (
             "streamalert_deliveries",
             "Deliveries that the output acknowledged.",
@@ -126,7 +129,7 @@ pub(super) fn dispatcher(to: &mut MetricSnapshot, stats: &DispatcherStats) {
             outputs().map(|(name, stats)| (name, count(stats))),
         );
     }
-    let gauges: [(_, _, fn(&streamalert_dispatcher::OutputStats) -> u64); 4] = [
+    let gauges: [(&str, &str, Count); 4] = [
         (
             "streamalert_delivery_waiting",
             "Deliveries that wait for their turn.",

@@ -97,6 +97,11 @@ impl TestEvent {
 }
 
 impl Content {
+    /// Whether it has only the record, and not the payload that it would come in.
+    pub(crate) const fn is_record_only(&self) -> bool {
+        matches!(self.data, Data::Partial(_))
+    }
+
     /// What StreamAlert would be handed: data in the wrapping of its service.
     ///
     /// # Errors

@@ -46,7 +46,12 @@ impl Targets {
         for word in asked {
             let path = Path::new(word);
             let looks_like_path = word.contains('/') || path.extension().is_some() || word.starts_with('.');
-            if path.exists() {
+            if path.is_file() && path.extension().is_some_and(|extension| extension == "py") {
+                return Err(format!(
+                    "{word} is a Python file; name a file of test events, such as {}, or a rule",
+                    path.with_extension("json").display()
+                ));
+            } else if path.exists() {
                 paths.push(path.to_owned());
             } else if looks_like_path {
                 return Err(format!("no such file or folder: {word}"));
@@ -250,6 +255,12 @@ mod tests {
             Err("no such file or folder: rules/none".to_owned())
         );
         assert!(Targets::of(&["none.json".to_owned()], &[]).is_err());
+        let code = Folder::with(&[("rules/b.py", "")]);
+        let refused = Targets::of(&[code.asked("rules/b.py")], &[]).unwrap_err();
+        assert!(
+            refused.contains("is a Python file; name a file of test events"),
+            "{refused}"
+        );
     }
 
     fn events(text: &str) -> Result<Vec<TestEvent>, Problem> {

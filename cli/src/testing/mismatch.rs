@@ -48,7 +48,7 @@ pub(crate) enum Silence {
     OtherLogs(Vec<String>),
     /// It ran and said no.
     False,
-    /// Required sub-keys or a matcher kept it from running.
+    /// Datatypes, required sub-keys or a matcher kept it from running.
     NotRun,
     /// It raised.
     Raised(RuleException),
@@ -282,7 +282,7 @@ impl Silence {
             Self::Absent(hint) => format!("no such rule; {hint}"),
             Self::OtherLogs(logs) => format!("did not run, as it only looks at {}", logs.join(", ")),
             Self::False => "did not fire".to_owned(),
-            Self::NotRun => "did not run (required sub-keys or a matcher)".to_owned(),
+            Self::NotRun => "did not run (datatypes, required sub-keys or a matcher)".to_owned(),
             Self::Raised(raised) => format!("raised {}: {}", raised.kind, raised.message),
             Self::Stopped(how) => how.clone(),
         }

@@ -49,6 +49,14 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// Whether one of `rules` fired that must not.
+    pub(crate) fn is_fired_by(&self, rules: &BTreeSet<String>) -> bool {
+        self.mismatches.iter().any(|mismatch| match mismatch {
+            Mismatch::Rules { unexpected, .. } => unexpected.iter().any(|(rule, _)| rules.contains(rule)),
+            _ => false,
+        })
+    }
+
     /// The verdict on an event that could not be run.
     pub(crate) fn not_run(mismatch: Mismatch) -> Self {
         Self {
@@ -96,7 +104,11 @@ impl Verdict {
         self.mismatches.push(Mismatch::Classification {
             expected: content.log.clone(),
             actual: self.classified.clone(),
-            refusal: seen.refusal.clone(),
+            refusal: seen.refusal.as_ref().map(|refusal| {
+                let is_alone = content.is_record_only() && refusal.starts_with("nothing at json_path");
+                let advice = "; override_record is the record alone, so write the payload under data";
+                format!("{refusal}{}", if is_alone { advice } else { "" })
+            }),
             refused: failures().cloned().collect(),
         });
     }
@@ -286,7 +298,7 @@ fn stopped(outcome: &RuleOutcome) -> Option<String> {
             "stopped after its time limit of {} ms",
             limit.as_millis()
         )),
-        RuleOutcome::Killed(reason) => Some(format!("its worker process died: {reason}")),
+        RuleOutcome::Killed(reason) => Some(format!("gave no answer: {reason}")),
         RuleOutcome::Suspended => Some("is suspended, because it broke its limits before".to_owned()),
         RuleOutcome::Fired(_) | RuleOutcome::False | RuleOutcome::NotRun | RuleOutcome::Exception(_) => None,
     }

@@ -76,7 +76,7 @@ impl Starter {
                 .ok()
                 .is_none_or(|found| found.version() != self.rules.version())
             {
-                tracing::warn!("rule files changed since start, restart to load all of them");
+                tracing::warn!("rule files are others than those that this worker is to run");
             }
         }
         let names: Vec<&str> = self.rules.rules().iter().map(|rule| &*rule.name).collect();

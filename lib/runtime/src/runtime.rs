@@ -27,6 +27,9 @@ pub struct ReloadReport {
     pub rules_changed: Vec<Arc<str>>,
 }
 
+/// How often files are loaded for one reload, when they change meanwhile.
+const LOADS_MAX: u32 = 4;
+
 struct Inner {
     options: RuntimeOptions,
     threads: Threads,
@@ -136,7 +139,7 @@ impl Runtime {
     /// See [`StartError`]; the old rule set keeps running.
     pub async fn reload_if(
         &self,
-        accept: impl FnOnce(&LoadReport) -> Result<(), String> + Send,
+        accept: impl Fn(&LoadReport) -> Result<(), String> + Send + Sync,
     ) -> Result<ReloadReport, StartError> {
         let _one = self.inner.reloading.lock().await;
         let reloaded = self.try_reload(accept).await;
@@ -151,21 +154,13 @@ impl Runtime {
 
     async fn try_reload(
         &self,
-        accept: impl FnOnce(&LoadReport) -> Result<(), String> + Send,
+        accept: impl Fn(&LoadReport) -> Result<(), String> + Send + Sync,
     ) -> Result<ReloadReport, StartError> {
-        let mut next = make(&self.inner.options, &self.inner.threads).await?;
         let before = self.current();
+        let mut next = self.next(&before, accept).await?;
         let report = next.report().clone();
-        keeps_all(before.report(), &report)?;
-        accept(&report).map_err(|reason| StartError::Kept { reason })?;
         let changed = !next.is_same(&before);
         if changed {
-            // Workers are up before the first pair needs them: a reload must not show.
-            if next.wants_workers()
-                && let Err(RuntimeError::Unavailable { reason }) = next.pool().await
-            {
-                return Err(StartError::Kept { reason });
-            }
             next.take_over(&before);
             // The old one ends, its workers with it, when the last batch is through.
             *self.inner.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
@@ -176,6 +171,34 @@ impl Runtime {
             report,
             changed,
         })
+    }
+
+    /// The rule set that the files are now, with its workers: they are up before the first pair needs them, as a reload
+    /// must not show. Workers load the files again; where these have changed meanwhile, the newer ones are taken.
+    async fn next(
+        &self,
+        before: &Generation,
+        accept: impl Fn(&LoadReport) -> Result<(), String> + Send + Sync,
+    ) -> Result<Generation, StartError> {
+        let (options, threads) = (&self.inner.options, &self.inner.threads);
+        let mut next = make(options, threads).await?;
+        let mut loads = 1;
+        loop {
+            keeps_all(before.report(), next.report())?;
+            accept(next.report()).map_err(|reason| StartError::Kept { reason })?;
+            if next.is_same(before) || !next.wants_workers() {
+                return Ok(next);
+            }
+            let Err(RuntimeError::Unavailable { reason }) = next.pool().await else {
+                return Ok(next);
+            };
+            let newer = make(options, threads).await?;
+            if loads == LOADS_MAX || newer.is_same(&next) {
+                return Err(StartError::Kept { reason });
+            }
+            next = newer;
+            loads += 1;
+        }
     }
 
     /// Runs the publishers that `alert` names for `output`, in a CPython worker.

@@ -142,6 +142,14 @@ fn place(program: &Program, point: u32) -> Option<Place> {
 fn facts(program: &Program, atoms: &[Atom]) -> Vec<String> {
     let mut by_path: Vec<(PathId, Vec<String>)> = Vec::new();
     for atom in atoms {
+        // The record itself is a dictionary.
+        let at_top = program
+            .paths
+            .get(atom.path as usize)
+            .is_some_and(|path| path.parent.is_none());
+        if at_top && matches!(atom.fact, Fact::Odd | Fact::UnderNull) {
+            continue;
+        }
         let words = words(&atom.fact);
         match by_path.iter_mut().find(|(path, _)| *path == atom.path) {
             Some((_, known)) => known.push(words),
@@ -150,7 +158,7 @@ fn facts(program: &Program, atoms: &[Atom]) -> Vec<String> {
     }
     by_path
         .into_iter()
-        .map(|(path, words)| format!("{} {}", dotted(program, path), words.join(" or ")))
+        .map(|(path, words)| format!("{} {}", dotted(program, path), words.join(", or ")))
         .collect()
 }
 
@@ -168,7 +176,7 @@ fn dotted(program: &Program, path: PathId) -> String {
 fn words(fact: &Fact) -> String {
     match fact {
         Fact::Absent => "is missing".to_owned(),
-        Fact::Odd => "cannot be reached, as something on the way is no dictionary".to_owned(),
+        Fact::Odd => "is asked of what is no dictionary".to_owned(),
         Fact::UnderNull => "is asked of None".to_owned(),
         Fact::Filled => "is there and not empty".to_owned(),
         Fact::Empty => "is there and empty, zero, False or None".to_owned(),
@@ -198,7 +206,12 @@ const EVERY_RECORD: &str = "every record of its log types: no test of a field wa
 fn tell(rule: &RuleInfo, explained: &Explained, limits: &[(&str, u64)]) {
     let head = |word: &str| paint::in_style(paint::HEAD, word).to_string();
     anstream::println!("{} {}:{}", head(&rule.name), rule.file.display(), rule.line);
-    anstream::println!("  {} {}", head("evaluated"), told_native(explained.native));
+    let disabled = if rule.disabled { ", but disabled" } else { "" };
+    anstream::println!(
+        "  {} {}{disabled}",
+        head("evaluated"),
+        told_native(explained.native)
+    );
     if let Some(place) = &explained.refused {
         tell_place(place);
     }
@@ -260,6 +273,7 @@ fn row(rule: &RuleInfo, explained: &Explained, limits: &[(&str, u64)]) -> Value 
         ("rule", text(&rule.name)),
         ("file", text(&rule.file.display().to_string())),
         ("line", integer(u64::from(rule.line))),
+        ("disabled", Value::Bool(rule.disabled)),
         ("native", text(explained.native.word())),
         ("refused", explained.refused.as_ref().map_or(Value::Null, place)),
         ("runs_when", explained.facts.as_deref().map_or(Value::Null, texts)),

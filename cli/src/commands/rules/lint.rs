@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use streamalert_lint::{Finding, Known, Severity, Shape, SourceFile, lint, publishers};
+use streamalert_lint::{Finding, Known, Severity, Shape, SourceFile, datatypes, lint, publishers};
 use streamalert_value::Value;
 
 use crate::args::{Global, Lint};
@@ -114,6 +114,8 @@ pub(crate) fn read(path: &Path) -> Result<SourceFile, Failure> {
 pub(crate) fn known(project: &Project) -> Result<Known, Failure> {
     let logs = project.definitions.iter();
     let logs = logs.map(|(name, (definition, _))| (name.clone(), Shape::of_definition(definition)));
+    let definitions = project.definitions.values();
+    let datatypes = definitions.flat_map(|(definition, _)| datatypes(definition));
     let outputs = project
         .settings
         .outputs
@@ -131,6 +133,7 @@ pub(crate) fn known(project: &Project) -> Result<Known, Failure> {
     }
     Ok(Known {
         logs: logs.collect(),
+        datatypes: Some(datatypes.collect()),
         outputs: Some(outputs.map(|name| name.as_str().to_owned()).collect()),
         publishers: Some(registered),
         tested: Some(tested(project)),

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use streamalert_detect::RuleInfo;
 use streamalert_python::LoadError;
 use streamalert_types::Clock;
 use tokio::time::Instant;
@@ -65,9 +66,13 @@ impl<'a> Session<'a> {
             self.load_errors(true);
         }
         for path in &targets.files {
-            let Some(file) = kept.get_mut(path).filter(|file| is_touched(file, touched)) else {
+            let Some(file) = kept.get_mut(path) else { continue };
+            if let Touched::Only { rules, .. } = touched
+                && !is_touched(file, touched)
+            {
+                self.others(path, file, targets, rules).await?;
                 continue;
-            };
+            }
             if let Err(problem) = &file.file.events {
                 let heading = Heading {
                     file: path,
@@ -109,6 +114,43 @@ impl<'a> Session<'a> {
             };
             let log = event.content.as_ref().ok().map(|content| content.log.as_str());
             self.count(&heading, log, &verdict, started.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Runs events that name none of the changed rules and could be met by one nevertheless; only those are told on
+    /// which one fires.
+    async fn others(
+        &mut self,
+        path: &PathBuf,
+        file: &mut KeptFile,
+        targets: &Targets,
+        changed: &BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        let Some(book) = self.runner.book() else {
+            return Ok(());
+        };
+        let changed_rules: Vec<Arc<RuleInfo>> = changed
+            .iter()
+            .filter_map(|name| Some(book.rules.find(name)?.1.clone()))
+            .collect();
+        for (event, prepared) in file.events() {
+            let Ok(content) = &event.content else { continue };
+            let may_meet = changed_rules.iter().any(|rule| rule.applies_to(&content.log));
+            if !may_meet || !self.runner.is_about(event, &targets.rules) {
+                continue;
+            }
+            let started = Instant::now();
+            let verdict = self.runner.run(path, event, prepared).await?;
+            if verdict.is_fired_by(changed) {
+                let heading = Heading {
+                    file: path,
+                    line: event.line,
+                    number: event.number,
+                    description: &event.description,
+                };
+                self.count(&heading, Some(&content.log), &verdict, started.elapsed());
+            }
         }
         Ok(())
     }
@@ -231,7 +273,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether a file of test events has to run after a change.
+/// Whether all of a file of test events has to run after a change.
 fn is_touched(kept: &KeptFile, touched: &Touched) -> bool {
     let Touched::Only { files, rules } = touched else {
         return true;

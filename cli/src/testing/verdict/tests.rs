@@ -185,7 +185,7 @@ fn missing_and_unexpected_rules_are_told_with_their_reasons() {
     let expected = "rules (- expected, + fired)
   - flow_probe: did not run, as it only looks at vpc:flow
   - nothing_alike: no such rule
-  - other_login: did not run (required sub-keys or a matcher)
+  - other_login: did not run (datatypes, required sub-keys or a matcher)
   - root_login: raised KeyError: 'eventName'
       Traceback (most recent call last):
         File \"rules/a.py\", line 9, in root_login

@@ -43,6 +43,7 @@ pub enum Code {
     OutputForm,
     UnknownOutput,
     UnknownPublisher,
+    UnknownDatatype,
     UnknownKey,
     RecordChanged,
     NearlyKnownKey,
@@ -208,7 +209,7 @@ pub const CHECKS: &[Check] = &[
         Code::DuplicateRule,
         ("SA110", "duplicate-rule"),
         Error,
-        "Two rules have one name; only the first one loads.",
+        "Two rules have one name; the file of the second one does not load.",
         ("def no_mfa(record): (twice)", "def no_mfa_okta(record):"),
     ),
     row(
@@ -241,6 +242,13 @@ pub const CHECKS: &[Check] = &[
             "publishers=['publishers.mail.shrot']",
             "publishers=['publishers.mail.short']",
         ),
+    ),
+    row(
+        Code::UnknownDatatype,
+        ("SA115", "unknown-datatype"),
+        Error,
+        "No schema normalizes anything to this type, so no record ever has it.",
+        ("datatypes=['sourceAdress']", "datatypes=['sourceAddress']"),
     ),
     row(
         Code::UnknownKey,

@@ -17,6 +17,8 @@ pub struct SourceFile {
 pub struct Known {
     /// Log type to the records of it.
     pub logs: BTreeMap<String, Shape>,
+    /// Types that the schemas of the log types normalize to.
+    pub datatypes: Option<BTreeSet<String>>,
     /// Configured outputs, as `service:descriptor`.
     pub outputs: Option<BTreeSet<String>>,
     /// Registered publishers, as `module.name`.
@@ -65,6 +67,16 @@ const ADDED: [&str; 3] = [
     "streamalert_record_id",
     "streamalert:ioc",
 ];
+
+/// The types that a log type's definition normalizes to.
+#[must_use]
+pub fn datatypes(definition: &Value) -> BTreeSet<String> {
+    let types = definition
+        .get("configuration")
+        .and_then(|configuration| configuration.get("normalization"))
+        .and_then(Value::as_map);
+    types.into_iter().flat_map(Map::keys).cloned().collect()
+}
 
 impl Shape {
     /// The records of a log type, from its definition: `{"schema": …, "parser": …, "configuration": …}`.

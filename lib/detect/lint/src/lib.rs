@@ -22,7 +22,7 @@ mod table;
 pub use check::{CHECKS, Check, Code};
 pub use checks::lint;
 pub use finding::{Finding, Severity};
-pub use known::{Kind, Known, Shape, SourceFile};
+pub use known::{Kind, Known, Shape, SourceFile, datatypes};
 pub use module::publishers;
 pub use regex::backtracks;
 pub use table::table;

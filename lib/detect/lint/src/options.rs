@@ -64,6 +64,7 @@ pub(crate) fn check(sink: &mut Sink<'_>, rule: &Rule<'_>, module: &Module<'_>, k
     }
     forms(sink, rule, module);
     logs(sink, rule, module, known);
+    datatypes(sink, rule, module, known);
     matchers(sink, rule, module);
     outputs(sink, rule, module, known);
     publishers(sink, rule, module, known);
@@ -220,6 +221,21 @@ fn logs(sink: &mut Sink<'_>, rule: &Rule<'_>, module: &Module<'_>, known: &Known
             let fix = did_you_mean(log, known.logs.keys().map(String::as_str));
             let fix = fix.unwrap_or_else(|| "streamalert schema list shows them".to_owned());
             sink.add(expr.range(), Code::UnknownLog, message, fix);
+        }
+    }
+}
+
+fn datatypes(sink: &mut Sink<'_>, rule: &Rule<'_>, module: &Module<'_>, known: &Known) {
+    let Some(types) = &known.datatypes else { return };
+    let value = rule.option("datatypes").map(|value| resolved(module, value));
+    for expr in value.and_then(members).into_iter().flatten() {
+        let Expr::StringLiteral(text) = expr else { continue };
+        let name = text.value.to_str();
+        if !types.contains(name) {
+            let message = format!("no schema normalizes anything to {}", quoted(name));
+            let fix = did_you_mean(name, types.iter().map(String::as_str));
+            let fix = fix.unwrap_or_else(|| "add it to the normalization of a schema".to_owned());
+            sink.add(expr.range(), Code::UnknownDatatype, message, fix);
         }
     }
 }

@@ -176,3 +176,22 @@ def endless(rec):
     runtime.reload().await.unwrap();
     assert_eq!(trace(&runtime, "{}").await, ["other=false", "endless=true"]);
 }
+
+#[tokio::test]
+async fn files_that_change_while_they_are_loaded_are_loaded_once_more() {
+    let falls_back =
+        "import difflib\n\n@rule(logs=['a:b'])\ndef one(rec):\n    return difflib.ndiff([rec['x']], [])\n";
+    let repo = Repo::with_rules(falls_back);
+    let runtime = repo.start().await;
+    // Whoever loads the second file changes the first, once.
+    let rules = repo.path().join("rules/r.py");
+    let text = format!(
+        "import pathlib\nRULES = pathlib.Path({:?})\nTEXT = RULES.read_text()\nif 'late' not in TEXT:\n    \
+         RULES.write_text(TEXT + '''\\n\\n@rule(logs=['a:b'])\\ndef late(rec):\\n    return True\\n''')\n",
+        rules.display().to_string()
+    );
+    repo.write("rules/z.py", &text);
+    let report = runtime.reload().await.unwrap();
+    assert!(report.changed && report.report.rules.find("late").is_some());
+    assert_eq!(runtime.health().reload_failure, None);
+}

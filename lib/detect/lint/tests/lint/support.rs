@@ -27,6 +27,7 @@ pub(crate) fn known() -> Known {
         .map(|(name, definition)| (name.clone(), Shape::of_definition(definition)));
     Known {
         logs: logs.collect(),
+        datatypes: Some(set(&["sourceAddress", "command"])),
         outputs: Some(set(&["slack:security", "file:alerts"])),
         publishers: Some(set(&["publishers.mail.short"])),
         tested: Some(set(&["example", "other"])),

@@ -195,7 +195,11 @@ fn described(cx: &Cx<'_>, info: &RuleInfo, exception: &Exception<'_>, message: &
     };
     let message: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
     let file = info.file.display();
-    let line = exception.line.get();
+    // The call of the rule itself has no line.
+    let line = match exception.line.get() {
+        0 => info.line,
+        line => line,
+    };
     let name = &info.name;
     let traceback =
         format!("Traceback (native evaluation):\n  rule {name} of {file}, line {line}\n{kind}: {message}\n");

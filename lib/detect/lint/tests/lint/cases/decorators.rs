@@ -80,6 +80,10 @@ fn unknown_logs_options_outputs_and_publishers_are_told_with_the_nearest() {
         ["SA104 there is no log type 'cloudtrail:event'; did you mean 'cloudtrail:events'?"]
     );
     assert_eq!(
+        options("datatypes=['sourceAdress', 'command'], outputs=['slack:security']"),
+        ["SA115 no schema normalizes anything to 'sourceAdress'; did you mean 'sourceAddress'?"]
+    );
+    assert_eq!(
         with("merge_by_key=['a']"),
         "SA105 the rule decorator knows no 'merge_by_key', and ignores it; did you mean 'merge_by_keys'?"
     );
