@@ -45,8 +45,8 @@ pub struct Conf {
     pub lookup_tables: LookupTables,
     /// `threat_intel.json`.
     pub threat_intel: Option<ThreatIntel>,
-    /// `normalized_types.json`: log family to normalized type to keys. Nothing comes of it; what is normalized is in
-    /// the schemas.
+    /// `normalized_types.json`: log family to normalized type to keys. No record is normalized by it, as
+    /// normalization is read from schemas.
     pub normalized_types: Option<Arc<Located>>,
     /// `scheduled_queries.json`.
     pub scheduled_queries: Option<Arc<Located>>,

@@ -146,7 +146,7 @@ pub(super) static THREAT_INTEL: Keys = Of(&[
     ("normalized_ioc_types", Used),
 ]);
 
-/// What StreamAlert normalizes is in the schemas; nothing comes of this file there, either.
+/// Normalization is read from schemas; of this file only the form is checked, and threat intelligence may name its types.
 pub(super) static NORMALIZED_TYPES: Keys = Each(&Ignored);
 
 pub(super) static OUTPUTS: Keys = Each(&Used);

@@ -49,6 +49,13 @@ pub(super) fn data_sources(conf: &Conf, known: &Known<'_>, problems: &mut Vec<Pr
 pub(super) fn threat_intel(conf: &Conf, problems: &mut Vec<Problem>) {
     let Some(intel) = &conf.threat_intel else { return };
     let mut defined: BTreeSet<&str> = BTreeSet::new();
+    if let Some(Value::Map(families)) = conf.normalized_types.as_deref().map(crate::Located::value) {
+        for types in families.values() {
+            if let Value::Map(types) = types {
+                defined.extend(types.keys().map(String::as_str));
+            }
+        }
+    }
     for entry in conf.schemas.values() {
         let Value::Map(definition) = &entry.definition else {
             continue;
