@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::ledger::{BatchLimits, Effect, Event, Ledger, PayloadKey};
 use crate::stats::StatsHandle;
-use crate::taker::{Taken, TakerFactory};
+use crate::taker::{Taken, Taker, TakerFactory};
 
 /// Payloads that wait for a thread, and results that wait for the ledger. Small: the sources bound the bytes that
 /// are read and not acknowledged, this only keeps the threads busy.
@@ -25,7 +25,8 @@ const END_POLL: Duration = Duration::from_millis(10);
 /// Limits of a classifier.
 #[derive(Debug, Clone)]
 pub struct ClassifierOptions {
-    /// Threads that classify.
+    /// Threads that classify. 0: a task of the runtime does, for a simulation that must not depend on how the
+    /// machine schedules threads.
     pub threads: usize,
     /// Limits of a batch.
     pub batch: BatchLimits,
@@ -94,9 +95,13 @@ impl Classifier {
         let stats = StatsHandle::default();
         let (work_in, work_out) = mpsc::channel(QUEUE_PAYLOADS_MAX);
         let (done_in, done_out) = mpsc::channel(QUEUE_PAYLOADS_MAX);
-        spawn_threads(options.threads.max(1), &parts.takers, work_out, &done_in);
-        drop(done_in);
         let mut readers = JoinSet::new();
+        if options.threads == 0 {
+            tokio::spawn(classify((parts.takers)(), work_out, done_in));
+        } else {
+            spawn_threads(options.threads, &parts.takers, work_out, &done_in);
+            drop(done_in);
+        }
         for source in parts.sources {
             stats.watch(source.name(), source.watch());
             readers.spawn(read(source, work_in.clone(), stopped.clone()));
@@ -177,19 +182,8 @@ fn spawn_threads(
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner)
                     .blocking_recv();
-                let Some(Payload {
-                    source,
-                    position,
-                    body,
-                    form,
-                    token,
-                }) = next
-                else {
-                    return;
-                };
-                let bytes = body.len();
-                let taken = taker.take(&source, &position, body, &form);
-                if done.blocking_send(Done { token, bytes, taken }).is_err() {
+                let Some(payload) = next else { return };
+                if done.blocking_send(taken_apart(&mut taker, payload)).is_err() {
                     return;
                 }
             }
@@ -199,6 +193,28 @@ fn spawn_threads(
             .spawn(run)
             .expect("a process that cannot start a thread cannot work");
     }
+}
+
+/// What [`spawn_threads`] does, as a task.
+async fn classify(mut taker: Taker, mut work: mpsc::Receiver<Payload>, done: mpsc::Sender<Done>) {
+    while let Some(payload) = work.recv().await {
+        if done.send(taken_apart(&mut taker, payload)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn taken_apart(taker: &mut Taker, payload: Payload) -> Done {
+    let Payload {
+        source,
+        position,
+        body,
+        form,
+        token,
+    } = payload;
+    let bytes = body.len();
+    let taken = taker.take(&source, &position, body, &form);
+    Done { token, bytes, taken }
 }
 
 async fn read(

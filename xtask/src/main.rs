@@ -1,20 +1,23 @@
 //! Chores of the repository: `cargo xtask tidy` checks the rules that neither rustc nor clippy knows;
-//! `cargo xtask diff-python` compares engines with CPython; `cargo xtask fuzz` looks for inputs that hurt.
+//! `cargo xtask diff-python` compares engines with CPython; `cargo xtask fuzz` looks for inputs that hurt;
+//! `cargo xtask sim` runs the services on a simulated network.
 
 mod diff;
 mod fuzz;
+mod sim;
 mod tidy;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS] | fuzz [--seconds N] [TARGET]
+const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS] | fuzz [--seconds N] [TARGET] | sim [OPTIONS]
 
 tidy   checks dependency direction, file length, log style, left-over macros, ignored tests, names and doc links;
        prints file:line: message and fails when there is anything to mend
 diff-python   generated rules on generated records, CPython against the native engine; --help tells more
-fuzz   the fuzz targets of fuzz/, each for 20 seconds or N; needs cargo-fuzz";
+fuzz   the fuzz targets of fuzz/, each for 20 seconds or N; needs cargo-fuzz
+sim    the services with faulty stores, clocks and connections; --help tells more";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +55,13 @@ fn main() -> ExitCode {
             }
         },
         ["fuzz", ..] => match fuzz::run(root, arguments.get(1..).unwrap_or_default()) {
+            Ok(code) => code,
+            Err(error) => {
+                say(&error);
+                ExitCode::FAILURE
+            }
+        },
+        ["sim", ..] => match sim::run(root, arguments.get(1..).unwrap_or_default()) {
             Ok(code) => code,
             Err(error) => {
                 say(&error);
