@@ -12,7 +12,7 @@ pub(super) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, String>
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .current_dir(root.join("tests/sim"))
-        .args(["run", "--quiet", "--locked", "--profile", "sim", "--"])
+        .args(["run", "--quiet", "--profile", "sim", "--"])
         .args(arguments);
     let status = command.status().map_err(|error| format!("cargo: {error}"))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
