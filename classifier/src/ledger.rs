@@ -4,8 +4,11 @@
 //! last of them is durable downstream, the payload may be acknowledged. Nothing here waits or does I/O.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use streamalert_types::{BatchId, DeadLetter, DeadLetterId, DeadLetterKind, Record, RecordBatch, Timestamp};
+use streamalert_types::{
+    BatchId, DeadLetter, DeadLetterId, DeadLetterKind, Position, Record, RecordBatch, Source, Timestamp,
+};
 
 /// Names one payload between being read and being acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +47,13 @@ pub enum Event {
     },
     /// The batch being filled has waited long enough.
     Linger,
+    /// Traces of records of a batch are kept. Comes before the batch is finished.
+    Kept {
+        /// Which batch.
+        batch: BatchId,
+        /// Indexes of the records.
+        records: Vec<u32>,
+    },
     /// The alerts of a batch are durable.
     Accepted(BatchId),
     /// The rules-node will never take a batch: its records become dead letters.
@@ -66,6 +76,8 @@ pub enum Effect {
     Send(BatchId, RecordBatch),
     /// Store dead letters until that succeeds.
     Store(BatchId, Vec<DeadLetter>),
+    /// The trace of the payload, which came from this place, is kept. Said before the payload's acknowledgement.
+    Keep(PayloadKey, Arc<Source>, Position),
     /// Everything that came of the payload is durable.
     Ack(PayloadKey),
 }
@@ -135,6 +147,7 @@ impl Ledger {
                 self.classified(payload, records, letters, effects);
             }
             Event::Linger => self.close_batch(effects),
+            Event::Kept { batch, records } => self.kept(batch, &records, effects),
             Event::Accepted(batch) | Event::Stored(batch) => self.finished(batch, effects),
             Event::Refused { batch, reason, now } => self.refused(batch, &reason, now, effects),
         }
@@ -198,6 +211,23 @@ impl Ledger {
             },
         );
         effects.push(Effect::Send(id, batch));
+    }
+
+    fn kept(&self, batch: BatchId, records: &[u32], effects: &mut Vec<Effect>) {
+        let Some(InFlight::Records { batch, owners }) = self.in_flight.get(&batch) else {
+            return;
+        };
+        let mut last = None;
+        for index in records.iter().map(|index| *index as usize) {
+            // The rules-node may be wrong about its own batch; its mistake costs a trace.
+            let (Some(record), Some(owner)) = (batch.records.get(index), owners.get(index)) else {
+                continue;
+            };
+            if last.replace(*owner) != Some(*owner) {
+                let position = record.position.clone();
+                effects.push(Effect::Keep(*owner, record.source.clone(), position));
+            }
+        }
     }
 
     fn finished(&mut self, batch: BatchId, effects: &mut Vec<Effect>) {

@@ -5,6 +5,7 @@ mod ledger;
 mod service;
 mod stats;
 mod taker;
+mod traces;
 
 pub use ledger::{BatchLimits, Effect, Event, Ledger, PayloadKey};
 pub use service::{Classifier, ClassifierOptions, ClassifierParts, ClassifierTask, SourceEnd};

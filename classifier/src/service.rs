@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamalert_proto::{NeighbourError, Records};
+use streamalert_proto::{Evaluated, NeighbourError, Records};
 use streamalert_store::{DeadLetterStore, StoreError};
 use streamalert_stream::{AckToken, Payload, SourceError, SourceProgress, SourceReader};
-use streamalert_types::{BatchId, Clock, DeadLetter, RecordBatch};
+use streamalert_types::{BatchId, Clock, DeadLetter, RecordBatch, Timestamp, Tracer};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::ledger::{BatchLimits, Effect, Event, Ledger, PayloadKey};
 use crate::stats::StatsHandle;
 use crate::taker::{Taken, Taker, TakerFactory};
+use crate::traces::{Sending, Traces, Trip};
 
 /// Payloads that wait for a thread, and results that wait for the ledger. Small: the sources bound the bytes that
 /// are read and not acknowledged, this only keeps the threads busy.
@@ -36,6 +37,8 @@ pub struct ClassifierOptions {
     pub retry_initial: Duration,
     /// Longest pause.
     pub retry_max: Duration,
+    /// Tells of payloads whose records raised something.
+    pub tracer: Tracer,
 }
 
 impl Default for ClassifierOptions {
@@ -46,6 +49,7 @@ impl Default for ClassifierOptions {
             linger: Duration::from_millis(5),
             retry_initial: Duration::from_millis(50),
             retry_max: Duration::from_secs(5),
+            tracer: Tracer::default(),
         }
     }
 }
@@ -95,21 +99,24 @@ impl Classifier {
         let stats = StatsHandle::default();
         let (work_in, work_out) = mpsc::channel(QUEUE_PAYLOADS_MAX);
         let (done_in, done_out) = mpsc::channel(QUEUE_PAYLOADS_MAX);
+        let times = Times(options.tracer.is_on().then(|| parts.clock.clone()));
         let mut readers = JoinSet::new();
         if options.threads == 0 {
-            tokio::spawn(classify((parts.takers)(), work_out, done_in));
+            tokio::spawn(classify((parts.takers)(), times.clone(), work_out, done_in));
         } else {
-            spawn_threads(options.threads, &parts.takers, work_out, &done_in);
+            spawn_threads(options.threads, &parts.takers, &times, work_out, &done_in);
             drop(done_in);
         }
         for source in parts.sources {
             stats.watch(source.name(), source.watch());
-            readers.spawn(read(source, work_in.clone(), stopped.clone()));
+            readers.spawn(read(source, work_in.clone(), times.clone(), stopped.clone()));
         }
         drop(work_in);
         let shell = Shell {
             ledger: Ledger::new(options.batch),
             tokens: BTreeMap::new(),
+            traces: Traces::new(options.tracer.clone()),
+            times,
             next_key: 0,
             linger_at: None,
             work: JoinSet::new(),
@@ -118,6 +125,7 @@ impl Classifier {
                 records: parts.records,
                 dead_letters: parts.dead_letters,
                 clock: parts.clock,
+                tracer: options.tracer,
                 retry_initial: options.retry_initial,
                 retry_max: options.retry_max,
             },
@@ -157,10 +165,26 @@ impl ClassifierTask {
     }
 }
 
+/// The times of payloads, for traces; not asked for without them.
+#[derive(Clone)]
+struct Times(Option<Arc<dyn Clock>>);
+
+impl Times {
+    fn now(&self) -> Timestamp {
+        self.0.as_ref().map_or(Timestamp::EPOCH, |clock| clock.now())
+    }
+}
+
+/// One payload, and when it was read.
+struct Work {
+    payload: Payload,
+    received: Timestamp,
+}
+
 /// One payload that a thread has taken apart.
 struct Done {
     token: AckToken,
-    bytes: usize,
+    trip: Trip,
     taken: Taken,
 }
 
@@ -169,12 +193,14 @@ struct Done {
 fn spawn_threads(
     threads: usize,
     takers: &TakerFactory,
-    work: mpsc::Receiver<Payload>,
+    times: &Times,
+    work: mpsc::Receiver<Work>,
     done: &mpsc::Sender<Done>,
 ) {
     let work = Arc::new(std::sync::Mutex::new(work));
     for number in 0..threads {
         let (work, done, mut taker) = (work.clone(), done.clone(), takers());
+        let times = times.clone();
         let run = move || {
             loop {
                 // Held only while waiting: whoever waits next gets the next payload.
@@ -182,8 +208,8 @@ fn spawn_threads(
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner)
                     .blocking_recv();
-                let Some(payload) = next else { return };
-                if done.blocking_send(taken_apart(&mut taker, payload)).is_err() {
+                let Some(work) = next else { return };
+                if done.blocking_send(taken_apart(&mut taker, &times, work)).is_err() {
                     return;
                 }
             }
@@ -196,15 +222,16 @@ fn spawn_threads(
 }
 
 /// What [`spawn_threads`] does, as a task.
-async fn classify(mut taker: Taker, mut work: mpsc::Receiver<Payload>, done: mpsc::Sender<Done>) {
-    while let Some(payload) = work.recv().await {
-        if done.send(taken_apart(&mut taker, payload)).await.is_err() {
+async fn classify(mut taker: Taker, times: Times, mut work: mpsc::Receiver<Work>, done: mpsc::Sender<Done>) {
+    while let Some(work) = work.recv().await {
+        if done.send(taken_apart(&mut taker, &times, work)).await.is_err() {
             return;
         }
     }
 }
 
-fn taken_apart(taker: &mut Taker, payload: Payload) -> Done {
+fn taken_apart(taker: &mut Taker, times: &Times, work: Work) -> Done {
+    let Work { payload, received } = work;
     let Payload {
         source,
         position,
@@ -213,13 +240,21 @@ fn taken_apart(taker: &mut Taker, payload: Payload) -> Done {
         token,
     } = payload;
     let bytes = body.len();
+    let begun = times.now();
     let taken = taker.take(&source, &position, body, &form);
-    Done { token, bytes, taken }
+    let trip = Trip {
+        bytes,
+        received,
+        begun,
+        classified: times.now(),
+    };
+    Done { token, trip, taken }
 }
 
 async fn read(
     mut source: Box<dyn SourceReader>,
-    work: mpsc::Sender<Payload>,
+    work: mpsc::Sender<Work>,
+    times: Times,
     mut stopped: watch::Receiver<bool>,
 ) -> SourceEnd {
     let mut errors = Vec::new();
@@ -231,7 +266,8 @@ async fn read(
         };
         match next {
             Ok(Some(payload)) => {
-                if work.send(payload).await.is_err() {
+                let received = times.now();
+                if work.send(Work { payload, received }).await.is_err() {
                     break;
                 }
             }
@@ -265,17 +301,31 @@ async fn read(
 struct Shell {
     ledger: Ledger,
     tokens: BTreeMap<PayloadKey, AckToken>,
+    traces: Traces,
+    times: Times,
     next_key: u64,
     linger_at: Option<Instant>,
-    work: JoinSet<Event>,
+    work: JoinSet<Finished>,
     stats: StatsHandle,
     client: Client,
     linger: Duration,
 }
 
+/// How an offer ended, and what is to be known before.
+struct Finished {
+    before: Option<Event>,
+    event: Event,
+}
+
+impl From<Event> for Finished {
+    fn from(event: Event) -> Self {
+        Self { before: None, event }
+    }
+}
+
 enum Woken {
     Done(Option<Done>),
-    Finished(Event),
+    Finished(Finished),
     Linger,
 }
 
@@ -290,7 +340,11 @@ impl Shell {
                     open = false;
                     self.ledger.apply(Event::Linger, &mut effects);
                 }
-                Woken::Finished(event) => self.ledger.apply(event, &mut effects),
+                Woken::Finished(Finished { before, event }) => {
+                    for event in before.into_iter().chain([event]) {
+                        self.ledger.apply(event, &mut effects);
+                    }
+                }
                 Woken::Linger => {
                     self.linger_at = None;
                     self.ledger.apply(Event::Linger, &mut effects);
@@ -315,9 +369,10 @@ impl Shell {
     }
 
     fn account(&mut self, done: Done, effects: &mut Vec<Effect>) {
-        self.stats.taken(done.bytes, &done.taken);
+        self.stats.taken(done.trip.bytes, &done.taken);
         let payload = PayloadKey(self.next_key);
         self.next_key += 1;
+        self.traces.classified(payload, done.trip, &done.taken.letters);
         self.tokens.insert(payload, done.token);
         let Taken { records, letters } = done.taken;
         self.ledger.apply(
@@ -335,7 +390,9 @@ impl Shell {
             match effect {
                 Effect::Send(id, batch) => drop(self.work.spawn(self.client.clone().send(id, batch))),
                 Effect::Store(id, letters) => drop(self.work.spawn(self.client.clone().store(id, letters))),
+                Effect::Keep(payload, source, position) => self.traces.keep(payload, source, position),
                 Effect::Ack(payload) => {
+                    self.traces.acknowledged(payload, || self.times.now());
                     if let Some(token) = self.tokens.remove(&payload) {
                         token.ack();
                         self.stats.acknowledged();
@@ -357,23 +414,35 @@ struct Client {
     records: Arc<dyn Records>,
     dead_letters: Arc<dyn DeadLetterStore>,
     clock: Arc<dyn Clock>,
+    tracer: Tracer,
     retry_initial: Duration,
     retry_max: Duration,
 }
 
 impl Client {
-    async fn send(self, id: BatchId, batch: RecordBatch) -> Event {
+    async fn send(self, id: BatchId, mut batch: RecordBatch) -> Finished {
+        let sending = Sending::begin(&self.tracer, &*self.clock, &mut batch);
         let mut pause = self.retry_initial;
         loop {
             match self.records.evaluate(batch.clone()).await {
-                Ok(()) => return Event::Accepted(id),
+                Ok(Evaluated { kept }) => {
+                    let event = Event::Accepted(id);
+                    if kept.is_empty() || !self.tracer.is_on() {
+                        return event.into();
+                    }
+                    sending.end(&self.tracer, &*self.clock, &batch, &kept, None);
+                    let (batch, records) = (id, kept);
+                    let before = Some(Event::Kept { batch, records });
+                    return Finished { before, event };
+                }
                 Err(NeighbourError::Refused { reason, .. }) => {
                     tracing::error!(%reason, records = batch.records.len(), "records refused, kept as dead letters");
-                    return Event::Refused {
-                        batch: id,
-                        reason,
-                        now: self.clock.now(),
-                    };
+                    let records: Vec<u32> = (0..).take(batch.records.len()).collect();
+                    sending.end(&self.tracer, &*self.clock, &batch, &records, Some(&reason));
+                    let now = self.clock.now();
+                    let (batch, before) = (id, Some(Event::Kept { batch: id, records }));
+                    let event = Event::Refused { batch, reason, now };
+                    return Finished { before, event };
                 }
                 Err(error @ (NeighbourError::Unavailable { .. } | NeighbourError::NotOwner { .. })) => {
                     tracing::debug!(%error, ?pause, "records not taken, trying again");
@@ -384,7 +453,7 @@ impl Client {
         }
     }
 
-    async fn store(self, id: BatchId, letters: Vec<DeadLetter>) -> Event {
+    async fn store(self, id: BatchId, letters: Vec<DeadLetter>) -> Finished {
         let mut pause = self.retry_initial;
         let mut told = false;
         loop {
@@ -393,7 +462,7 @@ impl Client {
                     if told {
                         tracing::info!("dead letters are stored again");
                     }
-                    return Event::Stored(id);
+                    return Event::Stored(id).into();
                 }
                 Err(error) if !told => {
                     told = true;

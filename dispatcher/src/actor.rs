@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use streamalert_store::DeadLetterStore;
 use streamalert_types::{
-    Alert, Clock, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, OutputName,
+    Alert, Clock, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, OutputName, Tracer,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
 use crate::outputs::{Output, SendError};
+use crate::traces::{self, Attempt};
 use crate::{DeliveryOptions, OutputStats, Publication, Publisher};
 
 /// For one commit of the dead-letter store; after it the commit counts as failed and is repeated, which the
@@ -49,6 +50,7 @@ pub(crate) struct Surroundings {
     pub(crate) publish_timeout: Duration,
     pub(crate) dead_letters: Arc<dyn DeadLetterStore>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tracer: Tracer,
 }
 
 /// Figures that the handle reads while the actor works.
@@ -69,6 +71,7 @@ enum Done {
     Sent {
         key: DeliveryKey,
         result: Result<(), SendError>,
+        alert: Arc<Alert>,
         fallback: bool,
     },
     Buried {
@@ -164,11 +167,12 @@ impl OutputActor {
                     Done::Sent {
                         key,
                         result,
+                        alert,
                         fallback,
                     } => {
                         self.publisher_failures += u64::from(fallback);
                         if let Err(error) = &result {
-                            self.log_failure(&key, error);
+                            self.log_failure(&alert, error);
                         }
                         Event::Sent { key, result }
                     }
@@ -190,15 +194,16 @@ impl OutputActor {
         }
     }
 
-    fn log_failure(&self, key: &DeliveryKey, error: &SendError) {
+    fn log_failure(&self, alert: &Alert, error: &SendError) {
+        let trace_id = alert.trace_id();
         if error.is_retryable() {
             tracing::warn!(
-                output = %self.name, alert = %key.0, error = %error.message,
+                output = %self.name, alert = %alert.id, trace_id, error = %error.message,
                 may_have_happened = error.may_have_happened, "attempt failed, trying again"
             );
         } else {
             tracing::error!(
-                output = %self.name, alert = %key.0, error = %error.message,
+                output = %self.name, alert = %alert.id, trace_id, error = %error.message,
                 "output refused the alert, keeping it as a dead letter"
             );
         }
@@ -255,7 +260,9 @@ async fn attempt(
 ) -> Done {
     let publisher = &*surroundings.publisher;
     let name = key.1.clone();
-    let publication = Publication::compose(alert, name, publisher, surroundings.publish_timeout).await;
+    let tracing = Attempt::begin(&surroundings.tracer, &*surroundings.clock, &alert, &name);
+    let mut publication = Publication::compose(alert, name, publisher, surroundings.publish_timeout).await;
+    publication.traceparent = tracing.published(&publication, &*surroundings.clock);
     let idempotency_key = format!("{}/{}", key.0, key.1);
     let deadline = Instant::now() + timeout;
     let sending = output.send(&publication, &idempotency_key, deadline);
@@ -266,10 +273,12 @@ async fn attempt(
             timeout.as_secs_f64()
         ))),
     };
+    tracing.ended(&publication, &result, &*surroundings.clock);
     Done::Sent {
         key,
         result,
         fallback: publication.fallback.is_some(),
+        alert: publication.alert,
     }
 }
 
@@ -277,12 +286,18 @@ async fn attempt(
 async fn bury(name: String, surroundings: Surroundings, burials: Vec<Burial>) -> Done {
     let count = burials.len();
     let created = surroundings.clock.now();
+    let spans = traces::burials(&surroundings.tracer, &burials, created);
     let letters = burials
         .into_iter()
         .map(|burial| letter(burial, created))
         .collect();
     let result = match tokio::time::timeout(BURIAL_TIMEOUT, surroundings.dead_letters.put(letters)).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(())) => {
+            spans
+                .into_iter()
+                .for_each(|span| surroundings.tracer.record(span));
+            Ok(())
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer within {} s", BURIAL_TIMEOUT.as_secs())),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use streamalert_proto::{Deliveries, NeighbourError};
 use streamalert_store::DeadLetterStore;
-use streamalert_types::{Alert, Clock, Delivery, DeliveryOutcome, OutputName};
+use streamalert_types::{Alert, Clock, Delivery, DeliveryOutcome, OutputName, Tracer};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -23,6 +23,8 @@ pub struct DispatcherOptions {
     pub publish_timeout: Duration,
     /// Instead of what the registry says, by output.
     pub outputs: BTreeMap<OutputName, DeliveryOptions>,
+    /// Tells of every attempt.
+    pub tracer: Tracer,
 }
 
 impl Default for DispatcherOptions {
@@ -30,6 +32,7 @@ impl Default for DispatcherOptions {
         Self {
             publish_timeout: Duration::from_secs(10),
             outputs: BTreeMap::new(),
+            tracer: Tracer::default(),
         }
     }
 }
@@ -68,6 +71,7 @@ impl Dispatcher {
             publish_timeout: self.options.publish_timeout,
             dead_letters: self.dead_letters,
             clock: self.clock,
+            tracer: self.options.tracer,
         };
         let mut actors = JoinSet::new();
         let mut spawn = |name: &str, output, options: DeliveryOptions, seed| {

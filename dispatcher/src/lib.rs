@@ -16,6 +16,7 @@ mod rate;
 mod registry;
 mod secret;
 mod stats;
+mod traces;
 
 pub use backoff::Backoff;
 pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherOptions};

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_detect::{DEFAULT_PUBLISHER, publisher_names};
-use streamalert_types::{Alert, OutputName};
+use streamalert_types::{Alert, OutputName, Traceparent};
 use streamalert_value::Value;
 
 /// Turns an alert into what an output gets: StreamAlert's publishers.
@@ -38,10 +38,15 @@ pub struct Publication {
     pub body: Value,
     /// Set when a publisher failed and `body` is the default, with the failure noted in it.
     pub fallback: Option<String>,
+    /// Where this attempt is in the alert's trace, for outputs that can hand it on; `None` when nothing is traced.
+    pub traceparent: Option<Traceparent>,
 }
 
 /// The field of a default publication that says why it is one.
 const FALLBACK_FIELD: &str = "streamalert_publisher_error";
+
+/// The field of a default publication that tells the alert's trace, if it has one.
+const TRACE_FIELD: &str = "streamalert_trace_id";
 
 impl Publication {
     /// Publishes `alert` for `output`. Never fails: what a publisher cannot do becomes the default, which says
@@ -53,12 +58,13 @@ impl Publication {
         timeout: Duration,
     ) -> Self {
         if !names_publisher(&alert, &output) {
-            let body = crate::json::output_dict(&alert);
+            let body = default_body(&alert);
             return Self {
                 alert,
                 output,
                 body,
                 fallback: None,
+                traceparent: None,
             };
         }
         let failure = match tokio::time::timeout(timeout, publisher.publish(&alert, &output)).await {
@@ -68,16 +74,17 @@ impl Publication {
                     output,
                     body,
                     fallback: None,
+                    traceparent: None,
                 };
             }
             Ok(Err(failure)) => failure,
             Err(_) => format!("publisher took longer than {} s", timeout.as_secs_f64()),
         };
         tracing::warn!(
-            alert = %alert.id, rule = %alert.rule_name, output = %output, error = %failure,
+            alert = %alert.id, rule = %alert.rule_name, output = %output, trace_id = alert.trace_id(), error = %failure,
             "publisher failed, sending the default publication"
         );
-        let mut body = crate::json::output_dict(&alert);
+        let mut body = default_body(&alert);
         if let Value::Map(fields) = &mut body {
             fields.insert(FALLBACK_FIELD.to_owned(), Value::Str(failure.clone()));
         }
@@ -86,8 +93,17 @@ impl Publication {
             output,
             body,
             fallback: Some(failure),
+            traceparent: None,
         }
     }
+}
+
+fn default_body(alert: &Alert) -> Value {
+    let mut body = crate::json::output_dict(alert);
+    if let (Value::Map(fields), Some(trace_id)) = (&mut body, alert.trace_id()) {
+        fields.insert(TRACE_FIELD.to_owned(), Value::Str(trace_id.to_owned()));
+    }
+    body
 }
 
 /// Whether any publisher but the default is asked for. If not, Python need not be asked.

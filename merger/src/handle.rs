@@ -6,21 +6,29 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use streamalert_proto::{Alerts, NeighbourError, NotOwned};
 use streamalert_store::{KeeperHandle, ShardId};
-use streamalert_types::AlertBatch;
+use streamalert_types::{AlertBatch, Clock, Tracer};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::lane::{Condition, Message};
 use crate::leases::key;
 use crate::route::{Routed, Router};
 use crate::stats::MergerStats;
+use crate::traces::Acceptance;
 
 /// The way to a running merger. Clones reach the same one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MergerHandle {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for MergerHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MergerHandle")
+            .field("shards", &self.inner.shards)
+            .finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     lanes: Vec<mpsc::Sender<Message>>,
     keeper: KeeperHandle,
@@ -30,6 +38,8 @@ struct Inner {
     accept_bytes_max: u32,
     drain_patience: Duration,
     draining: AtomicBool,
+    tracer: Tracer,
+    clock: Arc<dyn Clock>,
 }
 
 impl MergerHandle {
@@ -37,6 +47,7 @@ impl MergerHandle {
         lanes: Vec<mpsc::Sender<Message>>,
         keeper: KeeperHandle,
         options: &crate::MergerOptions,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let accept_bytes_max = u32::try_from(options.accept_bytes_max.max(1)).unwrap_or(u32::MAX);
         let permits = usize::try_from(accept_bytes_max)
@@ -52,6 +63,8 @@ impl MergerHandle {
                 accept_bytes_max,
                 drain_patience: options.drain_patience,
                 draining: AtomicBool::new(false),
+                tracer: options.tracer.clone(),
+                clock,
             }),
         }
     }
@@ -143,7 +156,10 @@ impl MergerHandle {
             let (routed, problem) = router.route(alert);
             if let Some(problem) = problem {
                 let alert = &routed.alert;
-                tracing::warn!(alert = %alert.id, rule = %alert.rule_name, %problem, "alert is not merged");
+                tracing::warn!(
+                    alert = %alert.id, rule = %alert.rule_name, trace_id = alert.trace_id(), %problem,
+                    "alert is not merged"
+                );
             }
             parts[usize::from(routed.shard.0) % lanes].push(routed);
         }
@@ -164,6 +180,7 @@ impl Alerts for MergerHandle {
         if self.inner.draining.load(Ordering::Acquire) {
             return Err(unavailable("draining"));
         }
+        let mut acceptance = Acceptance::begin(&self.inner.tracer, &*self.inner.clock);
         let weight: usize = batch.alerts.iter().map(|alert| alert.weight_bytes()).sum();
         // A batch heavier than the limit goes alone.
         let weight = u32::try_from(weight)
@@ -174,7 +191,9 @@ impl Alerts for MergerHandle {
             .await;
         let permit = Arc::new(permit.map_err(|_| unavailable("stopped"))?);
         let mut answers = Vec::with_capacity(self.inner.lanes.len());
-        for (lane, alerts) in self.inner.lanes.iter().zip(self.split(batch)) {
+        let parts = self.split(batch);
+        acceptance.of(&self.inner.tracer, parts.iter().flatten());
+        for (lane, alerts) in self.inner.lanes.iter().zip(parts) {
             if alerts.is_empty() {
                 continue;
             }
@@ -196,6 +215,9 @@ impl Alerts for MergerHandle {
                 Err(NeighbourError::NotOwner { shards, .. }) => not_owned.extend(shards),
                 Err(error) => problem = Some(error),
             }
+        }
+        if problem.is_none() {
+            acceptance.end(&self.inner.tracer, &*self.inner.clock, &not_owned);
         }
         if !not_owned.is_empty() {
             return Err(self.not_owner(not_owned));

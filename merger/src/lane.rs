@@ -10,7 +10,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use streamalert_detect::merge::merge;
 use streamalert_proto::{Deliveries, NeighbourError};
 use streamalert_store::{AlertStore, Fence, ShardId, StoreError, StoredAlert};
-use streamalert_types::{AlertId, Clock, Timestamp};
+use streamalert_types::{AlertId, Clock, Timestamp, Tracer};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -19,6 +19,7 @@ use crate::groups::Closing;
 use crate::machine::{CloseOutcome, Effect, Event, Machine, Notice, pending_outputs};
 use crate::route::Routed;
 use crate::stats::MergerStats;
+use crate::traces;
 
 /// Messages waiting for a lane. Each holds its share of `accept_bytes_max`, so this bounds their number only.
 pub(crate) const MESSAGES_MAX: usize = 64;
@@ -89,6 +90,7 @@ pub(crate) struct Lane {
     pub(crate) store: Arc<dyn AlertStore>,
     pub(crate) deliveries: Arc<dyn Deliveries>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tracer: Tracer,
     pub(crate) messages: mpsc::Receiver<Message>,
     /// Tells the keeper of the leases. At most two messages per shard and epoch, so it needs no bound of its own.
     pub(crate) reports: mpsc::UnboundedSender<Report>,
@@ -269,7 +271,8 @@ impl Lane {
             | Effect::Settle { .. }
             | Effect::Expire { .. }) => {
                 let (store, now) = (Arc::clone(&self.store), self.clock.now());
-                self.calls.push(Box::pin(write_call(store, write, now)));
+                let tracer = self.tracer.clone();
+                self.calls.push(Box::pin(write_call(store, tracer, write, now)));
             }
             read => self
                 .calls
@@ -279,7 +282,7 @@ impl Lane {
 }
 
 /// Calls of the store that write. Anything else is passed over.
-async fn write_call(store: Arc<dyn AlertStore>, effect: Effect, now: Timestamp) -> Event {
+async fn write_call(store: Arc<dyn AlertStore>, tracer: Tracer, effect: Effect, now: Timestamp) -> Event {
     match effect {
         Effect::Accept { call, fence, alerts } => {
             let result = store.accept(fence, alerts).await;
@@ -291,7 +294,7 @@ async fn write_call(store: Arc<dyn AlertStore>, effect: Effect, now: Timestamp) 
             group,
             tombstone_until,
         } => {
-            let outcome = close(&*store, fence, &group, now, tombstone_until).await;
+            let outcome = close(&*store, &tracer, fence, &group, now, tombstone_until).await;
             Event::Closed { call, outcome }
         }
         Effect::Settle {
@@ -347,6 +350,7 @@ async fn read_call(store: Arc<dyn AlertStore>, effect: Effect) -> Event {
 /// Fetches the members of a group, merges them and closes the group.
 async fn close(
     store: &dyn AlertStore,
+    tracer: &Tracer,
     fence: Fence,
     group: &Closing,
     now: Timestamp,
@@ -373,7 +377,10 @@ async fn close(
         .close_group(fence, group.noted_as, ids, stored, tombstone_until)
         .await
     {
-        Ok(accepted) => CloseOutcome::Closed { merged, accepted },
+        Ok(accepted) => {
+            traces::merged(tracer, &merged, &members);
+            CloseOutcome::Closed { merged, accepted }
+        }
         Err(problem) => CloseOutcome::Failed(problem),
     }
 }

@@ -21,6 +21,7 @@ mod route;
 mod service;
 mod stats;
 mod steady;
+mod traces;
 
 pub use handle::MergerHandle;
 pub use options::MergerOptions;

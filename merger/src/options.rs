@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use streamalert_types::Tracer;
+
 /// Settings of a merger. Every limit is for the node as a whole and shared evenly by its lanes.
 #[derive(Debug, Clone)]
 pub struct MergerOptions {
@@ -43,6 +45,8 @@ pub struct MergerOptions {
     /// How long a drain waits for deliveries that are outstanding. Those that are not settled then are
     /// delivered again after the next start, with the same idempotency key.
     pub drain_patience: Duration,
+    /// Tells of alerts made durable and of groups merged.
+    pub tracer: Tracer,
 }
 
 impl Default for MergerOptions {
@@ -65,6 +69,7 @@ impl Default for MergerOptions {
             alone: false,
             address: None,
             drain_patience: Duration::from_secs(5),
+            tracer: Tracer::default(),
         }
     }
 }

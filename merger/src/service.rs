@@ -76,6 +76,7 @@ impl Merger {
                 store: Arc::clone(&store),
                 deliveries: Arc::clone(&deliveries),
                 clock: Arc::clone(&clock),
+                tracer: options.tracer.clone(),
                 messages,
                 reports: reports.clone(),
                 calls: FuturesUnordered::new(),
@@ -88,8 +89,8 @@ impl Merger {
             lanes.push(sender);
         }
         shards::create(&*leases, options.shards, options.lease * 2).await?;
-        let (keeper, kept, news) = Keeper::new(shards::keeper_options(&options), leases, clock);
-        let handle = MergerHandle::new(lanes.clone(), kept.clone(), &options);
+        let (keeper, kept, news) = Keeper::new(shards::keeper_options(&options), leases, Arc::clone(&clock));
+        let handle = MergerHandle::new(lanes.clone(), kept.clone(), &options, clock);
         let (started, wait_started) = oneshot::channel();
         let courier = Courier {
             keeper: kept,

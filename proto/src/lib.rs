@@ -16,4 +16,4 @@ pub mod v1;
 pub use admin::{Admin, AdminError, AdminRequest};
 pub use failure::nack;
 pub use malformed::MalformedMessage;
-pub use neighbours::{Alerts, Deliveries, NeighbourError, NotOwned, Records};
+pub use neighbours::{Alerts, Deliveries, Evaluated, NeighbourError, NotOwned, Records};

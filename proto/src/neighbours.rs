@@ -62,6 +62,14 @@ impl NeighbourError {
     }
 }
 
+/// What the classifier learns of a batch that was evaluated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evaluated {
+    /// Indexes of the records whose traces are kept: those that raised an alert or became a dead letter, and some
+    /// besides.
+    pub kept: Vec<u32>,
+}
+
 /// The rules-node, as the classifier sees it.
 #[async_trait]
 pub trait Records: Send + Sync + 'static {
@@ -70,7 +78,7 @@ pub trait Records: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`NeighbourError`]; the caller repeats retryable ones with backoff.
-    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError>;
+    async fn evaluate(&self, batch: RecordBatch) -> Result<Evaluated, NeighbourError>;
 }
 
 /// The merger, as the rules-node sees it.

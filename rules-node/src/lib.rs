@@ -4,7 +4,8 @@
 mod node;
 mod outcomes;
 mod stats;
+mod traces;
 
 pub use node::{RulesNode, RulesNodeOptions, RulesNodeParts};
-pub use outcomes::{Failure, Findings, FindingsMaker};
+pub use outcomes::{Failure, Findings, FindingsMaker, Raised};
 pub use stats::{RuleStats, SampleFailure, StatsBook};

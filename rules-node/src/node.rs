@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_detect::{EvaluateOptions, RuleRuntime, RuleSet, ThreatIntel};
-use streamalert_proto::{Alerts, NeighbourError, Records};
+use streamalert_proto::{Alerts, Evaluated, NeighbourError, Records};
 use streamalert_store::DeadLetterStore;
-use streamalert_types::{Alert, AlertBatch, Clock, DeadLetter, Record, RecordBatch};
+use streamalert_types::{Alert, AlertBatch, Clock, DeadLetter, Record, RecordBatch, Tracer};
 use tokio::sync::Semaphore;
 
 use crate::outcomes::{Findings, FindingsMaker};
 use crate::stats::StatsBook;
+use crate::traces::BatchTrace;
 
 const SERVICE: &str = "rules-node";
 
@@ -29,6 +30,8 @@ pub struct RulesNodeOptions {
     pub retry_initial: Duration,
     /// Longest pause.
     pub retry_max: Duration,
+    /// Tells of records that raised something, and of some others.
+    pub tracer: Tracer,
 }
 
 impl Default for RulesNodeOptions {
@@ -38,6 +41,7 @@ impl Default for RulesNodeOptions {
             alert_batch_bytes_max: 4 << 20,
             retry_initial: Duration::from_millis(50),
             retry_max: Duration::from_secs(5),
+            tracer: Tracer::default(),
         }
     }
 }
@@ -114,7 +118,7 @@ impl RulesNode {
 
 #[async_trait]
 impl Records for RulesNode {
-    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError> {
+    async fn evaluate(&self, batch: RecordBatch) -> Result<Evaluated, NeighbourError> {
         let inner = &self.inner;
         if inner.draining.load(Ordering::SeqCst) {
             return Err(unavailable("draining".to_owned()));
@@ -138,7 +142,7 @@ impl RulesNode {
     /// As [`Records::evaluate`].
     pub async fn replay(&self, records: Vec<Record>) -> Result<Vec<String>, NeighbourError> {
         let inner = &self.inner;
-        let (rules, findings) = inner.find(records, "").await?;
+        let Found { rules, findings, .. } = inner.find(records).await?;
         inner.hand_on(&findings.alerts).await?;
         let failures = findings
             .failures
@@ -155,17 +159,32 @@ impl RulesNode {
     }
 }
 
+/// What comes of records, and the rules that it is about.
+struct Found {
+    rules: Arc<RuleSet>,
+    findings: Findings,
+    /// Of each outcome, the record's place in the batch.
+    places: Vec<u32>,
+}
+
 impl Inner {
-    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError> {
-        let RecordBatch { records, traceparent } = batch;
+    async fn evaluate(&self, batch: RecordBatch) -> Result<Evaluated, NeighbourError> {
+        let mut trace = BatchTrace::begin(&self.options.tracer, &*self.parts.clock, &batch);
+        let RecordBatch { records, .. } = batch;
         let mut log_types: BTreeMap<Arc<str>, u64> = BTreeMap::new();
         for record in &records {
             *log_types.entry(record.log_type.clone()).or_default() += 1;
         }
         let log_types: Vec<(&str, u64)> = log_types.iter().map(|(name, count)| (&**name, *count)).collect();
-        let (rules, findings) = self.find(records, &traceparent).await?;
+        let Found {
+            rules,
+            findings,
+            places,
+        } = self.find(records).await?;
+        trace.evaluated(&*self.parts.clock);
         self.store(findings.letters).await?;
         self.hand_on(&findings.alerts).await?;
+        let kept = trace.end(&self.options.tracer, &findings.raised, &places);
         // Counted last, so that a batch that comes again because it was not answered is not counted twice.
         self.stats.follow(&self.parts.runtime.rules());
         self.stats.count(
@@ -175,15 +194,10 @@ impl Inner {
             findings.failures,
             self.parts.clock.now(),
         );
-        Ok(())
+        Ok(Evaluated { kept })
     }
 
-    /// What comes of records, and the rules that it is about.
-    async fn find(
-        &self,
-        mut records: Vec<Record>,
-        traceparent: &str,
-    ) -> Result<(Arc<RuleSet>, Findings), NeighbourError> {
+    async fn find(&self, mut records: Vec<Record>) -> Result<Found, NeighbourError> {
         if let Some(threat_intel) = &self.parts.threat_intel {
             for record in &mut records {
                 if let Some(annotated) = threat_intel.annotate(record) {
@@ -196,9 +210,22 @@ impl Inner {
         let runtime = runtime.unwrap_or_else(|| self.parts.runtime.clone());
         let rules = runtime.rules();
         // What no rule is about need not cross to the runtime, which would have to read it first.
-        records.retain(|record| !rules.for_log_type(&record.log_type).is_empty());
+        let mut places = Vec::with_capacity(records.len());
+        let mut place = 0;
+        records.retain(|record| {
+            let wanted = !rules.for_log_type(&record.log_type).is_empty();
+            if wanted {
+                places.push(place);
+            }
+            place += 1;
+            wanted
+        });
         if records.is_empty() {
-            return Ok((rules, Findings::default()));
+            return Ok(Found {
+                rules,
+                findings: Findings::default(),
+                places,
+            });
         }
         let outcomes = runtime
             .evaluate(records, EvaluateOptions::default())
@@ -208,10 +235,14 @@ impl Inner {
         let findings = FindingsMaker {
             rules: &rules,
             now,
-            traceparent,
+            traced: self.options.tracer.is_on(),
         }
         .make(outcomes);
-        Ok((rules, findings))
+        Ok(Found {
+            rules,
+            findings,
+            places,
+        })
     }
 
     async fn hand_on(&self, alerts: &[Arc<Alert>]) -> Result<(), NeighbourError> {

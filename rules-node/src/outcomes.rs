@@ -5,7 +5,7 @@ use std::sync::Arc;
 use streamalert_detect::{
     AlertStamp, RecordOutcome, RuleException, RuleIndex, RuleOutcome, RuleSet, build_alert,
 };
-use streamalert_types::{Alert, DeadLetter, DeadLetterId, DeadLetterKind, Record, Timestamp};
+use streamalert_types::{Alert, DeadLetter, DeadLetterId, DeadLetterKind, Record, Timestamp, Traceparent};
 
 /// What came of a batch of records.
 #[derive(Debug, Default)]
@@ -16,6 +16,21 @@ pub struct Findings {
     pub letters: Vec<DeadLetter>,
     /// What went wrong, for the statistics.
     pub failures: Vec<Failure>,
+    /// Records that raised an alert or became a dead letter, in record order.
+    pub raised: Vec<Raised>,
+}
+
+/// A record of which something came.
+#[derive(Debug)]
+pub struct Raised {
+    /// Its place among the outcomes.
+    pub index: usize,
+    /// The record.
+    pub record: Record,
+    /// The rules that fired.
+    pub fired: Vec<Arc<str>>,
+    /// Why a rule gave no answer.
+    pub killed: Option<String>,
 }
 
 /// A rule that gave no answer on a record.
@@ -36,28 +51,33 @@ pub struct FindingsMaker<'a> {
     pub rules: &'a RuleSet,
     /// When.
     pub now: Timestamp,
-    /// W3C trace context of the batch, or empty.
-    pub traceparent: &'a str,
+    /// Whether alerts carry the trace context of their record.
+    pub traced: bool,
 }
 
 impl FindingsMaker<'_> {
     /// Alerts, dead letters and failures of `outcomes`.
     #[must_use]
     pub fn make(&self, outcomes: Vec<RecordOutcome>) -> Findings {
-        let stamp = AlertStamp {
+        let mut stamp = AlertStamp {
             created: self.now,
             staged: false,
-            traceparent: self.traceparent.into(),
+            traceparent: "".into(),
             rules_version: self.rules.version().clone(),
         };
         let mut findings = Findings::default();
-        for RecordOutcome { record, results } in outcomes {
+        for (index, RecordOutcome { record, results }) in outcomes.into_iter().enumerate() {
+            let (mut fired_rules, mut killed) = (Vec::new(), None);
             for result in results {
                 let Some(rule) = self.rules.get(result.rule) else {
                     continue;
                 };
                 match result.outcome {
                     RuleOutcome::Fired(fired) => {
+                        if self.traced && fired_rules.is_empty() {
+                            stamp.traceparent = Traceparent::evaluated(&record).to_string().into();
+                        }
+                        fired_rules.push(rule.name.clone());
                         findings
                             .alerts
                             .push(Arc::new(build_alert(&record, rule, fired, &stamp)));
@@ -65,7 +85,9 @@ impl FindingsMaker<'_> {
                     RuleOutcome::False | RuleOutcome::NotRun => {}
                     outcome => {
                         if let Some(reason) = killed_reason(&outcome) {
-                            findings.letters.push(self.letter(&record, &rule.name, &reason));
+                            let letter = self.letter(&record, &rule.name, &reason);
+                            killed.get_or_insert_with(|| letter.reason.clone());
+                            findings.letters.push(letter);
                         }
                         findings.failures.push(Failure {
                             rule: result.rule,
@@ -74,6 +96,14 @@ impl FindingsMaker<'_> {
                         });
                     }
                 }
+            }
+            if killed.is_some() || !fired_rules.is_empty() {
+                findings.raised.push(Raised {
+                    index,
+                    record,
+                    fired: fired_rules,
+                    killed,
+                });
             }
         }
         findings
@@ -154,7 +184,7 @@ mod tests {
         FindingsMaker {
             rules: &rules,
             now: Timestamp::EPOCH,
-            traceparent: "",
+            traced: true,
         }
         .make(vec![RecordOutcome {
             record: record(),
@@ -190,12 +220,19 @@ mod tests {
             ]
         );
         assert_eq!(findings.failures.len(), 2);
+        let [raised] = &findings.raised[..] else {
+            panic!("{:?}", findings.raised)
+        };
+        assert_eq!((raised.index, &*raised.fired), (0, &["r1".into()][..]));
+        assert_eq!(raised.killed.as_deref(), Some(reasons[0]));
+        let context = Traceparent::evaluated(&record()).to_string();
+        assert_eq!(*findings.alerts[0].traceparent, *context);
     }
 
     #[test]
     fn a_suspended_rule_is_counted_without_a_dead_letter() {
         let findings = find(vec![RuleOutcome::Suspended, RuleOutcome::False]);
-        assert!(findings.letters.is_empty());
+        assert!(findings.letters.is_empty() && findings.raised.is_empty());
         assert_eq!(findings.failures.len(), 1);
     }
 

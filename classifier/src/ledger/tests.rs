@@ -64,6 +64,34 @@ fn a_payload_is_acknowledged_only_after_its_records_and_its_dead_letters() {
 }
 
 #[test]
+fn payloads_of_kept_records_are_named_before_they_are_acknowledged() {
+    let mut ledger = ledger(4);
+    let mut effects = Vec::new();
+    ledger.apply(classified(1, 1, 0), &mut effects);
+    ledger.apply(classified(2, 3, 0), &mut effects);
+    let Some(Effect::Send(batch, _)) = effects.pop() else {
+        panic!("nothing sent")
+    };
+    let records = vec![1, 3, 9];
+    ledger.apply(Event::Kept { batch, records }, &mut effects);
+    ledger.apply(Event::Accepted(batch), &mut effects);
+    let keep = Effect::Keep(PayloadKey(2), source(), record(2, 1).position);
+    assert_eq!(
+        effects,
+        [keep, Effect::Ack(PayloadKey(1)), Effect::Ack(PayloadKey(2))]
+    );
+    effects.clear();
+    ledger.apply(
+        Event::Kept {
+            batch,
+            records: vec![0],
+        },
+        &mut effects,
+    );
+    assert_eq!(effects, [], "a batch that is gone");
+}
+
+#[test]
 fn an_empty_payload_is_acknowledged_at_once() {
     let mut effects = Vec::new();
     ledger(2).apply(classified(9, 0, 0), &mut effects);

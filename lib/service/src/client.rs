@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamalert_proto::{Alerts, Deliveries, NeighbourError, Records};
+use streamalert_proto::{Alerts, Deliveries, Evaluated, NeighbourError, Records};
 use streamalert_types::{AlertBatch, BatchIds, Delivery, DeliveryOutcome, RecordBatch};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -203,7 +203,7 @@ fn permits(bytes: u64) -> u32 {
 
 #[async_trait]
 impl Records for RulesNodeClient {
-    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError> {
+    async fn evaluate(&self, batch: RecordBatch) -> Result<Evaluated, NeighbourError> {
         self.submit(batch).await
     }
 }

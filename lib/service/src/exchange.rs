@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use streamalert_proto::v1;
-use streamalert_proto::{Alerts, Deliveries, MalformedMessage, NeighbourError, Records};
+use streamalert_proto::{Alerts, Deliveries, Evaluated, MalformedMessage, NeighbourError, Records};
 use streamalert_types::{AlertBatch, BatchId, Delivery, DeliveryOutcome, RecordBatch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -76,7 +76,7 @@ impl Exchange for RecordsExchange {
     const SERVICE: &'static str = "rules-node";
     const GRPC_NAME: &'static str = v1::rules_node_server::SERVICE_NAME;
     type Item = RecordBatch;
-    type Answer = ();
+    type Answer = Evaluated;
     type Request = v1::EvaluateRequest;
     type Reply = v1::EvaluateReply;
     type Neighbour = dyn Records;
@@ -102,12 +102,15 @@ impl Exchange for RecordsExchange {
         Ok(client.evaluate(requests).await?.into_inner())
     }
 
-    fn read_reply(reply: v1::EvaluateReply) -> Result<Reply<()>, MalformedMessage> {
+    fn read_reply(reply: v1::EvaluateReply) -> Result<Reply<Evaluated>, MalformedMessage> {
         use v1::evaluate_reply::Reply as Wire;
         match reply.reply.ok_or(MalformedMessage::Missing {
             field: "EvaluateReply.reply",
         })? {
-            Wire::Ack(ack) => Ok(Reply::Ack(BatchId(ack.batch_id), ())),
+            Wire::Ack(ack) => {
+                let evaluated = Evaluated { kept: ack.kept };
+                Ok(Reply::Ack(BatchId(ack.batch_id), evaluated))
+            }
             Wire::Nack(nack) => Ok(Reply::Nack(nack)),
             Wire::Credit(credit) => Ok(Reply::Credit(credit)),
         }
@@ -121,14 +124,17 @@ impl Exchange for RecordsExchange {
         request.into_batch()
     }
 
-    async fn ask(neighbour: &dyn Records, item: RecordBatch) -> Result<(), NeighbourError> {
+    async fn ask(neighbour: &dyn Records, item: RecordBatch) -> Result<Evaluated, NeighbourError> {
         neighbour.evaluate(item).await
     }
 
-    fn reply(reply: Reply<()>) -> v1::EvaluateReply {
+    fn reply(reply: Reply<Evaluated>) -> v1::EvaluateReply {
         use v1::evaluate_reply::Reply as Wire;
         let reply = match reply {
-            Reply::Ack(id, ()) => Wire::Ack(v1::Ack { batch_id: id.0 }),
+            Reply::Ack(id, evaluated) => Wire::Ack(v1::EvaluateAck {
+                batch_id: id.0,
+                kept: evaluated.kept,
+            }),
             Reply::Nack(nack) => Wire::Nack(nack),
             Reply::Credit(credit) => Wire::Credit(credit),
         };

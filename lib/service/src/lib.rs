@@ -13,13 +13,13 @@ mod dial;
 mod exchange;
 mod limits;
 mod metrics;
+mod otlp;
 
 mod server;
 mod shutdown;
 mod supervisor;
 mod telemetry;
 mod tls;
-mod traceparent;
 
 pub use admin::{AdminClient, AdminServer};
 pub use backoff::{Backoff, BackoffOptions};
@@ -32,6 +32,7 @@ pub use limits::{KeepAlive, MESSAGE_BYTES_MAX, StreamLimits};
 pub use metrics::{
     Label, Metric, MetricKind, MetricPoint, MetricSnapshot, MetricSource, MetricValue, prometheus_text,
 };
+pub use otlp::{OtlpError, OtlpOptions, OtlpTask, Resource, SpanCounts, SpanQueue, otlp_exporter};
 pub use server::{
     AckedServer, DispatcherServer, GrpcServer, MergerServer, RulesNodeServer, ServeError, ServerOptions,
 };
@@ -39,4 +40,3 @@ pub use shutdown::Shutdown;
 pub use supervisor::{Supervisor, TaskFailure, TaskKind};
 pub use telemetry::{LogFormat, Telemetry, TelemetryError, TelemetryOptions};
 pub use tls::{TlsError, TlsFiles};
-pub use traceparent::{TraceIds, Traceparent, TraceparentError};

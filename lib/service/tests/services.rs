@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamalert_proto::{Admin, AdminError, AdminRequest, Alerts, Deliveries, NeighbourError, Records, v1};
+use streamalert_proto::{
+    Admin, AdminError, AdminRequest, Alerts, Deliveries, Evaluated, NeighbourError, Records, v1,
+};
 use streamalert_service::{
     AdminClient, DispatcherClient, GrpcServer, MergerClient, ServerOptions, Shutdown, Supervisor, TaskKind,
 };
@@ -162,7 +164,7 @@ struct Rules(Arc<dyn Alerts>);
 
 #[async_trait]
 impl Records for Rules {
-    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError> {
+    async fn evaluate(&self, batch: RecordBatch) -> Result<Evaluated, NeighbourError> {
         let alerts = batch.records.iter().map(|record| {
             Arc::new(Alert {
                 id: AlertId::new(record.id(), "always"),
@@ -189,7 +191,8 @@ impl Records for Rules {
             .accept(AlertBatch {
                 alerts: alerts.collect(),
             })
-            .await
+            .await?;
+        Ok(Evaluated::default())
     }
 }
 

@@ -42,7 +42,8 @@ async fn records_arrive_as_they_were_sent() {
     let node = Node::start(ServerOptions::default(), Arc::clone(&fake)).await;
     let client = connect(options(&node.address)).client;
     let sent = batch("a", 257);
-    client.evaluate(sent.clone()).await.unwrap();
+    let evaluated = client.evaluate(sent.clone()).await.unwrap();
+    assert_eq!(evaluated.kept, (0..257).step_by(2).collect::<Vec<_>>());
     assert_eq!(*fake.last.lock().unwrap(), Some(sent));
 }
 

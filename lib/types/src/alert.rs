@@ -55,6 +55,15 @@ impl Alert {
         self.merge_window_mins > 0 && !self.merge_by_keys.is_empty()
     }
 
+    /// The id of the trace that this alert is part of, 32 hexadecimal digits; `None` when it has none.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent
+            .parse::<crate::Traceparent>()
+            .ok()
+            .and_then(|_| self.traceparent.get(3..35))
+    }
+
     /// Bytes that this alert counts for against limits.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {

@@ -123,36 +123,36 @@ impl DeadLetterId {
 }
 
 /// Length-prefixed hashing, so that no two different lists of fields have the same bytes.
-struct Fields(blake3::Hasher);
+pub(crate) struct Fields(blake3::Hasher);
 
 impl Fields {
-    fn new(kind: &str) -> Self {
+    pub(crate) fn new(kind: &str) -> Self {
         let mut fields = Self(blake3::Hasher::new());
         fields.text(kind);
         fields
     }
 
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.update(&(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
         self
     }
 
-    fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.bytes(text.as_bytes())
     }
 
-    fn number(&mut self, number: u64) -> &mut Self {
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
         self.0.update(&number.to_le_bytes());
         self
     }
 
-    fn bits(&mut self, bits: u128) -> &mut Self {
+    pub(crate) fn bits(&mut self, bits: u128) -> &mut Self {
         self.0.update(&bits.to_le_bytes());
         self
     }
 
-    fn position(&mut self, source: &Source, position: &Position) -> &mut Self {
+    pub(crate) fn position(&mut self, source: &Source, position: &Position) -> &mut Self {
         self.text(&source.service)
             .text(&source.resource)
             .text(&position.partition);
@@ -163,7 +163,7 @@ impl Fields {
     }
 
     /// The first 128 bits, marked as an RFC 9562 version 8 (custom) UUID.
-    fn finish(&self) -> u128 {
+    pub(crate) fn finish(&self) -> u128 {
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&self.0.finalize().as_bytes()[..16]);
         bytes[6] = (bytes[6] & 0x0f) | 0x80;

@@ -1,5 +1,5 @@
 //! The nouns that travel between services: positions, records, alerts, deliveries and dead letters,
-//! and the seams for time, ids and randomness. Knows no tokio, no AWS, no tonic.
+//! the seams for time, ids and randomness, and traces. Knows no tokio, no AWS, no tonic.
 
 mod alert;
 mod clock;
@@ -9,6 +9,7 @@ mod ids;
 mod position;
 mod record;
 mod timestamp;
+mod trace;
 
 pub use alert::{Alert, AlertBatch};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -18,3 +19,4 @@ pub use ids::{AlertId, BatchId, BatchIds, DeadLetterId, GroupId, IdParseError, R
 pub use position::{Position, Sequence, Source};
 pub use record::{DataType, Record, RecordBatch};
 pub use timestamp::{Timestamp, TimestampError};
+pub use trace::{Span, SpanKind, SpanSink, SpanValue, Traceparent, TraceparentError, Tracer};

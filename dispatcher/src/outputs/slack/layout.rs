@@ -53,7 +53,7 @@ const TELLING: [&str; 30] = [
 ];
 
 /// Fields of a publication that have a place of their own, or say nothing to a reader.
-const PLACED: [&str; 14] = [
+const PLACED: [&str; 15] = [
     "cluster",
     "context",
     "created",
@@ -68,6 +68,7 @@ const PLACED: [&str; 14] = [
     "source_entity",
     "source_service",
     "staged",
+    "streamalert_trace_id",
 ];
 
 /// The one-line form for notifications.
@@ -260,6 +261,10 @@ fn footer(fields: &Map, alert: &Alert, key: &str) -> Value {
         text_of(fields, "cluster", cluster).to_owned(),
         alert.created.to_string(),
         format!("alert {}", alert.id),
+        alert
+            .trace_id()
+            .map(|id| format!("trace {id}"))
+            .unwrap_or_default(),
     ];
     let line: Vec<String> = parts
         .iter()

@@ -95,7 +95,8 @@ impl Output for WebhookOutput {
     async fn send(&self, publication: &Publication, key: &str, deadline: Instant) -> Result<(), SendError> {
         let body = request::body(publication, self.body_bytes_max)?;
         let unix_secs = self.poster.clock.now().as_micros().div_euclid(1_000_000);
-        let headers = request::headers(&self.headers, self.hmac_secret.as_ref(), key, unix_secs, &body)?;
+        let (secret, trace) = (self.hmac_secret.as_ref(), publication.traceparent);
+        let headers = request::headers(&self.headers, secret, key, unix_secs, &body, trace)?;
         response::judge(&self.poster.post(&self.url, headers, body, deadline).await?)
     }
 }

@@ -1,4 +1,5 @@
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use streamalert_types::Traceparent;
 use streamalert_value::{Map, Value};
 
 use super::signature::{SIGNATURE_HEADER, sign};
@@ -7,6 +8,9 @@ use crate::{Publication, Secret, to_json};
 
 /// The header that carries the idempotency key (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
+
+/// The header of W3C Trace Context, with which a receiver goes on with our trace.
+const TRACEPARENT_HEADER: &str = "traceparent";
 
 /// The field of a shortened publication that says so.
 const TRUNCATED_FIELD: &str = "streamalert_truncated";
@@ -50,16 +54,23 @@ pub(super) fn headers(
     key: &str,
     unix_secs: i64,
     body: &[u8],
+    traceparent: Option<Traceparent>,
 ) -> Result<HeaderMap, SendError> {
     let text = |value: &str| {
         HeaderValue::from_str(value)
-            .map_err(|_| SendError::permanent("idempotency key or signature is no header value"))
+            .map_err(|_| SendError::permanent("idempotency key, signature or trace is no header value"))
     };
     let mut headers = configured.clone();
     headers
         .entry(CONTENT_TYPE)
         .or_insert(HeaderValue::from_static("application/json"));
     headers.insert(HeaderName::from_static(IDEMPOTENCY_KEY_HEADER), text(key)?);
+    if let Some(traceparent) = traceparent {
+        headers.insert(
+            HeaderName::from_static(TRACEPARENT_HEADER),
+            text(&traceparent.to_string())?,
+        );
+    }
     if let Some(secret) = hmac_secret {
         let signature = text(&sign(secret, unix_secs, body))?;
         headers.insert(HeaderName::from_static(SIGNATURE_HEADER), signature);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use streamalert_proto::{NeighbourError, Records};
+use streamalert_proto::{Evaluated, NeighbourError, Records};
 use streamalert_service::{
     BackoffOptions, ClientOptions, GrpcServer, RulesNodeClient, ServeError, ServerOptions, Shutdown,
 };
@@ -64,7 +64,7 @@ impl Drop for Running<'_> {
 
 #[async_trait]
 impl Records for Fake {
-    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError> {
+    async fn evaluate(&self, batch: RecordBatch) -> Result<Evaluated, NeighbourError> {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         let _running = Running(&self.running);
         self.most_running.fetch_max(running, Ordering::SeqCst);
@@ -75,6 +75,8 @@ impl Records for Fake {
         let mut held = self.held.subscribe();
         held.wait_for(|held| held.as_ref() != Some(&name)).await.unwrap();
         self.names.lock().unwrap().push(name.clone());
+        // Every second record is one whose trace is kept.
+        let kept = (0..).step_by(2).take(batch.records.len().div_ceil(2)).collect();
         *self.last.lock().unwrap() = Some(batch);
         match name.as_str() {
             "refuse" => Err(NeighbourError::Refused {
@@ -86,7 +88,7 @@ impl Records for Fake {
                 reason: "later".into(),
             }),
             "panic" => panic!("a defect"),
-            _ => Ok(()),
+            _ => Ok(Evaluated { kept }),
         }
     }
 }

@@ -1,9 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use crate::ids::Fields;
+use crate::{Alert, Position, Record, Source};
 
 /// A place in a trace, as in the `traceparent` header of W3C Trace Context
 /// (<https://www.w3.org/TR/trace-context/>): trace, span, and whether it is sampled.
@@ -44,14 +43,74 @@ impl Traceparent {
         self.flags & SAMPLED != 0
     }
 
-    /// The same place, kept from now on: a record that raises an alert keeps its trace.
+    /// The trace of the payload at `position` of `source`, at its first span: the payload was received. Sampled, as
+    /// all contexts made here are: a context is made only of what is kept.
     #[must_use]
-    pub const fn sampled(self) -> Self {
+    pub fn received(source: &Source, position: &Position) -> Self {
+        let mut fields = Fields::new("trace");
+        let trace_id = fields.position(source, position).finish();
         Self {
-            flags: self.flags | SAMPLED,
+            trace_id,
+            span_id: span_id(trace_id, 0, "receive", 0),
+            flags: SAMPLED,
+        }
+    }
+
+    /// Where the payload at `position` of `source` was classified.
+    #[must_use]
+    pub fn classified(source: &Source, position: &Position) -> Self {
+        Self::received(source, position).child("classify", 0)
+    }
+
+    /// Where the rules were evaluated on `record`.
+    #[must_use]
+    pub fn evaluated(record: &Record) -> Self {
+        Self::classified(&record.source, &record.position).child("rules", record.sub.into())
+    }
+
+    /// Where `alert` became durable, by itself or as a merged group; `None` when it has no trace.
+    #[must_use]
+    pub fn accepted(alert: &Alert) -> Option<Self> {
+        let parent: Self = alert.traceparent.parse().ok()?;
+        Some(parent.child("accept", alert.id.as_u128()))
+    }
+
+    /// A trace of its own, beside those of the records: `what` about `which`.
+    #[must_use]
+    pub fn apart(what: &str, which: Self) -> Self {
+        let mut fields = Fields::new("trace-apart");
+        let trace_id = fields
+            .text(what)
+            .bits(which.trace_id)
+            .number(which.span_id)
+            .finish();
+        Self {
+            trace_id,
+            span_id: span_id(trace_id, 0, what, 0),
+            flags: SAMPLED,
+        }
+    }
+
+    /// A span below this one: step `what`, of which `which` tells it from others below the same parent.
+    #[must_use]
+    pub fn child(self, what: &str, which: u128) -> Self {
+        Self {
+            span_id: span_id(self.trace_id, self.span_id, what, which),
             ..self
         }
     }
+}
+
+fn span_id(trace_id: u128, parent: u64, what: &str, which: u128) -> u64 {
+    let mut fields = Fields::new("span");
+    let hash = fields
+        .bits(trace_id)
+        .number(parent)
+        .text(what)
+        .bits(which)
+        .finish();
+    // The lower half, in which the marks of a version 8 UUID make sure that it is not 0.
+    u64::try_from(hash & u128::from(u64::MAX)).expect("64 bits are left")
 }
 
 impl fmt::Display for Traceparent {
@@ -99,44 +158,6 @@ fn parse(text: &str) -> Option<Traceparent> {
     })
 }
 
-/// Makes trace and span ids. Equal seeds make equal ids in equal order.
-#[derive(Debug)]
-pub struct TraceIds {
-    rng: Mutex<StdRng>,
-}
-
-impl TraceIds {
-    /// Ids from `seed`.
-    #[must_use]
-    pub fn seeded(seed: u64) -> Self {
-        Self {
-            rng: Mutex::new(StdRng::seed_from_u64(seed)),
-        }
-    }
-
-    /// The beginning of a new trace.
-    #[must_use]
-    pub fn root(&self, sampled: bool) -> Traceparent {
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        let trace_id = rng.random_range(1..=u128::MAX);
-        Traceparent {
-            trace_id,
-            span_id: rng.random_range(1..=u64::MAX),
-            flags: u8::from(sampled),
-        }
-    }
-
-    /// A new span below `parent`.
-    #[must_use]
-    pub fn child(&self, parent: Traceparent) -> Traceparent {
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        Traceparent {
-            span_id: rng.random_range(1..=u64::MAX),
-            ..parent
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,14 +197,45 @@ mod tests {
         assert!(format!("{later}more").parse::<Traceparent>().is_err());
     }
 
+    fn at(offset: u64) -> (Source, Position) {
+        let source = Source {
+            service: "kinesis".into(),
+            resource: "stream".into(),
+            cluster: None,
+        };
+        let position = Position {
+            partition: "p".into(),
+            sequence: crate::Sequence::Offset(offset),
+        };
+        (source, position)
+    }
+
     #[test]
-    fn a_child_stays_in_the_trace_and_seeds_decide_the_ids() {
-        let ids = TraceIds::seeded(3);
-        let root = ids.root(false);
-        let child = ids.child(root);
-        assert_eq!(child.trace_id(), root.trace_id());
-        assert_ne!(child.span_id(), root.span_id());
-        assert!(!child.is_sampled() && child.sampled().is_sampled());
-        assert_eq!(TraceIds::seeded(3).root(false), root);
+    fn the_same_place_has_the_same_trace_and_each_step_its_own_span() {
+        let (source, position) = at(3);
+        let received = Traceparent::received(&source, &position);
+        assert_eq!(received, Traceparent::received(&source, &position));
+        assert!(received.is_sampled());
+        let classified = Traceparent::classified(&source, &position);
+        assert_eq!(classified.trace_id(), received.trace_id());
+        assert_ne!(classified.span_id(), received.span_id());
+        assert_ne!(classified.child("rules", 0), classified.child("rules", 1));
+        assert_ne!(classified.child("rules", 0), classified.child("accept", 0));
+        let (_, next) = at(4);
+        assert_ne!(
+            Traceparent::received(&source, &next).trace_id(),
+            received.trace_id()
+        );
+        assert_ne!(
+            Traceparent::apart("send", classified).trace_id(),
+            received.trace_id()
+        );
+    }
+
+    #[test]
+    fn a_made_context_survives_its_text() {
+        let (source, position) = at(5);
+        let context = Traceparent::received(&source, &position);
+        assert_eq!(context.to_string().parse::<Traceparent>().unwrap(), context);
     }
 }

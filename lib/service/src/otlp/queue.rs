@@ -1,0 +1,68 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use streamalert_types::{Span, SpanSink};
+use tokio::sync::mpsc;
+
+/// Takes spans for the exporter. What does not fit is dropped and counted.
+pub struct SpanQueue {
+    sender: mpsc::Sender<Span>,
+    counts: Arc<Counts>,
+}
+
+/// What became of spans.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SpanCounts {
+    /// The collector has them.
+    pub exported: u64,
+    /// Dropped because the queue was full.
+    pub overflowed: u64,
+    /// Dropped because the collector did not take them.
+    pub failed: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) exported: AtomicU64,
+    pub(super) overflowed: AtomicU64,
+    pub(super) failed: AtomicU64,
+}
+
+impl fmt::Debug for SpanQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SpanQueue").field(&self.counts()).finish()
+    }
+}
+
+impl SpanQueue {
+    pub(super) fn new(sender: mpsc::Sender<Span>) -> Self {
+        Self {
+            sender,
+            counts: Arc::default(),
+        }
+    }
+
+    pub(super) fn shared_counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// What became of spans since the start.
+    #[must_use]
+    pub fn counts(&self) -> SpanCounts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        SpanCounts {
+            exported: read(&self.counts.exported),
+            overflowed: read(&self.counts.overflowed),
+            failed: read(&self.counts.failed),
+        }
+    }
+}
+
+impl SpanSink for SpanQueue {
+    fn record(&self, span: Span) {
+        if self.sender.try_send(span).is_err() {
+            self.counts.overflowed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
