@@ -8,8 +8,10 @@
 mod bad_input;
 mod bad_rules;
 mod bench;
+mod collector;
 mod corpus;
 mod crash;
+mod deployment;
 mod developers_loop;
 mod explain;
 mod fleet;
@@ -21,3 +23,4 @@ mod quickstart;
 mod reload;
 mod support;
 mod test_events;
+mod traces;

@@ -114,7 +114,7 @@ impl Classifier {
         drop(work_in);
         let shell = Shell {
             ledger: Ledger::new(options.batch),
-            tokens: BTreeMap::new(),
+            open: BTreeMap::new(),
             traces: Traces::new(options.tracer.clone()),
             times,
             next_key: 0,
@@ -300,7 +300,7 @@ async fn read(
 
 struct Shell {
     ledger: Ledger,
-    tokens: BTreeMap<PayloadKey, AckToken>,
+    open: BTreeMap<PayloadKey, (AckToken, Trip)>,
     traces: Traces,
     times: Times,
     next_key: u64,
@@ -372,8 +372,8 @@ impl Shell {
         self.stats.taken(done.trip.bytes, &done.taken);
         let payload = PayloadKey(self.next_key);
         self.next_key += 1;
-        self.traces.classified(payload, done.trip, &done.taken.letters);
-        self.tokens.insert(payload, done.token);
+        self.traces.classified(payload, &done.taken.letters);
+        self.open.insert(payload, (done.token, done.trip));
         let Taken { records, letters } = done.taken;
         self.ledger.apply(
             Event::Classified {
@@ -392,8 +392,8 @@ impl Shell {
                 Effect::Store(id, letters) => drop(self.work.spawn(self.client.clone().store(id, letters))),
                 Effect::Keep(payload, source, position) => self.traces.keep(payload, source, position),
                 Effect::Ack(payload) => {
-                    self.traces.acknowledged(payload, || self.times.now());
-                    if let Some(token) = self.tokens.remove(&payload) {
+                    if let Some((token, trip)) = self.open.remove(&payload) {
+                        self.traces.acknowledged(payload, trip, || self.times.now());
                         token.ack();
                         self.stats.acknowledged();
                     }

@@ -33,10 +33,9 @@ struct Kept {
     reason: Option<String>,
 }
 
-/// The payloads that are read and not acknowledged.
+/// The payloads that are read and not acknowledged, and whose traces are kept.
 pub(crate) struct Traces {
     tracer: Tracer,
-    trips: BTreeMap<PayloadKey, Trip>,
     kept: BTreeMap<PayloadKey, Kept>,
 }
 
@@ -44,17 +43,15 @@ impl Traces {
     pub(crate) fn new(tracer: Tracer) -> Self {
         Self {
             tracer,
-            trips: BTreeMap::new(),
             kept: BTreeMap::new(),
         }
     }
 
     /// A payload was taken apart. Dead letters keep its trace.
-    pub(crate) fn classified(&mut self, payload: PayloadKey, trip: Trip, letters: &[DeadLetter]) {
+    pub(crate) fn classified(&mut self, payload: PayloadKey, letters: &[DeadLetter]) {
         if !self.tracer.is_on() {
             return;
         }
-        self.trips.insert(payload, trip);
         if let Some(letter) = letters.first()
             && let DeadLetterKind::Unclassified { source, position, .. } = &letter.kind
         {
@@ -73,8 +70,8 @@ impl Traces {
     }
 
     /// A payload is done with, and its trace told if it is kept.
-    pub(crate) fn acknowledged(&mut self, payload: PayloadKey, now: impl FnOnce() -> Timestamp) {
-        let (Some(trip), Some(kept)) = (self.trips.remove(&payload), self.kept.remove(&payload)) else {
+    pub(crate) fn acknowledged(&mut self, payload: PayloadKey, trip: Trip, now: impl FnOnce() -> Timestamp) {
+        let Some(kept) = self.kept.remove(&payload) else {
             return;
         };
         let Some((source, position)) = kept.place else {

@@ -10,6 +10,7 @@ use streamalert_merger::MergerHandle;
 use streamalert_proto::{Admin, AdminError, AdminRequest, v1};
 use streamalert_rules_node::RulesNode;
 use streamalert_runtime::{RuleStatistics, Runtime};
+use streamalert_service::SpanQueue;
 use streamalert_store::{AlertFilter, AlertState, AlertView, DeadLetterFilter, StoreError};
 use streamalert_types::{DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, Timestamp};
 use streamalert_value::{Map, Value};
@@ -40,6 +41,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) replayer: Option<Arc<Replayer>>,
     /// The health events of the rules.
     pub(crate) health: Option<Arc<HealthCounts>>,
+    /// What became of traces, if there are any.
+    pub(crate) spans: Option<Arc<SpanQueue>>,
 }
 
 #[async_trait]
@@ -364,7 +367,7 @@ fn alert(view: &AlertView, whole: bool) -> Value {
         row.insert("description".to_owned(), text(&alert.rule_description));
         row.insert("context".to_owned(), alert.context.clone());
         row.insert("rules_version".to_owned(), text(&alert.rules_version));
-        row.insert("trace".to_owned(), text(&alert.traceparent));
+        row.insert("trace_id".to_owned(), alert.trace_id().map_or(Value::Null, text));
         row.insert(
             "group".to_owned(),
             view.group.map_or(Value::Null, |group| text(&group.to_string())),

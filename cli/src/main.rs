@@ -23,6 +23,7 @@ mod python;
 mod reload;
 mod replay;
 mod scaffold;
+mod telemetry;
 mod testing;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use streamalert_classifier::ClassifierStats;
-use streamalert_service::{MetricSnapshot, MetricSource};
+use streamalert_service::{MetricSnapshot, MetricSource, SpanCounts};
 
 use crate::admin::ProcessAdmin;
 
@@ -49,6 +49,9 @@ impl MetricSource for ProcessAdmin {
         if let Some(dispatcher) = &self.dispatcher {
             deliveries::dispatcher(&mut to, &dispatcher.stats());
         }
+        if let Some(spans) = &self.spans {
+            self::spans(&mut to, spans.counts());
+        }
         if let Some(stores) = &self.stores
             && let Ok(kept) = stores.dead_letters.count().await
         {
@@ -56,6 +59,21 @@ impl MetricSource for ProcessAdmin {
         }
         to
     }
+}
+
+fn spans(to: &mut MetricSnapshot, counts: SpanCounts) {
+    to.counter(
+        "streamalert_trace_spans",
+        "Spans that the collector has taken.",
+        counts.exported,
+    );
+    let dropped = [("queue_full", counts.overflowed), ("not_taken", counts.failed)];
+    to.counters(
+        "streamalert_trace_dropped_spans",
+        "Spans that were dropped.",
+        "reason",
+        dropped.map(|(reason, count)| (Arc::from(reason), count)),
+    );
 }
 
 fn classifier(to: &mut MetricSnapshot, stats: &ClassifierStats) {

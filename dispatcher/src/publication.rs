@@ -153,6 +153,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_default_publication_tells_the_trace_of_an_alert_that_has_one() {
+        let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        for (traceparent, told) in [
+            (traceparent, Some("0af7651916cd43dd8448eb211c80319c")),
+            ("", None),
+            ("0af7651916cd43dd8448eb211c80319c", None),
+        ] {
+            let traceparent = traceparent.into();
+            let alert = Alert {
+                traceparent,
+                ..alert(1)
+            };
+            let body = compose(Arc::new(alert), &Failing).await.body;
+            let Value::Map(fields) = &body else {
+                panic!("{body:?}")
+            };
+            assert_eq!(fields.get(TRACE_FIELD).and_then(Value::as_str), told);
+        }
+    }
+
+    #[tokio::test]
     async fn an_alert_without_publishers_does_not_ask_one() {
         let map = |key: &str, value| Value::Map([(key.to_owned(), value)].into_iter().collect());
         let name = || Value::Str("publishers.mine".to_owned());

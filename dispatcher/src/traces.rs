@@ -53,7 +53,11 @@ impl Attempt {
             end: clock.now(),
             attributes: about(&publication.alert),
             links: Vec::new(),
-            error: publication.fallback.clone(),
+            // What the publisher said may quote the record.
+            error: publication
+                .fallback
+                .as_ref()
+                .map(|_| "publisher failed, the default is sent".to_owned()),
         });
         Some(traced.context)
     }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use streamalert_proto::NotOwned;
 use streamalert_store::ShardId;
-use streamalert_types::{
-    Alert, Clock, Span, SpanKind, SpanValue, Timestamp, Traceparent, Tracer,
-};
+use streamalert_types::{Alert, Clock, Span, SpanKind, SpanValue, Timestamp, Traceparent, Tracer};
 
 use crate::route::Routed;
 

@@ -10,7 +10,7 @@ use streamalert_dispatcher::{
 };
 use streamalert_runtime::Runtime;
 use streamalert_store::DeadLetterStore;
-use streamalert_types::{Clock, OutputName};
+use streamalert_types::{Clock, OutputName, Tracer};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
@@ -141,6 +141,7 @@ pub(crate) fn start_dispatcher(
     runtime: Option<Runtime>,
     dead_letters: Arc<dyn DeadLetterStore>,
     clock: Arc<dyn Clock>,
+    tracer: Tracer,
 ) -> (DispatcherHandle, JoinHandle<()>) {
     for warning in outputs.warnings() {
         tracing::warn!(output = %warning.name, "{}", warning.message);
@@ -161,6 +162,7 @@ pub(crate) fn start_dispatcher(
     let seed = super::jitter_seed(&*clock);
     let options = DispatcherOptions {
         outputs: options,
+        tracer,
         ..DispatcherOptions::default()
     };
     Dispatcher {

@@ -4,7 +4,7 @@ use streamalert_dispatcher::DispatcherHandle;
 use streamalert_merger::{MergerHandle, MergerTask};
 use streamalert_rules_node::RulesNode;
 use streamalert_runtime::Runtime;
-use streamalert_types::Clock;
+use streamalert_types::{Clock, Tracer};
 use tokio::task::JoinHandle;
 
 use crate::assembly::{self, Member, Stores};
@@ -39,12 +39,16 @@ impl Pipeline {
             Some(runtime.clone()),
             letters.clone(),
             clock.clone(),
+            Tracer::default(),
         );
         let options =
             assembly::merger_options(&project.settings, &Member::of(&project.settings, &*clock), None);
         let (merger, merger_task) =
             assembly::start_merger(options, stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
-        let rules = assembly::rules_node(project, runtime.clone(), Arc::new(merger.clone()), letters, clock)?;
+        let alerts = Arc::new(merger.clone());
+        // A command that ends is over before anybody could look at its traces.
+        let off = Tracer::default();
+        let rules = assembly::rules_node(project, runtime.clone(), alerts, letters, clock, off)?;
         Ok(Self {
             rules,
             merger,

@@ -9,7 +9,7 @@ use streamalert_python::LoadReport;
 use streamalert_rules_node::{RulesNode, RulesNodeOptions, RulesNodeParts};
 use streamalert_runtime::Runtime;
 use streamalert_store::DeadLetterStore;
-use streamalert_types::Clock;
+use streamalert_types::{Clock, Tracer};
 use streamalert_value::Value;
 
 use crate::failure::Failure;
@@ -81,11 +81,13 @@ pub(crate) fn rules_node(
     alerts: Arc<dyn Alerts>,
     dead_letters: Arc<dyn DeadLetterStore>,
     clock: Arc<dyn Clock>,
+    tracer: Tracer,
 ) -> Result<RulesNode, Failure> {
     let threat_intel = threat_intel(project)?.map(Arc::new);
     let in_flight = usize::try_from(project.settings.classifier.in_flight_bytes_max).unwrap_or(usize::MAX);
     let options = RulesNodeOptions {
         in_flight_bytes_max: in_flight,
+        tracer,
         ..RulesNodeOptions::default()
     };
     Ok(RulesNode::new(

@@ -11,7 +11,7 @@ use streamalert_config::{Settings, SourceInput};
 use streamalert_proto::Records;
 use streamalert_schema::{Limits, Selection};
 use streamalert_stream::{FileSource, HttpOptions, HttpSource, SourceContext, SourceLimits, SourceReader};
-use streamalert_types::{Clock, Source};
+use streamalert_types::{Clock, Source, Tracer};
 
 use crate::assembly::Stores;
 use crate::failure::Failure;
@@ -161,6 +161,7 @@ pub(crate) fn start_classifier(
     records: Arc<dyn Records>,
     stores: &Stores,
     clock: Arc<dyn Clock>,
+    tracer: Tracer,
 ) -> Result<(Classifier, ClassifierTask), Failure> {
     let classifier = &project.settings.classifier;
     let threads = match classifier.threads {
@@ -173,6 +174,7 @@ pub(crate) fn start_classifier(
             records_max: classifier.batch_records_max,
             bytes_max: bytes(classifier.batch_bytes_max),
         },
+        tracer,
         ..ClassifierOptions::default()
     };
     let takers = takers(project, clock.clone())?;

@@ -7,7 +7,7 @@ use streamalert_classifier::{Classifier, SourceEnd};
 use streamalert_merger::MergerHandle;
 use streamalert_service::{LogFormat, Telemetry, TelemetryOptions};
 use streamalert_stream::SourceReader;
-use streamalert_types::OutputName;
+use streamalert_types::{OutputName, Tracer};
 use streamalert_value::{Map, Value};
 
 use crate::args::{Global, Ingest};
@@ -77,7 +77,8 @@ pub(crate) async fn pipeline(
 ) -> Result<Summary, Failure> {
     let mut line = Pipeline::start(project, &stores, clock.clone()).await?;
     let records = Arc::new(line.rules.clone());
-    let (classifier, task) = assembly::start_classifier(project, sources, records, &stores, clock)?;
+    let (classifier, task) =
+        assembly::start_classifier(project, sources, records, &stores, clock, Tracer::default())?;
 
     let bar = progress_bar();
     let watching = tokio::spawn(watch(bar.clone(), classifier.clone(), line.merger.clone()));

@@ -8,9 +8,10 @@ use streamalert_config::{Place, Service as Peer, Settings};
 use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_runtime::Runtime;
 use streamalert_service::{
-    ClientOptions, ClientTask, DispatcherClient, Exchange, GrpcServer, LogFormat, MergerClient,
+    ClientOptions, ClientTask, DispatcherClient, Exchange, GrpcServer, LogFormat, MergerClient, OtlpTask,
     RulesNodeClient, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
 };
+use streamalert_types::Tracer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,7 @@ use crate::health::{HealthCounts, HealthWatch};
 use crate::project::Project;
 use crate::reload::{Reloader, RuleFiles};
 use crate::replay::Replayer;
+use crate::telemetry::Exporter;
 
 /// How long a process may take to finish what it has after SIGTERM. Orchestrators commonly kill after 30 s or more.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
@@ -41,6 +43,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
     let signals = shutdown.on_signals(DRAIN_DEADLINE)?;
     tokio::spawn(signals);
     let mut node = Node::new(project, shutdown).await?;
+    node.start_exporter(args.service)?;
     match args.service {
         None => node.all().await?,
         Some(Service::Classifier) => node.classifier().await?,
@@ -78,6 +81,10 @@ struct Node {
     member: Member,
     /// Cuts the links to neighbours over the network; after everything that uses them has drained.
     links: CancellationToken,
+    tracer: Tracer,
+    exporter: Option<OtlpTask>,
+    /// Ends the export; after everything that is to be told of.
+    exported: CancellationToken,
 }
 
 impl Node {
@@ -103,7 +110,22 @@ impl Node {
             seed,
             member,
             links: CancellationToken::new(),
+            tracer: Tracer::default(),
+            exporter: None,
+            exported: CancellationToken::new(),
         })
+    }
+
+    /// Traces, if there is a collector. What is recorded is exported once all services have started.
+    fn start_exporter(&mut self, service: Option<Service>) -> Result<(), Failure> {
+        let settings = &self.project.settings;
+        let exporter = crate::telemetry::exporter(settings, service, self.clock.clone(), self.seed)?;
+        if let Some(Exporter { tracer, spans, task }) = exporter {
+            self.tracer = tracer;
+            self.admin.spans = Some(spans);
+            self.exporter = Some(task);
+        }
+        Ok(())
     }
 
     /// All four, neighbours by their handles.
@@ -202,8 +224,14 @@ impl Node {
     fn start_dispatcher(&mut self, runtime: Option<Runtime>) -> Result<Arc<dyn Deliveries>, Failure> {
         let registry = assembly::registry(&self.project, self.clock.clone())?;
         let letters = self.stores.dead_letters.clone();
-        let (handle, task) =
-            assembly::start_dispatcher(&self.project, registry, runtime, letters, self.clock.clone());
+        let (handle, task) = assembly::start_dispatcher(
+            &self.project,
+            registry,
+            runtime,
+            letters,
+            self.clock.clone(),
+            self.tracer.clone(),
+        );
         self.supervisor.spawn("dispatcher", TaskKind::Service, task);
         self.admin.dispatcher = Some(handle.clone());
         Ok(Arc::new(handle))
@@ -214,7 +242,8 @@ impl Node {
         deliveries: Arc<dyn Deliveries>,
         address: Option<String>,
     ) -> Result<Arc<dyn Alerts>, Failure> {
-        let options = assembly::merger_options(&self.project.settings, &self.member, address);
+        let mut options = assembly::merger_options(&self.project.settings, &self.member, address);
+        options.tracer = self.tracer.clone();
         let (handle, task) =
             assembly::start_merger(options, &self.stores, deliveries, self.clock.clone()).await?;
         self.supervisor.spawn("merger", TaskKind::Service, task.join());
@@ -239,7 +268,8 @@ impl Node {
         let watching = watch.run(self.shutdown.clone());
         self.supervisor.spawn("health", TaskKind::Helper, watching);
         let letters = self.stores.dead_letters.clone();
-        let node = assembly::rules_node(&self.project, runtime, alerts, letters, self.clock.clone())?;
+        let (clock, tracer) = (self.clock.clone(), self.tracer.clone());
+        let node = assembly::rules_node(&self.project, runtime, alerts, letters, clock, tracer)?;
         self.admin.rules = Some(node.clone());
         Ok(Arc::new(node))
     }
@@ -251,8 +281,14 @@ impl Node {
             );
         }
         let sources = assembly::settings_sources(&self.project, &self.stores, &self.clock, false).await?;
-        let (classifier, task) =
-            assembly::start_classifier(&self.project, sources, records, &self.stores, self.clock.clone())?;
+        let (classifier, task) = assembly::start_classifier(
+            &self.project,
+            sources,
+            records,
+            &self.stores,
+            self.clock.clone(),
+            self.tracer.clone(),
+        )?;
         self.admin.classifier = Some(classifier);
         self.classifier_task = Some(task);
         Ok(())
@@ -345,6 +381,7 @@ impl Node {
         let address = self.start_admin(admin_address).await?;
         tracing::info!(%address, "ready");
         let (shutdown, links) = (self.shutdown.clone(), self.links.clone());
+        let exported = self.exported.clone();
         let (runtime, classifier_task) = (self.runtime.take(), self.classifier_task.take());
         let drain = async move {
             shutdown.draining().await;
@@ -369,6 +406,7 @@ impl Node {
                 runtime.shutdown().await;
             }
             links.cancel();
+            exported.cancel();
             tracing::info!("drained");
             Ok::<_, Failure>(())
         };
@@ -393,6 +431,13 @@ impl Node {
         let bound = listener.local_addr()?;
         access::publish_address(&self.project.settings.data.dir, bound)?;
         let admin = Arc::new(std::mem::take(&mut self.admin));
+        if let Some(task) = self.exporter.take() {
+            let (metrics, end) = (admin.clone(), self.exported.clone());
+            self.supervisor.spawn("telemetry", TaskKind::Helper, async move {
+                task.run(metrics, end).await;
+                Ok::<_, Failure>(())
+            });
+        }
         let server = self.server().admin(admin.clone()).metrics(admin.clone());
         self.supervisor
             .spawn("admin server", TaskKind::Service, server.serve(listener));

@@ -60,6 +60,36 @@ impl fmt::Debug for OtlpOptions {
     }
 }
 
+impl OtlpOptions {
+    /// Export to `endpoint`, or, if that is empty, as `env` says in the variables of OpenTelemetry:
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, with `OTEL_EXPORTER_OTLP_HEADERS` (`name=value,…`, values percent-encoded) and
+    /// `OTEL_EXPORTER_OTLP_CERTIFICATE` in both cases. `None` when nothing is to be exported, also by
+    /// `OTEL_SDK_DISABLED`.
+    #[must_use]
+    pub fn from_env(
+        endpoint: &str,
+        resource: Resource,
+        metrics_every: Duration,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Option<Self> {
+        let set = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+        if set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return None;
+        }
+        let endpoint = match endpoint {
+            "" => set("OTEL_EXPORTER_OTLP_ENDPOINT")?,
+            endpoint => endpoint.to_owned(),
+        };
+        Some(Self {
+            endpoint,
+            headers: resource::pairs(&set("OTEL_EXPORTER_OTLP_HEADERS").unwrap_or_default()).collect(),
+            ca: set("OTEL_EXPORTER_OTLP_CERTIFICATE").map(PathBuf::from),
+            resource,
+            metrics_every,
+        })
+    }
+}
+
 /// Why nothing can be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum OtlpError {
@@ -190,6 +220,32 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn the_environment_says_where_to_unless_the_settings_do() {
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://env:4317"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b, team=x"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", ""),
+        ];
+        let made = |endpoint: &str, variables: &[(&str, &str)]| {
+            let env = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            OtlpOptions::from_env(endpoint, Resource::default(), Duration::from_secs(1), env)
+        };
+        assert!(made("", &[]).is_none());
+        let options = made("", &variables).unwrap();
+        assert_eq!(options.endpoint, "http://env:4317");
+        assert_eq!(
+            options.headers,
+            [("api-key", "a b"), ("team", "x")].map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        assert_eq!(options.ca, None);
+        assert_eq!(made("http://set:1", &variables).unwrap().endpoint, "http://set:1");
+        assert!(made("http://set:1", &[("OTEL_SDK_DISABLED", "true")]).is_none());
     }
 
     #[tokio::test]

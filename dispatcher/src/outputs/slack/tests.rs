@@ -66,6 +66,21 @@ fn assert_within_limits(message: &Json) {
 }
 
 #[tokio::test]
+async fn the_last_line_tells_the_trace_and_no_fact_does() {
+    let traced = Alert {
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+        ..alert(1)
+    };
+    let message = default_message(traced).await.to_string();
+    assert_eq!(message.matches("0af7651916cd43dd8448eb211c80319c").count(), 1);
+    assert!(
+        message.contains(" · trace 0af7651916cd43dd8448eb211c80319c"),
+        "{message}"
+    );
+    assert!(!default_message(alert(1)).await.to_string().contains("trace"));
+}
+
+#[tokio::test]
 async fn a_message_says_what_happened_first_and_shows_the_record_last() {
     let message = default_message(alert(1)).await;
     assert_eq!(

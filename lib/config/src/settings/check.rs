@@ -236,6 +236,16 @@ fn limits(tables: &Tables, check: &mut Check<'_>) {
             );
         }
     }
+    if !(0.0..=1.0).contains(&telemetry.trace_ratio) {
+        let message = format!("{} is not between 0 and 1", telemetry.trace_ratio);
+        let fix = "write 1 to keep all, 0.01 to keep one in a hundred";
+        check.error(&["telemetry", "trace_ratio"], message, fix);
+    }
+    let endpoint = &telemetry.otlp_endpoint;
+    if !endpoint.is_empty() && !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+        let fix = "write http://HOST:4317, or https:// for a collector with a certificate";
+        check.error(&["telemetry", "otlp_endpoint"], "expected a uri", fix);
+    }
     let level = telemetry.log_level.as_str();
     if !level.contains(['=', ',']) && !LOG_LEVELS.contains(&level.to_lowercase().as_str()) {
         let fix = did_you_mean(level, LOG_LEVELS);

@@ -259,11 +259,19 @@ impl HasKind for LogFormat {
 }
 
 section! {
-    /// Logs of the program itself.
+    /// Logs, traces and exported metrics of the program itself.
     pub struct TelemetrySettings {
         /// `text` for people, `json` for machines.
         log_format: LogFormat = LogFormat::Text,
         /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,streamalert_merger=debug`.
         log_level: String = "info".to_owned(),
+        /// A collector's OTLP/gRPC port, such as `http://127.0.0.1:4317`, to which traces and metrics go. Empty: as
+        /// `OTEL_EXPORTER_OTLP_ENDPOINT` says; if that is not set either, nothing is traced or exported.
+        otlp_endpoint: String = String::new(),
+        /// Seconds between two exports of metrics.
+        otlp_metrics_secs: u64 = 60; in 1..=3600,
+        /// The part of ordinary records whose traces are kept, 0 to 1, as a rules-node decides it. Records that raise an
+        /// alert or become a dead letter are always kept.
+        trace_ratio: f64 = 0.0001,
     }
 }

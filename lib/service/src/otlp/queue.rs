@@ -66,3 +66,39 @@ impl SpanSink for SpanQueue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use streamalert_types::{SpanKind, Timestamp, Traceparent};
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted_without_waiting() {
+        let context: Traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            .parse()
+            .unwrap();
+        let span = Span {
+            context,
+            parent: None,
+            service: "merger",
+            name: "accept".into(),
+            kind: SpanKind::Consumer,
+            start: Timestamp::EPOCH,
+            end: Timestamp::EPOCH,
+            attributes: Vec::new(),
+            links: Vec::new(),
+            error: None,
+        };
+        let (sender, mut spans) = mpsc::channel(2);
+        let queue = SpanQueue::new(sender);
+        for _ in 0..5 {
+            queue.record(span.clone());
+        }
+        assert_eq!(queue.counts().overflowed, 3);
+        assert_eq!(spans.try_recv().unwrap(), span);
+        drop(spans);
+        queue.record(span);
+        assert_eq!(queue.counts().overflowed, 4, "nobody exports any more");
+    }
+}

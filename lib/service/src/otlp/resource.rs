@@ -14,12 +14,8 @@ impl Resource {
         resource.set("service.namespace", "streamalert".to_owned());
         resource.set("service.version", version.to_owned());
         resource.set("service.instance.id", instance.to_owned());
-        for piece in env("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default().split(',') {
-            if let Some((name, value)) = piece.split_once('=')
-                && !name.trim().is_empty()
-            {
-                resource.set(name.trim(), percent_decoded(value.trim()));
-            }
+        for (name, value) in pairs(&env("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default()) {
+            resource.set(&name, value);
         }
         if let Some(name) = env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()) {
             resource.set("service.name", name);
@@ -37,6 +33,14 @@ impl Resource {
     pub(super) fn attributes(&self) -> &[(String, String)] {
         &self.attributes
     }
+}
+
+/// Names and values of a list as in W3C Baggage: `name=value,…`, values percent-encoded.
+pub(super) fn pairs(list: &str) -> impl Iterator<Item = (String, String)> {
+    list.split(',')
+        .filter_map(|piece| piece.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), percent_decoded(value.trim())))
+        .filter(|(name, _)| !name.is_empty())
 }
 
 /// `text` with `%XX` replaced by the byte it stands for. What is no such sequence stays.

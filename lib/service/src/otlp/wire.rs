@@ -202,3 +202,55 @@ fn point_message(point: &MetricPoint, start: u64, now: Timestamp) -> metrics::Nu
         ..metrics::NumberDataPoint::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_span_that_ends_before_it_begins() {
+        let context: Traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            .parse()
+            .unwrap();
+        let made = span_message(Span {
+            context,
+            parent: Some(context),
+            service: "merger",
+            name: "accept".into(),
+            kind: SpanKind::Consumer,
+            start: Timestamp::from_micros(5),
+            end: Timestamp::from_micros(3),
+            attributes: Vec::new(),
+            links: Vec::new(),
+            error: None,
+        });
+        assert_eq!(
+            (made.start_time_unix_nano, made.end_time_unix_nano),
+            (5_000, 5_000)
+        );
+        assert_eq!(made.trace_id.len(), 16);
+        assert_eq!(
+            made.parent_span_id,
+            [0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31]
+        );
+    }
+
+    #[test]
+    fn counters_are_cumulative_since_the_start_and_gauges_have_none() {
+        let mut counted = MetricSnapshot::default();
+        counted.counter("c", "Counts.", 3_u64);
+        counted.gauges("g", "Measures.", "of", [("x".into(), 0.5)]);
+        let (started, now) = (Timestamp::from_micros(1), Timestamp::from_micros(2));
+        let request = snapshot(&Resource::default(), &counted, started, now);
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let Some(metrics::metric::Data::Sum(sum)) = &metrics[0].data else {
+            panic!("{metrics:?}")
+        };
+        assert!(sum.is_monotonic && sum.data_points[0].start_time_unix_nano == 1_000);
+        let Some(metrics::metric::Data::Gauge(gauge)) = &metrics[1].data else {
+            panic!("{metrics:?}")
+        };
+        assert_eq!(gauge.data_points[0].attributes[0].key, "of");
+        assert_eq!(gauge.data_points[0].start_time_unix_nano, 0);
+    }
+}

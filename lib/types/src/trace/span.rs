@@ -53,7 +53,7 @@ impl From<bool> for SpanValue {
     }
 }
 
-/// A piece of work that has ended. Holds nothing out of records.
+/// A piece of work that has ended. Holds nothing out of records but names of their fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// Where it is.
