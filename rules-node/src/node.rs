@@ -142,8 +142,20 @@ impl RulesNode {
     /// As [`Records::evaluate`].
     pub async fn replay(&self, records: Vec<Record>) -> Result<Vec<String>, NeighbourError> {
         let inner = &self.inner;
-        let Found { rules, findings, .. } = inner.find(records).await?;
+        let (tracer, clock) = (&inner.options.tracer, &*inner.parts.clock);
+        let batch = RecordBatch {
+            records,
+            traceparent: String::new(),
+        };
+        let mut trace = BatchTrace::begin(tracer, clock, &batch);
+        let Found {
+            rules,
+            findings,
+            places,
+        } = inner.find(batch.records).await?;
+        trace.evaluated(clock);
         inner.hand_on(&findings.alerts).await?;
+        trace.end(tracer, &findings.raised, &places);
         let failures = findings
             .failures
             .iter()

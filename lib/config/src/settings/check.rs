@@ -46,6 +46,7 @@ pub(super) fn settings(
     let outputs = outputs(&tables, env, &mut check);
     let sources = sources(&tables, &mut check);
     limits(&tables, &mut check);
+    telemetry(&tables, &mut check);
     network(&tables, &mut check);
     fleet(&tables, &mut check);
     let Tables {
@@ -184,7 +185,6 @@ fn limits(tables: &Tables, check: &mut Check<'_>) {
         rules,
         dispatcher,
         data,
-        telemetry,
         ..
     } = tables;
     let ordered = [
@@ -236,6 +236,10 @@ fn limits(tables: &Tables, check: &mut Check<'_>) {
             );
         }
     }
+}
+
+fn telemetry(tables: &Tables, check: &mut Check<'_>) {
+    let telemetry = &tables.telemetry;
     if !(0.0..=1.0).contains(&telemetry.trace_ratio) {
         let message = format!("{} is not between 0 and 1", telemetry.trace_ratio);
         let fix = "write 1 to keep all, 0.01 to keep one in a hundred";
