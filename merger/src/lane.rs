@@ -19,7 +19,7 @@ use crate::groups::Closing;
 use crate::machine::{CloseOutcome, Effect, Event, Machine, Notice, pending_outputs};
 use crate::route::Routed;
 use crate::stats::MergerStats;
-use crate::traces;
+use crate::traces::GroupTraces;
 
 /// Messages waiting for a lane. Each holds its share of `accept_bytes_max`, so this bounds their number only.
 pub(crate) const MESSAGES_MAX: usize = 64;
@@ -271,8 +271,8 @@ impl Lane {
             | Effect::Settle { .. }
             | Effect::Expire { .. }) => {
                 let (store, now) = (Arc::clone(&self.store), self.clock.now());
-                let tracer = self.tracer.clone();
-                self.calls.push(Box::pin(write_call(store, tracer, write, now)));
+                let traces = GroupTraces::new(&self.tracer, &self.clock);
+                self.calls.push(Box::pin(write_call(store, traces, write, now)));
             }
             read => self
                 .calls
@@ -282,7 +282,12 @@ impl Lane {
 }
 
 /// Calls of the store that write. Anything else is passed over.
-async fn write_call(store: Arc<dyn AlertStore>, tracer: Tracer, effect: Effect, now: Timestamp) -> Event {
+async fn write_call(
+    store: Arc<dyn AlertStore>,
+    traces: GroupTraces,
+    effect: Effect,
+    now: Timestamp,
+) -> Event {
     match effect {
         Effect::Accept { call, fence, alerts } => {
             let result = store.accept(fence, alerts).await;
@@ -294,7 +299,7 @@ async fn write_call(store: Arc<dyn AlertStore>, tracer: Tracer, effect: Effect, 
             group,
             tombstone_until,
         } => {
-            let outcome = close(&*store, &tracer, fence, &group, now, tombstone_until).await;
+            let outcome = close(&*store, &traces, fence, &group, now, tombstone_until).await;
             Event::Closed { call, outcome }
         }
         Effect::Settle {
@@ -350,7 +355,7 @@ async fn read_call(store: Arc<dyn AlertStore>, effect: Effect) -> Event {
 /// Fetches the members of a group, merges them and closes the group.
 async fn close(
     store: &dyn AlertStore,
-    tracer: &Tracer,
+    traces: &GroupTraces,
     fence: Fence,
     group: &Closing,
     now: Timestamp,
@@ -378,7 +383,7 @@ async fn close(
         .await
     {
         Ok(accepted) => {
-            traces::merged(tracer, &merged, &members);
+            traces.merged(&merged, &members);
             CloseOutcome::Closed { merged, accepted }
         }
         Err(problem) => CloseOutcome::Failed(problem),

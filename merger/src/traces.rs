@@ -87,36 +87,50 @@ fn about(alert: &Alert) -> Vec<(&'static str, SpanValue)> {
     ]
 }
 
-/// A group has become one alert. That goes on in the trace of the member that it has its fields of, and is linked with
-/// all of them.
-pub(crate) fn merged(tracer: &Tracer, merged: &Alert, members: &[Arc<Alert>]) {
-    if !tracer.is_on() {
-        return;
+/// Tells of groups that were merged.
+pub(crate) struct GroupTraces {
+    tracer: Tracer,
+    clock: Arc<dyn Clock>,
+}
+
+impl GroupTraces {
+    pub(crate) fn new(tracer: &Tracer, clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            tracer: tracer.clone(),
+            clock: Arc::clone(clock),
+        }
     }
-    let Some(context) = Traceparent::accepted(merged) else {
-        return;
-    };
-    let mut accepted = members
-        .iter()
-        .filter_map(|member| Some((member, Traceparent::accepted(member)?)));
-    let parent = accepted
-        .clone()
-        .find(|(member, _)| member.traceparent == merged.traceparent)
-        .map(|(_, accepted)| accepted);
-    let mut attributes = about(merged);
-    attributes.push(("messaging.batch.message_count", members.len().into()));
-    let start = members.iter().map(|member| member.created).min();
-    let links = accepted.by_ref().map(|(_, accepted)| accepted).take(LINKS_MAX);
-    tracer.record(Span {
-        context,
-        parent,
-        service: SERVICE,
-        name: "merge group".into(),
-        kind: SpanKind::Internal,
-        start: start.unwrap_or(merged.created),
-        end: merged.created,
-        attributes,
-        links: links.collect(),
-        error: None,
-    });
+
+    /// A group has become one alert, made when it was closed. That goes on in the trace of the member that it has its
+    /// fields of, and is linked with all of them. The window is the gap between the two.
+    pub(crate) fn merged(&self, merged: &Alert, members: &[Arc<Alert>]) {
+        if !self.tracer.is_on() {
+            return;
+        }
+        let Some(context) = Traceparent::accepted(merged) else {
+            return;
+        };
+        let parent = members
+            .iter()
+            .find(|member| member.traceparent == merged.traceparent)
+            .and_then(|member| Traceparent::accepted(member));
+        let mut attributes = about(merged);
+        attributes.push(("messaging.batch.message_count", members.len().into()));
+        if let Some(first) = members.iter().map(|member| member.created).min() {
+            attributes.push(("streamalert.group.first", first.to_string().into()));
+        }
+        let links = members.iter().filter_map(|member| Traceparent::accepted(member));
+        self.tracer.record(Span {
+            context,
+            parent,
+            service: SERVICE,
+            name: "merge group".into(),
+            kind: SpanKind::Internal,
+            start: merged.created,
+            end: self.clock.now(),
+            attributes,
+            links: links.take(LINKS_MAX).collect(),
+            error: None,
+        });
+    }
 }
