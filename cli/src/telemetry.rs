@@ -27,13 +27,9 @@ pub(crate) fn exporter(
 ) -> Result<Option<Exporter>, Failure> {
     let telemetry = &settings.telemetry;
     let env = |name: &str| std::env::var(name).ok();
-    let instance = format!("{}-{start:x}", host().unwrap_or_default());
-    let resource = Resource::new(
-        name(service),
-        env!("CARGO_PKG_VERSION"),
-        instance.trim_start_matches('-'),
-        env,
-    );
+    let host = rustix::system::uname();
+    let instance = format!("{}-{start:x}", host.nodename().to_string_lossy());
+    let resource = Resource::new(name(service), env!("CARGO_PKG_VERSION"), &instance, env);
     let every = Duration::from_secs(telemetry.otlp_metrics_secs);
     let Some(options) = OtlpOptions::from_env(&telemetry.otlp_endpoint, resource, every, env) else {
         return Ok(None);
@@ -55,9 +51,4 @@ const fn name(service: Option<Service>) -> &'static str {
         Some(Service::Merger) => "streamalert-merger",
         Some(Service::Dispatcher) => "streamalert-dispatcher",
     }
-}
-
-fn host() -> Option<String> {
-    let name = std::fs::read_to_string("/etc/hostname").ok()?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
