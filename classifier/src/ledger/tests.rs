@@ -176,6 +176,7 @@ proptest! {
                 Effect::Send(batch, _) => Event::Accepted(batch),
                 Effect::Store(id, _) => Event::Stored(id),
                 Effect::Ack(_) => unreachable!("acks are taken out above"),
+                Effect::Keep(..) => unreachable!("no trace is kept"),
             };
             ledger.apply(event, &mut effects);
             step += 1;
