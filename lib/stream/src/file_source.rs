@@ -248,14 +248,15 @@ impl FileSource {
 
     fn read(&mut self, visit: Visit, partition: Arc<str>, generation: Generation, from: u64, length: u64) {
         let job = Job {
-            path: visit.path.clone(),
             kind: self.kind(),
             from,
             follow: !visit.settled,
             limits: self.limits.clone(),
-            count: self.bytes_read.clone(),
+            // One file at a time is read here.
+            large: Arc::default(),
         };
-        let pumped = pump::start(job);
+        let (read, count) = (visit.path.clone(), self.bytes_read.clone());
+        let pumped = pump::start(job, move |from| medium::open(&read, from, &count));
         self.reading = Some(Reading {
             path: visit.path,
             partition,

@@ -4,6 +4,7 @@
 //! of the payload is durable; the acknowledged prefix of each partition is written as a checkpoint, and reading
 //! resumes there after a crash.
 
+mod documents;
 mod file_source;
 mod folder;
 mod http_source;
@@ -12,9 +13,11 @@ mod kinesis;
 mod known;
 mod lines;
 mod medium;
+mod packing;
 mod payload;
 mod pump;
 mod reader;
+mod splitter;
 mod tracker;
 
 pub use file_source::FileSource;

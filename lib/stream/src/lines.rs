@@ -43,6 +43,8 @@ pub(crate) struct LineReader<R> {
     line_bytes_max: usize,
     head_bytes_max: usize,
     done: bool,
+    /// Why the stream broke, when that was found while looking ahead.
+    broken: Option<String>,
 }
 
 impl<R: Read> LineReader<R> {
@@ -56,6 +58,42 @@ impl<R: Read> LineReader<R> {
             line_bytes_max,
             head_bytes_max: head_bytes_max.min(line_bytes_max),
             done: false,
+            broken: None,
+        }
+    }
+
+    /// What has been read and not yet handed out.
+    pub(crate) fn ahead(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Place of the first byte that has not been handed out.
+    pub(crate) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(crate) const fn line_bytes_max(&self) -> usize {
+        self.line_bytes_max
+    }
+
+    pub(crate) const fn head_bytes_max(&self) -> usize {
+        self.head_bytes_max
+    }
+
+    /// Reads more of the stream. False at its end, or where it breaks, which is then told with the last piece.
+    pub(crate) fn read_ahead(&mut self) -> bool {
+        if self.done || self.broken.is_some() {
+            return false;
+        }
+        match self.fill() {
+            Ok(read) => {
+                self.done = read == 0;
+                !self.done
+            }
+            Err(reason) => {
+                self.broken = Some(reason);
+                false
+            }
         }
     }
 
@@ -103,6 +141,9 @@ impl<R: Read> LineReader<R> {
     }
 
     fn fill(&mut self) -> Result<usize, String> {
+        if let Some(reason) = self.broken.take() {
+            return Err(reason);
+        }
         let old = self.buffer.len();
         self.buffer.resize(old + CHUNK_BYTES, 0);
         let read = loop {
@@ -116,7 +157,7 @@ impl<R: Read> LineReader<R> {
     }
 
     /// Takes `count` bytes off the front.
-    fn take(&mut self, count: usize) -> Bytes {
+    pub(crate) fn take(&mut self, count: usize) -> Bytes {
         self.searched = 0;
         self.offset += count as u64;
         self.buffer.split_to(count).freeze()

@@ -7,18 +7,17 @@
 //! anyone looked; let such logs be rotated by renaming.
 
 use std::fs::{File, Metadata};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
-use flate2::bufread::MultiGzDecoder;
+use crate::packing::{self, BEGINNING_BYTES, Packing};
 
 /// How much of a file's beginning takes part in its identity.
 const IDENTITY_BYTES: u64 = 4096;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// The path that stands for standard input.
 pub(crate) const STDIN: &str = "-";
 
@@ -52,7 +51,7 @@ pub(crate) fn look(path: &Path, kind: FileKind, settled: bool) -> std::io::Resul
     let length = metadata.len();
     let mut beginning = Vec::new();
     file.take(IDENTITY_BYTES).read_to_end(&mut beginning)?;
-    let packed = beginning.starts_with(&GZIP_MAGIC);
+    let packed = Packing::of(&beginning).is_some();
     let path = path.display().to_string();
     let id = match kind {
         FileKind::Object => Some(hash(&[path.as_bytes(), &length.to_le_bytes(), &beginning])),
@@ -113,49 +112,34 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// The bytes of a file from `offset` on, unpacked when it is gzip (all members). The offset counts unpacked bytes;
-/// `count` is told how many stored ones have been read or skipped.
+/// The bytes of a file from `offset` on, unpacked when it is packed. The offset counts unpacked bytes; `count` is told
+/// how many stored ones have been read or skipped.
 pub(crate) fn open(
     path: &Path,
     offset: u64,
     count: &Arc<AtomicU64>,
 ) -> std::io::Result<Box<dyn Read + Send>> {
+    let count = count.clone();
     if path.as_os_str() == STDIN {
-        let input = Counted {
-            inner: std::io::stdin(),
-            count: count.clone(),
-        };
-        return unpacked(BufReader::new(input), offset);
+        let inner = std::io::stdin();
+        return unpacked(Counted { inner, count }, offset);
     }
     let mut file = File::open(path)?;
-    let mut magic = Vec::new();
+    let mut beginning = Vec::new();
     (&mut file)
-        .take(GZIP_MAGIC.len() as u64)
-        .read_to_end(&mut magic)?;
-    if magic == GZIP_MAGIC {
+        .take(BEGINNING_BYTES as u64)
+        .read_to_end(&mut beginning)?;
+    if Packing::of(&beginning).is_some() {
         file.rewind()?;
-        return unpacked(
-            BufReader::new(Counted {
-                inner: file,
-                count: count.clone(),
-            }),
-            offset,
-        );
+        return unpacked(Counted { inner: file, count }, offset);
     }
     file.seek(SeekFrom::Start(offset))?;
     count.fetch_add(offset, Ordering::Relaxed);
-    Ok(Box::new(Counted {
-        inner: file,
-        count: count.clone(),
-    }))
+    Ok(Box::new(Counted { inner: file, count }))
 }
 
-fn unpacked(mut stream: impl BufRead + Send + 'static, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
-    let mut stream: Box<dyn Read + Send> = if stream.fill_buf()?.starts_with(&GZIP_MAGIC) {
-        Box::new(MultiGzDecoder::new(stream))
-    } else {
-        Box::new(stream)
-    };
+fn unpacked(stream: impl Read + Send + 'static, offset: u64) -> std::io::Result<Box<dyn Read + Send>> {
+    let mut stream = packing::unpack(stream)?;
     std::io::copy(&mut (&mut stream).take(offset), &mut std::io::sink())?;
     Ok(stream)
 }

@@ -31,7 +31,8 @@ pub enum PayloadForm {
     Message,
     /// A whole S3 object, no longer compressed.
     Object,
-    /// One line of an S3 object that is too large to be held at once.
+    /// One line of an S3 object that is too large to be held at once, or one element of the array that its document
+    /// is, as a document with that element alone: `{"Records":[{…}]}`.
     ObjectLine,
     /// Over the limit for one payload: the body is its beginning. To be dead-lettered.
     Oversize {

@@ -1,15 +1,14 @@
-//! Reads one file on a thread of its own and hands its payloads over in small packs.
+//! Reads one file or object on a thread of its own and hands its payloads over in small packs.
 
 use std::io::{Cursor, Read};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::documents::DocumentReader;
 use crate::lines::{LineReader, Piece, PieceKind};
-use crate::medium::{self, FileKind};
+use crate::medium::FileKind;
 use crate::{PayloadForm, SourceLimits};
 
 /// Packs that wait for the reader: one to take while the next is filled.
@@ -18,6 +17,9 @@ const PACKS_MAX: usize = 2;
 /// larger payload is a pack by itself.
 const PACK_PAYLOADS: usize = 256;
 const PACK_BYTES: usize = 256 << 10;
+/// An object up to this size is read whole beside others. Larger ones take turns, so that reading several at a time
+/// costs the memory of one that is as large as allowed.
+const BESIDE_BYTES_MAX: u64 = 8 << 20;
 
 /// A payload that is not registered yet.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,21 +46,28 @@ pub(crate) enum Pumped {
 }
 
 /// What to read, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) path: PathBuf,
     pub(crate) kind: FileKind,
     pub(crate) from: u64,
     /// More may be appended: a last line without an end is left for later.
     pub(crate) follow: bool,
     pub(crate) limits: SourceLimits,
-    /// Told how many stored bytes have been read.
-    pub(crate) count: Arc<AtomicU64>,
+    /// Held while a large object is in memory.
+    pub(crate) large: Arc<Mutex<()>>,
 }
+
+/// What is read, unpacked.
+pub(crate) type Stream = Box<dyn Read + Send>;
 
 /// Starts to read. The thread is not one of the runtime's: a read of standard input may never come back, and the
 /// runtime would wait for it when the process wants to end.
-pub(crate) fn start(job: Job) -> mpsc::Receiver<Pumped> {
+///
+/// `open` gives the stream from the place on that it is told.
+pub(crate) fn start(
+    job: Job,
+    open: impl FnOnce(u64) -> std::io::Result<Stream> + Send + 'static,
+) -> mpsc::Receiver<Pumped> {
     let (sender, receiver) = mpsc::channel(PACKS_MAX);
     let mut pack = Pack {
         sender,
@@ -66,7 +75,7 @@ pub(crate) fn start(job: Job) -> mpsc::Receiver<Pumped> {
         bytes: 0,
     };
     let pump = move || {
-        let last = match run(&job, &mut pack) {
+        let last = match run(&job, open, &mut pack) {
             Ok(Some(end)) => end,
             // Nobody wants the rest.
             Ok(None) => return,
@@ -115,27 +124,33 @@ impl Pack {
 }
 
 /// `None` when nobody listens any more.
-fn run(job: &Job, pack: &mut Pack) -> std::io::Result<Option<Pumped>> {
+fn run(
+    job: &Job,
+    open: impl FnOnce(u64) -> std::io::Result<Stream>,
+    pack: &mut Pack,
+) -> std::io::Result<Option<Pumped>> {
     match job.kind {
-        FileKind::Lines => {
-            let stream = medium::open(&job.path, job.from, &job.count)?;
-            Ok(lines(job, stream, &PayloadForm::Message, pack))
-        }
-        FileKind::Object => object(job, pack),
+        FileKind::Lines => Ok(lines(job, open(job.from)?, pack)),
+        // What an object is can only be told from its beginning.
+        FileKind::Object => Ok(object(job, open(0)?, pack)),
     }
 }
 
-/// The object as one payload if it fits, else line by line.
-fn object(job: &Job, pack: &mut Pack) -> std::io::Result<Option<Pumped>> {
-    let mut unpacked = medium::open(&job.path, 0, &job.count)?;
+/// The object as one payload if it fits, else its lines or the elements of its documents.
+fn object(job: &Job, mut unpacked: Stream, pack: &mut Pack) -> Option<Pumped> {
     let mut whole = Vec::new();
     let limit = job.limits.object_bytes_max as u64 + 1;
-    let broken = (&mut unpacked).take(limit).read_to_end(&mut whole).err();
+    let mut broken = read_up_to(limit.min(BESIDE_BYTES_MAX), &mut unpacked, &mut whole);
+    let mut turn = None;
+    if broken.is_none() && whole.len() as u64 == BESIDE_BYTES_MAX && limit > BESIDE_BYTES_MAX {
+        turn = Some(job.large.lock().unwrap_or_else(PoisonError::into_inner));
+        broken = read_up_to(limit, &mut unpacked, &mut whole);
+    }
     if broken.is_none() && (whole.len() as u64) < limit {
         let after = whole.len() as u64;
         let end = Pumped::End { after, rest: false };
         if job.from >= after {
-            return Ok(Some(end));
+            return Some(end);
         }
         let raw = Raw {
             start: 0,
@@ -143,28 +158,84 @@ fn object(job: &Job, pack: &mut Pack) -> std::io::Result<Option<Pumped>> {
             body: whole.into(),
             form: PayloadForm::Object,
         };
-        return Ok(pack.push(raw).then_some(end));
+        return (pack.push(raw) && pack.flush()).then_some(end);
     }
-    // What was read comes first, then the remainder of the stream; or, when the stream broke, its error again.
-    let remainder: Box<dyn Read + Send> = match broken {
-        Some(error) => Box::new(Broken(Some(error))),
-        None => unpacked,
+    let stream = Reread {
+        first: Some((Cursor::new(whole), turn)),
+        broken,
+        rest: unpacked,
     };
-    let mut stream = Cursor::new(whole).chain(remainder);
-    std::io::copy(&mut (&mut stream).take(job.from), &mut std::io::sink())?;
-    Ok(lines(job, stream, &PayloadForm::ObjectLine, pack))
+    parts(job, stream, pack)
 }
 
-/// Gives the error that ended an earlier attempt to read.
-struct Broken(Option<std::io::Error>);
+/// Reads until `whole` has `limit` bytes; the error by which that ended.
+fn read_up_to(limit: u64, stream: &mut Stream, whole: &mut Vec<u8>) -> Option<std::io::Error> {
+    let room = limit.saturating_sub(whole.len() as u64);
+    stream.take(room).read_to_end(whole).err()
+}
 
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
+/// What was read of an object comes first, then the remainder of the stream; or, when it broke, its error again.
+struct Reread<'a> {
+    /// Freed when it has been read, with the turn of the object in memory.
+    first: Option<(Cursor<Vec<u8>>, Option<MutexGuard<'a, ()>>)>,
+    broken: Option<std::io::Error>,
+    rest: Stream,
+}
+
+impl Read for Reread<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some((first, _)) = &mut self.first {
+            let read = first.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            self.first = None;
+        }
+        match self.broken.take() {
+            Some(error) => Err(error),
+            None => self.rest.read(buffer),
+        }
     }
 }
 
-fn lines(job: &Job, stream: impl Read, form: &PayloadForm, pack: &mut Pack) -> Option<Pumped> {
+/// The lines and elements of an object. It is read from its beginning, so that what is a document is seen as one
+/// wherever the reading goes on; what an earlier run finished is passed over.
+fn parts(job: &Job, stream: impl Read, pack: &mut Pack) -> Option<Pumped> {
+    let limits = &job.limits;
+    let mut reader = DocumentReader::new(stream, limits.record_bytes_max, limits.oversize_head_bytes);
+    let mut end = 0;
+    while let Some(piece) = reader.next_piece() {
+        end = piece.after;
+        let is_done = piece.after <= job.from;
+        if let Some(raw) = raw(piece, &PayloadForm::ObjectLine).filter(|_| !is_done)
+            && !pack.push(raw)
+        {
+            return None;
+        }
+    }
+    Some(Pumped::End {
+        after: end.max(job.from),
+        rest: false,
+    })
+}
+
+/// A piece as a payload; `None` for an empty line, which says nothing.
+fn raw(piece: Piece, form: &PayloadForm) -> Option<Raw> {
+    let (body, form) = match piece.kind {
+        PieceKind::Line(line) | PieceKind::Rest(line) if line.is_empty() => return None,
+        PieceKind::Line(line) | PieceKind::Rest(line) => (line, form.clone()),
+        PieceKind::Oversize(head, total_bytes) => (head, PayloadForm::Oversize { total_bytes }),
+        PieceKind::Broken(head, reason) => (head, PayloadForm::Unreadable { reason }),
+    };
+    Some(Raw {
+        start: piece.start,
+        after: piece.after,
+        body,
+        form,
+    })
+}
+
+fn lines(job: &Job, stream: impl Read, pack: &mut Pack) -> Option<Pumped> {
     let limits = &job.limits;
     let mut reader = LineReader::new(
         stream,
@@ -178,30 +249,17 @@ fn lines(job: &Job, stream: impl Read, form: &PayloadForm, pack: &mut Pack) -> O
         if !reader.has_line() && !pack.flush() {
             return None;
         }
-        let Some(Piece { start, after, kind }) = reader.next_piece() else {
+        let Some(piece) = reader.next_piece() else {
             break;
         };
-        let (body, form) = match kind {
-            PieceKind::Rest(_) if job.follow => {
-                left = true;
-                break;
-            }
-            // An empty line says nothing.
-            PieceKind::Line(line) | PieceKind::Rest(line) if line.is_empty() => {
-                end = after;
-                continue;
-            }
-            PieceKind::Line(line) | PieceKind::Rest(line) => (line, form.clone()),
-            PieceKind::Oversize(head, total_bytes) => (head, PayloadForm::Oversize { total_bytes }),
-            PieceKind::Broken(head, reason) => (head, PayloadForm::Unreadable { reason }),
-        };
-        end = after;
-        if !pack.push(Raw {
-            start,
-            after,
-            body,
-            form,
-        }) {
+        if job.follow && matches!(piece.kind, PieceKind::Rest(_)) {
+            left = true;
+            break;
+        }
+        end = piece.after;
+        if let Some(raw) = raw(piece, &PayloadForm::Message)
+            && !pack.push(raw)
+        {
             return None;
         }
     }
@@ -231,12 +289,11 @@ mod tests {
         let (writer, pipe) = std_mpsc::channel();
         let (sender, mut pumped) = mpsc::channel(PACKS_MAX);
         let job = Job {
-            path: "-".into(),
             kind: FileKind::Lines,
             from: 0,
             follow: false,
             limits: SourceLimits::default(),
-            count: Arc::default(),
+            large: Arc::default(),
         };
         let pump = std::thread::spawn(move || {
             let mut pack = Pack {
@@ -244,7 +301,7 @@ mod tests {
                 raws: Vec::new(),
                 bytes: 0,
             };
-            lines(&job, Pipe(pipe), &PayloadForm::Message, &mut pack)
+            lines(&job, Pipe(pipe), &mut pack)
         });
         let mut bodies = |count| {
             let Some(Pumped::Payloads(raws)) = pumped.blocking_recv() else {

@@ -48,7 +48,7 @@ section! {
         threads: usize = 0; in 0..=1024,
         /// Bytes of one record; a longer line becomes a dead letter.
         record_bytes_max: u64 = 16 * MIB; in 1024..=1073741824,
-        /// Bytes of one object that is read as a whole; a bigger one is streamed line by line.
+        /// Bytes of one object that is read as a whole; a bigger one is streamed: `{"Records": […]}` by its elements, all else line by line.
         object_bytes_max: u64 = 64 * MIB; in 1024..=4294967296,
         /// Bytes that one compressed payload may unfold to; beyond it the payload becomes a dead letter.
         decompressed_bytes_max: u64 = 256 * MIB; in 1024..=17179869184,

@@ -451,3 +451,34 @@ async fn a_reader_that_is_asked_again_and_again_before_it_can_answer_loses_no_fi
         assert_eq!(payloads.len(), 3, "{service}");
     }
 }
+
+#[tokio::test]
+async fn files_packed_with_bzip2_or_zstd_are_read_and_resumed_and_large_documents_split() {
+    use crate::packing::{Packing, packed};
+    let dir = tempfile::tempdir().unwrap();
+    let store = store();
+    for packing in [Packing::Bzip2, Packing::Zstd] {
+        let path = dir.path().join(format!("{packing:?}"));
+        std::fs::write(&path, packed(packing, &[b"one\ntwo\n", b"three\n"])).unwrap();
+        let mut reader = list("kinesis", &[&path], &store);
+        let mut payloads = rest(&mut reader).await;
+        assert_eq!(texts(&payloads), ["one", "two", "three"]);
+        payloads.swap_remove(0).token.ack();
+        Box::new(reader).finish().await.unwrap();
+        assert_eq!(
+            texts(&rest(&mut list("kinesis", &[&path], &store)).await),
+            ["two", "three"]
+        );
+
+        let path = dir.path().join(format!("{packing:?} of records"));
+        std::fs::write(&path, packed(packing, &[b"{\"Records\":[{\"a\":1},{\"b\":2}]}"])).unwrap();
+        let limits = SourceLimits {
+            object_bytes_max: 20,
+            record_bytes_max: 20,
+            ..SourceLimits::default()
+        };
+        let mut reader = FileSource::list(source("s3"), vec![path], context(&store, limits));
+        let expected = ["{\"Records\":[{\"a\":1}]}", "{\"Records\":[{\"b\":2}]}"];
+        assert_eq!(texts(&rest(&mut reader).await), expected);
+    }
+}
