@@ -1,6 +1,6 @@
 //! Requests as a source: `POST /v1/logs/{service}/{resource}`, answered when everything in the body is durable.
 
-mod desk;
+pub(crate) mod desk;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -80,7 +80,13 @@ pub struct HttpSource {
 struct Server {
     options: HttpOptions,
     limits: SourceLimits,
-    desk: Arc<Desk>,
+    door: Door,
+}
+
+/// By this a request hands over what is in it.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) desk: Arc<Desk>,
     payloads: mpsc::Sender<(Payload, Arc<Inquiry>)>,
     stopping: CancellationToken,
 }
@@ -91,26 +97,41 @@ impl HttpSource {
     /// # Errors
     /// [`SourceError::Http`] when the address cannot be listened on.
     pub async fn bind(options: HttpOptions, context: SourceContext) -> Result<Self, SourceError> {
+        let address = options.address;
+        let desk = Desk::new(options.requests_max, context.limits.bytes_open_max);
+        let router = |door| {
+            let server = Server {
+                options,
+                limits: context.limits,
+                door,
+            };
+            Router::new()
+                .route("/v1/logs/{service}/{resource}", post(receive))
+                .with_state(Arc::new(server))
+        };
+        Self::serve(address, desk, router).await
+    }
+
+    /// Starts to listen and to answer as `router` does.
+    pub(crate) async fn serve(
+        address: SocketAddr,
+        desk: Arc<Desk>,
+        router: impl FnOnce(Door) -> Router,
+    ) -> Result<Self, SourceError> {
         let failed = |error: std::io::Error| SourceError::Http {
-            address: options.address.to_string(),
+            address: address.to_string(),
             reason: error.to_string(),
         };
-        let listener = TcpListener::bind(options.address).await.map_err(failed)?;
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let desk = Desk::new(options.requests_max, context.limits.bytes_open_max);
         // One: what has been read waits in its request, whose room is reserved.
         let (sender, payloads) = mpsc::channel(1);
         let stopping = CancellationToken::new();
-        let server = Server {
-            options,
-            limits: context.limits,
+        let router = router(Door {
             desk: desk.clone(),
             payloads: sender,
             stopping: stopping.clone(),
-        };
-        let router = Router::new()
-            .route("/v1/logs/{service}/{resource}", post(receive))
-            .with_state(Arc::new(server));
+        });
         let stopped = stopping.clone().cancelled_owned();
         let server = async move {
             axum::serve(listener, router)
@@ -182,10 +203,11 @@ impl SourceReader for HttpSource {
 }
 
 /// Why a request is not taken.
-struct Refusal(StatusCode, String);
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) String);
 
 impl Refusal {
-    fn busy(reason: &str) -> Self {
+    pub(crate) fn busy(reason: &str) -> Self {
         Self(StatusCode::SERVICE_UNAVAILABLE, reason.to_owned())
     }
 }
@@ -208,36 +230,55 @@ async fn receive(
     let source = server.source(&service, &resource)?;
     let (parts, body) = request.into_parts();
     let length = server.check(&parts.headers)?;
-    let inquiry = server
-        .desk
-        .open(length)
-        .ok_or_else(|| Refusal::busy("too much is being worked on, try again"))?;
+    let inquiry = server.door.let_in(length)?;
     let body = server.read(body, length).await?;
     let partition: Arc<str> = server.partition(&parts.headers, &body)?.into();
     let payloads = server.cut(&source, &partition, body, &inquiry);
     let count = payloads.len();
-    // From here on the sender may hang up: what is in the body is worked on all the same.
-    let handing = tokio::spawn(hand_over(server.clone(), payloads, inquiry.clone()));
-    let durable = async { handing.await.unwrap_or(false) && inquiry.durable().await };
-    match tokio::time::timeout(server.options.answer_timeout, durable).await {
-        Ok(true) => Ok(format!("{{\"accepted\":{count}}}\n")),
-        Ok(false) => Err(Refusal::busy("shutting down, try again elsewhere or later")),
-        Err(_) => Err(Refusal::busy(
-            "not durable in time, try again with the same idempotency-key",
-        )),
-    }
+    server
+        .door
+        .hand_over(payloads, inquiry, server.options.answer_timeout)
+        .await?;
+    Ok(format!("{{\"accepted\":{count}}}\n"))
 }
 
-/// False when nobody reads any more.
-async fn hand_over(server: Arc<Server>, payloads: Vec<Payload>, inquiry: Arc<Inquiry>) -> bool {
-    for payload in payloads {
-        tokio::select! {
-            biased;
-            () = server.stopping.cancelled() => return false,
-            sent = server.payloads.send((payload, inquiry.clone())) => if sent.is_err() { return false },
+impl Door {
+    /// Takes room for a request of so many bytes.
+    pub(crate) fn let_in(&self, bytes: usize) -> Result<Arc<Inquiry>, Refusal> {
+        let inquiry = self.desk.open(bytes);
+        inquiry.ok_or_else(|| Refusal::busy("too much is being worked on, try again"))
+    }
+
+    /// Hands payloads over and waits until all of them are durable.
+    pub(crate) async fn hand_over(
+        &self,
+        payloads: Vec<Payload>,
+        inquiry: Arc<Inquiry>,
+        timeout: Duration,
+    ) -> Result<(), Refusal> {
+        // From here on the sender may hang up: what is in the body is worked on all the same.
+        let handing = tokio::spawn(self.clone().pass(payloads, inquiry.clone()));
+        let durable = async { handing.await.unwrap_or(false) && inquiry.durable().await };
+        match tokio::time::timeout(timeout, durable).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::busy("shutting down, try again elsewhere or later")),
+            Err(_) => Err(Refusal::busy(
+                "not durable in time, try again with the same idempotency-key",
+            )),
         }
     }
-    true
+
+    /// False when nobody reads any more.
+    async fn pass(self, payloads: Vec<Payload>, inquiry: Arc<Inquiry>) -> bool {
+        for payload in payloads {
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return false,
+                sent = self.payloads.send((payload, inquiry.clone())) => if sent.is_err() { return false },
+            }
+        }
+        true
+    }
 }
 
 impl Server {
@@ -300,7 +341,11 @@ impl Server {
     /// the positions of the first, or its alerts would be taken for repetitions.
     fn partition(&self, headers: &HeaderMap, body: &[u8]) -> Result<String, Refusal> {
         let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
-            return Ok(format!("http:{}:{}", self.options.run_name, self.desk.number()));
+            return Ok(format!(
+                "http:{}:{}",
+                self.options.run_name,
+                self.door.desk.number()
+            ));
         };
         let Some(key) = key
             .to_str()

@@ -1,6 +1,6 @@
 //! What every source shares: the books of what is open, the limit on it, and the writing of checkpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamalert_store::{Checkpoint, StoreError};
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     AckTarget, AckToken, Acked, Generation, PartitionName, PositionTracker, SourceContext, SourceError,
-    Ticket,
+    Ticket, Watermark,
 };
 
 /// The books of one source reader. Tokens hold it, too: they may outlive the reader.
@@ -18,14 +18,20 @@ pub(crate) struct Intake {
     context: SourceContext,
     state: Mutex<State>,
     acked: Notify,
+    on_finish: Option<OnFinish>,
     /// Held while checkpoints are written, so that an older watermark cannot overtake a newer one.
     writing: tokio::sync::Mutex<()>,
 }
+
+/// Told of each reading that has ended and is acknowledged. Must not block, nor ask the books anything.
+pub(crate) type OnFinish = Box<dyn Fn(Generation) + Send + Sync>;
 
 #[derive(Default)]
 struct State {
     tracker: PositionTracker,
     payloads_read: u64,
+    /// Readings of which something is written, where that matters.
+    written: BTreeSet<Generation>,
 }
 
 /// What came of an attempt to register a payload.
@@ -37,21 +43,50 @@ enum Registered {
 
 impl AckTarget for Intake {
     fn ack(&self, ticket: Ticket) {
-        if self.state().tracker.ack(ticket) != Acked::Stale {
+        let generation = ticket.generation();
+        let (acked, is_finished) = {
+            let mut state = self.state();
+            let acked = state.tracker.ack(ticket);
+            (
+                acked,
+                acked == Acked::Moved && state.tracker.is_finished(generation),
+            )
+        };
+        if acked != Acked::Stale {
             self.acked.notify_waiters();
+        }
+        if is_finished {
+            self.finished(generation);
         }
     }
 }
 
 impl Intake {
     pub(crate) fn new(context: SourceContext) -> Arc<Self> {
+        Arc::new(Self::with(context, None))
+    }
+
+    /// Books of partitions that are read once. `on_finish` makes sure that they are not read again, so that one that
+    /// is finished before anything of it was written leaves no checkpoint behind.
+    pub(crate) fn of_once(context: SourceContext, on_finish: OnFinish) -> Arc<Self> {
+        Arc::new(Self::with(context, Some(on_finish)))
+    }
+
+    fn with(context: SourceContext, on_finish: Option<OnFinish>) -> Self {
         let writing = tokio::sync::Mutex::new(());
-        Arc::new(Self {
+        Self {
             context,
             state: Mutex::default(),
             acked: Notify::new(),
+            on_finish,
             writing,
-        })
+        }
+    }
+
+    fn finished(&self, generation: Generation) {
+        if let Some(on_finish) = &self.on_finish {
+            on_finish(generation);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -89,7 +124,12 @@ impl Intake {
             source: source.to_string().into(),
             partition: partition.clone(),
         };
-        self.state().tracker.open(name, Sequence::Offset(from))
+        let mut state = self.state();
+        let generation = state.tracker.open(name, Sequence::Offset(from));
+        if self.on_finish.is_some() && from > 0 {
+            state.written.insert(generation);
+        }
+        generation
     }
 
     /// Waits until another payload of `weight_bytes` may be open, and registers it. `None` when the generation is
@@ -136,7 +176,10 @@ impl Intake {
 
     /// The partition has no more payloads, for now or for good.
     pub(crate) fn end(&self, generation: Generation, after: u64) {
-        self.state().tracker.end(generation, Sequence::Offset(after));
+        let is_finished = self.state().tracker.end(generation, Sequence::Offset(after));
+        if is_finished {
+            self.finished(generation);
+        }
     }
 
     /// A partition that had ended goes on; see [`PositionTracker::resume`].
@@ -167,6 +210,9 @@ impl Intake {
         let due = self.state().tracker.due();
         let mut by_source: BTreeMap<_, (Vec<_>, Vec<_>)> = BTreeMap::new();
         for (generation, name, watermark) in due {
+            if self.leaves_nothing(generation, &watermark) {
+                continue;
+            }
             let checkpoint = Checkpoint {
                 sequence: watermark.sequence.to_string(),
                 finished: watermark.finished,
@@ -185,9 +231,27 @@ impl Intake {
             let mut state = self.state();
             for (generation, watermark) in &watermarks {
                 state.tracker.written(*generation, watermark);
+                if watermark.finished {
+                    state.written.remove(generation);
+                } else if self.on_finish.is_some() {
+                    state.written.insert(*generation);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Forgets a partition that is read once and finished, if nothing of it is written. Answers whether it did.
+    fn leaves_nothing(&self, generation: Generation, watermark: &Watermark) -> bool {
+        if self.on_finish.is_none() || !watermark.finished {
+            return false;
+        }
+        let mut state = self.state();
+        if state.written.contains(&generation) {
+            return false;
+        }
+        state.tracker.written(generation, watermark);
+        true
     }
 
     /// Writes checkpoints every now and then, for as long as the handle is kept.

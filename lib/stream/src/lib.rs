@@ -17,7 +17,10 @@ mod packing;
 mod payload;
 mod pump;
 mod reader;
+mod s3;
+mod sns;
 mod splitter;
+mod sqs;
 mod tracker;
 
 pub use file_source::FileSource;
@@ -25,4 +28,9 @@ pub use http_source::{HttpOptions, HttpSource};
 pub use kinesis::{KinesisOptions, KinesisSource, KinesisStart, KinesisStatus};
 pub use payload::{AckTarget, AckToken, Payload, PayloadForm};
 pub use reader::{ProgressWatch, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
+pub use s3::{AwsS3, GetRequest, ObjectBody, ObjectChunks, S3Api, S3Options, S3Source};
+pub use sns::{Fetch, HttpsFetch, SnsCounts, SnsOptions, SnsSource};
+pub use sqs::{
+    AwsSqs, EntryFault, QueueMessage, QueueOptions, ReceiveRequest, SqsApi, SqsContent, SqsOptions, SqsSource,
+};
 pub use tracker::{Acked, Generation, PartitionName, PositionTracker, Ticket, Watermark};

@@ -123,7 +123,7 @@ pub struct SourceLimits {
     /// The longest line that is one payload: above the largest message of the services that lines stand for
     /// (10 MiB, Kinesis). A longer one is handed out as [`crate::PayloadForm::Oversize`].
     pub record_bytes_max: usize,
-    /// The largest S3 object, decompressed, that is one payload; a larger one is read line by line. StreamAlert
+    /// The largest S3 object, decompressed, that is one payload; a larger one is read in parts. StreamAlert
     /// refused objects over 128 MB, so whatever it could read whole is still read whole.
     pub object_bytes_max: usize,
     /// How much of an oversize line is kept, to recognise it by.

@@ -45,6 +45,11 @@ impl Ticket {
     pub const fn index(self) -> u64 {
         self.index
     }
+
+    /// The reading that it belongs to.
+    pub(crate) const fn generation(self) -> Generation {
+        self.generation
+    }
 }
 
 /// How far a partition is acknowledged.
@@ -250,6 +255,12 @@ impl PositionTracker {
         if self.by_name.get(&reading.name) == Some(&generation) {
             self.by_name.remove(&reading.name);
         }
+    }
+
+    /// Whether a reading has ended and all of it is acknowledged.
+    pub(crate) fn is_finished(&self, generation: Generation) -> bool {
+        let reading = self.readings.get(&generation);
+        reading.is_some_and(|reading| reading.watermark.finished)
     }
 
     /// Watermarks that are ahead of what was written.

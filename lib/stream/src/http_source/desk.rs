@@ -10,7 +10,7 @@ const REQUEST_OVERHEAD_BYTES: usize = 4 << 10;
 
 /// Room for requests, and what became of them.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(crate) struct Desk {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     bytes_max: usize,
@@ -22,7 +22,7 @@ pub(super) struct Desk {
 
 /// One request. Its tokens keep it, and with it its room, until the last of them is used or dropped.
 #[derive(Debug)]
-pub(super) struct Inquiry {
+pub(crate) struct Inquiry {
     desk: Arc<Desk>,
     /// Payloads that are not acknowledged yet.
     open: watch::Sender<u64>,
@@ -32,7 +32,7 @@ pub(super) struct Inquiry {
 }
 
 impl Desk {
-    pub(super) fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
+    pub(crate) fn new(requests_max: usize, bytes_max: usize) -> Arc<Self> {
         let bytes_max = bytes_max.clamp(1, u32::MAX as usize);
         Arc::new(Self {
             requests: Arc::new(Semaphore::new(requests_max)),
@@ -46,7 +46,7 @@ impl Desk {
     }
 
     /// Takes room for a request of `body_bytes`; `None` when there is none.
-    pub(super) fn open(self: &Arc<Self>, body_bytes: usize) -> Option<Arc<Inquiry>> {
+    pub(crate) fn open(self: &Arc<Self>, body_bytes: usize) -> Option<Arc<Inquiry>> {
         // One request larger than everything is let in when it is alone.
         let weight = body_bytes
             .saturating_add(REQUEST_OVERHEAD_BYTES)
@@ -63,11 +63,11 @@ impl Desk {
     }
 
     /// A number that no other request of this run has.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn progress(&self) -> SourceProgress {
+    pub(crate) fn progress(&self) -> SourceProgress {
         SourceProgress {
             payloads_read: self.payloads_read.load(Ordering::Relaxed),
             payloads_open: self.payloads_open.load(Ordering::Relaxed),
@@ -79,12 +79,12 @@ impl Desk {
 
 impl Inquiry {
     /// Takes note of how many payloads are in the request.
-    pub(super) fn expect(&self, payloads: usize) {
+    pub(crate) fn expect(&self, payloads: usize) {
         self.open.send_replace(payloads as u64);
     }
 
     /// Takes note that one of them is being worked on.
-    pub(super) fn handed_out(&self, payload: &Payload) {
+    pub(crate) fn handed_out(&self, payload: &Payload) {
         self.in_work.fetch_add(1, Ordering::Relaxed);
         self.desk.payloads_read.fetch_add(1, Ordering::Relaxed);
         self.desk.payloads_open.fetch_add(1, Ordering::Relaxed);
@@ -94,7 +94,7 @@ impl Inquiry {
     }
 
     /// Waits until everything in the request is acknowledged.
-    pub(super) async fn durable(&self) -> bool {
+    pub(crate) async fn durable(&self) -> bool {
         self.open.subscribe().wait_for(|open| *open == 0).await.is_ok()
     }
 }
