@@ -146,6 +146,7 @@ impl<R: Read> DocumentReader<R> {
         self.splitter = None;
         self.plain = true;
         let (start, head, over) = self.long.take()?;
+        let over = over + self.lines.take(self.lines.ahead().len()).len() as u64;
         Some(Piece {
             start,
             after: self.lines.offset(),

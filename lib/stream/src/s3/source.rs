@@ -381,10 +381,12 @@ impl S3Source {
             let token = self.intake.register(open.generation, raw.after, weight).await;
             let is_letter =
                 matches!(raw.form, PayloadForm::Unreadable { .. }) && !self.is_reading(open.generation);
+            // Nothing comes after it, which need not wait to be told.
+            let is_last = is_letter || raw.form == PayloadForm::Object;
             let Some((open, raw)) = self.ready.pop_front() else {
                 return None;
             };
-            if is_letter {
+            if is_last {
                 self.intake.end(open.generation, raw.after);
             }
             if let Some(token) = token {
