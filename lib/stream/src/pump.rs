@@ -174,10 +174,13 @@ fn read_up_to(limit: u64, stream: &mut Stream, whole: &mut Vec<u8>) -> Option<st
     stream.take(room).read_to_end(whole).err()
 }
 
+/// The right to have a large object in memory; `None` for one that needs none.
+type Turn<'a> = Option<MutexGuard<'a, ()>>;
+
 /// What was read of an object comes first, then the remainder of the stream; or, when it broke, its error again.
 struct Reread<'a> {
     /// Freed when it has been read, with the turn of the object in memory.
-    first: Option<(Cursor<Vec<u8>>, Option<MutexGuard<'a, ()>>)>,
+    first: Option<(Cursor<Vec<u8>>, Turn<'a>)>,
     broken: Option<std::io::Error>,
     rest: Stream,
 }

@@ -383,9 +383,7 @@ impl S3Source {
                 matches!(raw.form, PayloadForm::Unreadable { .. }) && !self.is_reading(open.generation);
             // Nothing comes after it, which need not wait to be told.
             let is_last = is_letter || raw.form == PayloadForm::Object;
-            let Some((open, raw)) = self.ready.pop_front() else {
-                return None;
-            };
+            let (open, raw) = self.ready.pop_front()?;
             if is_last {
                 self.intake.end(open.generation, raw.after);
             }

@@ -153,7 +153,7 @@ impl Desk {
     }
 
     /// What is to be deleted now; `all` does not wait for more.
-    pub(super) fn to_delete(&mut self, now: Instant, all: bool) -> Option<Batch> {
+    pub(super) fn next_delete(&mut self, now: Instant, all: bool) -> Option<Batch> {
         if !all && self.delete_from.is_some_and(|from| now < from) {
             return None;
         }
@@ -185,7 +185,7 @@ impl Desk {
     }
 
     /// What is to be extended now.
-    pub(super) fn to_extend(&mut self, now: Instant) -> Option<Batch> {
+    pub(super) fn next_extend(&mut self, now: Instant) -> Option<Batch> {
         let mut keys = Vec::new();
         while keys.len() < BATCH_MAX
             && let Some((at, key)) = self.renewals.first().copied()
@@ -309,7 +309,7 @@ mod tests {
             None,
             "nor when it is done"
         );
-        let batch = desk.to_delete(now + LIMITS.linger, false).unwrap();
+        let batch = desk.next_delete(now + LIMITS.linger, false).unwrap();
         assert_eq!(batch.receipts, ["r3"]);
         desk.deleted(&batch, Some(&[]), now);
         assert!(desk.is_settled() && desk.open().is_empty() && desk.wake_at().is_none());
@@ -323,10 +323,10 @@ mod tests {
             let key = desk.received(&message(&n.to_string(), "r"), now).unwrap();
             desk.finished(key, now);
         }
-        assert_eq!(desk.to_delete(now, false).unwrap().keys.len(), 10);
-        assert_eq!(desk.to_delete(now, false), None);
+        assert_eq!(desk.next_delete(now, false).unwrap().keys.len(), 10);
+        assert_eq!(desk.next_delete(now, false), None);
         assert_eq!(desk.wake_at(), Some(now + LIMITS.linger));
-        let batch = desk.to_delete(now + LIMITS.linger, false).unwrap();
+        let batch = desk.next_delete(now + LIMITS.linger, false).unwrap();
         let again = now + Duration::from_secs(1);
         desk.deleted(&batch, None, again);
         for n in 11..25 {
@@ -334,12 +334,12 @@ mod tests {
             desk.finished(key, now);
         }
         assert_eq!(
-            desk.to_delete(now + LIMITS.linger, false),
+            desk.next_delete(now + LIMITS.linger, false),
             None,
             "however many there are"
         );
         assert_eq!(desk.wake_at(), Some(again));
-        assert!(desk.to_delete(again, false).is_some());
+        assert!(desk.next_delete(again, false).is_some());
     }
 
     #[test]
@@ -349,9 +349,9 @@ mod tests {
             desk.received(&message("a", "ra"), now).unwrap(),
             desk.received(&message("b", "rb"), now).unwrap(),
         );
-        assert_eq!(desk.to_extend(now), None);
+        assert_eq!(desk.next_extend(now), None);
         let third = LIMITS.visibility / 3;
-        let batch = desk.to_extend(now + third).unwrap();
+        let batch = desk.next_extend(now + third).unwrap();
         assert_eq!(batch.keys, [a, b]);
         let expired = EntryFault {
             index: 1,
@@ -359,7 +359,7 @@ mod tests {
             reason: String::new(),
         };
         desk.extended(&batch, Some(&[expired]), now + third, now);
-        assert_eq!(desk.to_extend(now + third * 2).unwrap().keys, [a]);
+        assert_eq!(desk.next_extend(now + third * 2).unwrap().keys, [a]);
         let again = now + third * 2 + Duration::from_secs(1);
         let batch = Batch {
             keys: vec![a],
@@ -368,6 +368,6 @@ mod tests {
         desk.extended(&batch, None, now + third * 2, again);
         assert_eq!(desk.wake_at(), Some(again));
         desk.finished(a, now);
-        assert_eq!(desk.to_extend(again), None);
+        assert_eq!(desk.next_extend(again), None);
     }
 }

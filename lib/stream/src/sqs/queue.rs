@@ -254,7 +254,7 @@ impl Keeper {
     fn call(&mut self, now: Instant) {
         // First, so that nothing comes to light while much is to be deleted.
         while !self.is_busy()
-            && let Some(batch) = self.desk.to_extend(now)
+            && let Some(batch) = self.desk.next_extend(now)
         {
             let (api, visibility) = (self.api.clone(), self.options.visibility);
             self.calls.spawn(async move {
@@ -263,7 +263,7 @@ impl Keeper {
             });
         }
         while !self.is_busy()
-            && let Some(batch) = self.desk.to_delete(now, false)
+            && let Some(batch) = self.desk.next_delete(now, false)
         {
             self.delete(batch);
         }
@@ -402,7 +402,7 @@ impl Keeper {
             self.give_back(some.to_vec(), Duration::ZERO);
         }
         loop {
-            while let Some(batch) = self.desk.to_delete(Instant::now(), true) {
+            while let Some(batch) = self.desk.next_delete(Instant::now(), true) {
                 self.delete(batch);
             }
             let has_more = self.calls.len() > self.receiving || !self.desk.is_settled();
