@@ -1,5 +1,7 @@
 //! SQS and S3 as an emulator of AWS plays them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is the answer")]
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
