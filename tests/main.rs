@@ -5,6 +5,7 @@
     reason = "these are tests, helpers included"
 )]
 
+mod aws;
 mod bad_input;
 mod bad_rules;
 mod bench;

@@ -1,5 +1,6 @@
 //! Puts services together: each from the project's settings, with its neighbours as it is given them.
 
+mod cloud;
 mod dispatcher;
 mod member;
 mod merger;

@@ -1,8 +1,9 @@
 //! Chores of the repository: `cargo xtask tidy` checks the rules that neither rustc nor clippy knows;
 //! `cargo xtask diff-python` compares engines with CPython; `cargo xtask fuzz` looks for inputs that hurt;
-//! `cargo xtask sim` runs the services on a simulated network.
+//! `cargo xtask sim` runs the services on a simulated network, `cargo xtask fleet` as processes that it kills.
 
 mod diff;
+mod fleet;
 mod fuzz;
 mod sim;
 mod tidy;
@@ -12,12 +13,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS] | fuzz [--seconds N] [TARGET] | sim [OPTIONS]
+       | fleet [--minutes N] [--seed N]
 
 tidy   checks dependency direction, file length, log style, left-over macros, ignored tests, names and doc links;
        prints file:line: message and fails when there is anything to mend
 diff-python   generated rules on generated records, CPython against the native engine; --help tells more
 fuzz   the fuzz targets of fuzz/, each for 20 seconds or N; needs cargo-fuzz
-sim    the services with faulty stores, clocks and connections; --help tells more";
+sim    the services with faulty stores, clocks and connections; --help tells more
+fleet  every service as processes on this machine, killed and frozen at random while alerts flow, for 3 minutes or N;
+       prints what became of every alert; needs tests/emulators/install.sh";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +59,13 @@ fn main() -> ExitCode {
             }
         },
         ["fuzz", ..] => match fuzz::run(root, arguments.get(1..).unwrap_or_default()) {
+            Ok(code) => code,
+            Err(error) => {
+                say(&error);
+                ExitCode::FAILURE
+            }
+        },
+        ["fleet", ..] => match fleet::run(root, arguments.get(1..).unwrap_or_default()) {
             Ok(code) => code,
             Err(error) => {
                 say(&error);

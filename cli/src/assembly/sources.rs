@@ -13,7 +13,8 @@ use streamalert_schema::{Limits, Selection};
 use streamalert_stream::{FileSource, HttpOptions, HttpSource, SourceContext, SourceLimits, SourceReader};
 use streamalert_types::{Clock, Source, Tracer};
 
-use crate::assembly::Stores;
+use crate::assembly::cloud::{CloudParts, CloudSources};
+use crate::assembly::{Member, Stores};
 use crate::failure::Failure;
 use crate::project::Project;
 
@@ -56,20 +57,35 @@ pub(crate) fn files_source(
     Ok(Box::new(FileSource::list(source, files.to_vec(), context)))
 }
 
-/// The sources of `streamalert.toml`; with `to_the_end` each ends when what is there now is read.
+/// What there is to read, opened; with `to_the_end` each source ends when what is there now is read.
 pub(crate) async fn settings_sources(
     project: &Project,
     stores: &Stores,
+    member: &Member,
     clock: &Arc<dyn Clock>,
     to_the_end: bool,
 ) -> Result<Vec<Box<dyn SourceReader>>, Failure> {
+    let (all, warnings) = project.conf.sources_to_read(&project.settings)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    if all.is_empty() {
+        tracing::warn!(
+            "no sources are configured, nothing will be read; write [[sources]] in streamalert.toml, or set \
+             aws.data_sources"
+        );
+    }
     let mut readers: Vec<Box<dyn SourceReader>> = Vec::new();
     let mut http: BTreeMap<SocketAddr, Vec<Arc<Source>>> = BTreeMap::new();
-    for settings in &project.settings.sources {
+    let mut cloud = CloudSources::default();
+    for settings in &all {
         let source = Arc::new(match settings.source.cluster {
             Some(_) => settings.source.clone(),
             None => project.source(&settings.source.to_string())?,
         });
+        if cloud.take(&source, &settings.input) {
+            continue;
+        }
         let context = context(&project.settings, stores, clock.clone());
         let reader = match &settings.input {
             SourceInput::Files { glob } => FileSource::list(source, matching(glob)?, context),
@@ -80,20 +96,14 @@ pub(crate) async fn settings_sources(
                 http.entry(*address).or_default().push(source);
                 continue;
             }
-            SourceInput::Kinesis(_)
-            | SourceInput::S3 { .. }
-            | SourceInput::Sqs { .. }
-            | SourceInput::SnsQueue { .. }
-            | SourceInput::SnsHttp { .. } => {
-                let message = format!("{source}: sources of AWS cannot be read by this version yet");
-                return Err(Failure::Other(message));
-            }
+            // Taken above.
+            _ => continue,
         };
         readers.push(Box::new(reader));
     }
-    if to_the_end && !http.is_empty() {
+    if to_the_end && !(http.is_empty() && cloud.is_empty()) {
         return Err(Failure::Other(
-            "an http source has no end; use `streamalert run`".to_owned(),
+            "sources of type http and of AWS have no end; use `streamalert run`".to_owned(),
         ));
     }
     for (address, sources) in http {
@@ -104,6 +114,13 @@ pub(crate) async fn settings_sources(
             reader.map_err(|error| Failure::Other(error.to_string()))?,
         ));
     }
+    let parts = CloudParts {
+        settings: &project.settings,
+        member,
+        leases: stores.leases.clone(),
+        context: context(&project.settings, stores, clock.clone()),
+    };
+    readers.extend(cloud.open(&parts).await?);
     Ok(readers)
 }
 

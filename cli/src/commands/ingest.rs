@@ -11,7 +11,7 @@ use streamalert_types::{OutputName, Tracer};
 use streamalert_value::{Map, Value};
 
 use crate::args::{Global, Ingest};
-use crate::assembly::{self, Pipeline, Stores};
+use crate::assembly::{self, Member, Pipeline, Stores};
 use crate::explain::{integer, object, text};
 use crate::failure::Failure;
 use crate::paint;
@@ -53,7 +53,8 @@ pub(crate) async fn run(global: &Global, args: &Ingest) -> Result<(), Failure> {
             "name a source and files (--source s3:BUCKET FILE…), or write [[sources]] in streamalert.toml";
         return Err(Failure::Other(format!("nothing to read: {hint}")));
     } else {
-        assembly::settings_sources(&project, &stores, &clock, true).await?
+        let member = Member::of(&project.settings, &*clock);
+        assembly::settings_sources(&project, &stores, &member, &clock, true).await?
     };
     let summary = pipeline(&project, stores, sources, clock).await?;
     if args.json {

@@ -275,12 +275,8 @@ impl Node {
     }
 
     async fn start_classifier(&mut self, records: Arc<dyn Records>) -> Result<(), Failure> {
-        if self.project.settings.sources.is_empty() {
-            tracing::warn!(
-                "no sources are configured, nothing will be read; write [[sources]] in streamalert.toml"
-            );
-        }
-        let sources = assembly::settings_sources(&self.project, &self.stores, &self.clock, false).await?;
+        let (project, stores) = (&self.project, &self.stores);
+        let sources = assembly::settings_sources(project, stores, &self.member, &self.clock, false).await?;
         let (classifier, task) = assembly::start_classifier(
             &self.project,
             sources,

@@ -316,12 +316,15 @@ impl SourceTable {
         let Some(stream) = &self.stream else {
             return Ok(self.resource.clone());
         };
-        let name = stream.rsplit_once(":stream/").map_or(stream.as_str(), |(_, name)| name);
+        let name = stream
+            .rsplit_once(":stream/")
+            .map_or(stream.as_str(), |(_, name)| name);
         if name == self.resource {
             return Ok(stream.clone());
         }
         let message = format!("{name:?} is not the resource {:?}", self.resource);
-        let fix = "write the ARN of a stream of that name, or name the stream in resource and in conf/clusters";
+        let fix =
+            "write the ARN of a stream of that name, or name the stream in resource and in conf/clusters";
         Err(("stream", message, fix.to_owned()))
     }
 
