@@ -73,12 +73,20 @@ impl Scene {
     }
 
     async fn wait_for(&self, count: usize, process: &ServiceProcess) {
-        assert!(
-            self.receiver.wait_for(count, PATIENCE).await,
-            "{} of {count} came\n{}",
-            self.receiver.count(),
-            process.output()
-        );
+        // By their keys: what was in flight at a kill may come twice.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (requests, keys) = (self.receiver.count(), self.receiver.keys().len());
+            if keys >= count {
+                return;
+            }
+            let left = deadline - Instant::now();
+            assert!(
+                self.receiver.wait_for(requests + 1, left).await,
+                "{keys} of {count} came\n{}",
+                process.output()
+            );
+        }
     }
 }
 

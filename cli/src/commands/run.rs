@@ -135,6 +135,10 @@ impl Node {
         let alerts = self.start_merger(deliveries.clone(), None).await?;
         let records = self.start_rules_node(runtime, alerts)?;
         self.start_classifier(records).await?;
+        self.start_replayer(deliveries)
+    }
+
+    fn start_replayer(&mut self, deliveries: Arc<dyn Deliveries>) -> Result<(), Failure> {
         let Some(rules) = self.admin.rules.clone() else {
             return Ok(());
         };
@@ -165,6 +169,12 @@ impl Node {
         let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
         self.keep_link("merger client", task);
         let records = self.start_rules_node(runtime, Arc::new(client))?;
+        if !self.member.alone {
+            // It shares the dead letters of all, and so is who replays them.
+            let (client, task) = DispatcherClient::new(self.client_options(Peer::Dispatcher));
+            self.keep_link("dispatcher client", task);
+            self.start_replayer(Arc::new(client))?;
+        }
         let server = self.server().records(records);
         self.serve_on("rules-node", listener, server);
         Ok(())
