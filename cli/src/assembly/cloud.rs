@@ -84,10 +84,10 @@ impl CloudSources {
         self.check_queues()?;
         let mut readers: Vec<Box<dyn SourceReader>> = Vec::new();
         for (source, input) in self.streams {
-            readers.push(Box::new(parts.stream(&source, input).await?));
+            readers.push(Box::new(Box::pin(parts.stream(&source, input)).await?));
         }
         for ((queue, access), buckets) in self.buckets {
-            let config = parts.config(&access, &queue).await?;
+            let config = Box::pin(parts.config(&access, &queue)).await?;
             let (api, name) = (find_queue(&config, &queue).await?, queue_name(&queue).to_owned());
             let options = S3Options::new(name, buckets);
             let s3 = Arc::new(AwsS3::new(&config));
@@ -161,7 +161,7 @@ impl CloudParts<'_> {
         access: &SourceAccess,
         content: SqsContent,
     ) -> Result<SqsSource, Failure> {
-        let config = self.config(access, queue).await?;
+        let config = Box::pin(self.config(access, queue)).await?;
         let api = Arc::new(find_queue(&config, queue).await?);
         let options = SqsOptions {
             queue: queue_name(queue).to_owned(),

@@ -120,7 +120,8 @@ pub(crate) async fn settings_sources(
         leases: stores.leases.clone(),
         context: context(&project.settings, stores, clock.clone()),
     };
-    readers.extend(cloud.open(&parts).await?);
+    // Boxed: it reads the default chain of credentials, which is a large future.
+    readers.extend(Box::pin(cloud.open(&parts)).await?);
     Ok(readers)
 }
 
