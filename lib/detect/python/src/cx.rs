@@ -98,6 +98,8 @@ pub struct Cx<'a> {
     pub leave_at: Cell<Option<u64>>,
     /// Lists and dictionaries of lookup tables that were asked for, by address in the table.
     pub looked_up: RefCell<HashMap<usize, Obj<'a>>>,
+    /// The class of an object was asked for that is not known here: the next message may name it, and is CPython's.
+    pub nameless: Cell<bool>,
 }
 
 /// A field path's value in this record.
@@ -331,6 +333,9 @@ impl<'a> Cx<'a> {
     #[cold]
     #[must_use]
     pub fn raise_with(&self, kind: ExcKind, args: &[Obj<'a>]) -> Raise<'a> {
+        if self.nameless.take() {
+            return self.leave("the class of an object that is not known");
+        }
         Raise::Exception(self.exception(kind, args))
     }
 

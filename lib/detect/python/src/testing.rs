@@ -97,6 +97,7 @@ fn run<'a, T>(
         handling: Cell::new(None),
         leave_at: Cell::new(None),
         looked_up: Default::default(),
+        nameless: Default::default(),
     };
     let record = cx
         .object(tree.root())

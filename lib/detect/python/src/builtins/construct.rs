@@ -155,11 +155,17 @@ fn int_of_text<'a>(cx: &Cx<'a>, text: &'a str) -> R<'a> {
     }
 }
 
+/// How many characters of a text a message of `int` shows, quotes and escapes included.
+const SHOWN_MAX: usize = 200;
+
 fn invalid_int<'a>(cx: &Cx<'a>, text: &'a str, base: i64) -> Raise<'a> {
-    if text.chars().count() > 190 {
-        return cx.leave("a long text that is no int");
+    const LONG: &str = "a long text that is no int";
+    if text.chars().count() > SHOWN_MAX {
+        return cx.leave(LONG);
     }
     match text::repr(cx, Obj::Str(text)) {
+        // CPython cuts it off.
+        Ok(shown) if shown.chars().count() > SHOWN_MAX => cx.leave(LONG),
         Ok(shown) => cx.value_error(format_args!(
             "invalid literal for int() with base {base}: {shown}"
         )),

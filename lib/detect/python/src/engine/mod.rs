@@ -278,6 +278,7 @@ impl Engine {
             handling: Cell::new(None),
             leave_at: Cell::new(None),
             looked_up: Default::default(),
+            nameless: Default::default(),
         }
     }
 

@@ -151,7 +151,13 @@ pub fn builtin_name(class: Type) -> &'static str {
 /// `collections.OrderedDict` for classes written in C. `__name__` is [`class_name`] of [`class_of`].
 #[must_use]
 pub fn type_name<'a>(cx: &Cx<'a>, value: Obj<'a>) -> &'a str {
-    let value = resolve(cx, value).unwrap_or(value);
+    let value = match resolve(cx, value) {
+        Ok(value) => value,
+        Err(_) => {
+            cx.nameless.set(true);
+            value
+        }
+    };
     if let Obj::Native(native) = value
         && let Some(name) = native.own_name()
     {

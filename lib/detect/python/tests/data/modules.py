@@ -36,7 +36,8 @@ def evaluate(head):
             outcome = "= " + repr(scope["run"](json.loads(RECORD)))
         except Exception as error:
             name = type(error).__name__.replace("PatternError", "error")
-            outcome = f"! {name}: {error.args!r}"
+            cause = f" from {type(error.__cause__).__name__}" if error.__cause__ else ""
+            outcome = f"! {name}: {error.args!r}{cause}"
         print(json.dumps(re.sub(" at 0x[0-9a-f]+", " at 0x", outcome)))
 
 

@@ -49,7 +49,11 @@ fn parsed<'a>(cx: &Cx<'a>, args: &Args<'_, 'a>, kind: Kind) -> R<'a> {
     };
     let fragments = match fragments {
         None => true,
-        Some(fragments) => ops::truthy(cx, fragments)?,
+        Some(fragments) => match ops::resolve(cx, fragments)? {
+            flag @ (Obj::None | Obj::Bool(_) | Obj::Int(_)) => ops::truthy(cx, flag)?,
+            // Some releases look for it in a cache, which asks for its hash.
+            _ => return Err(cx.leave("allow_fragments that is no flag")),
+        },
     };
     let Obj::Str(url) = url else {
         return of_no_text(cx, url, scheme, kind);
