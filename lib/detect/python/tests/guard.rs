@@ -433,3 +433,15 @@ fn a_text_that_is_white_is_replaced_by_or() {
         );
     }
 }
+
+#[test]
+fn what_a_loop_does_matters_only_where_it_is_reached() {
+    check_rule(
+        "if rec.get('status') != 403:\n    return False\nreturn any(part in rec['path'] for part in rec['bad'])",
+        &[
+            (r#"{"status":200,"path":"/"}"#, "*nothing"),
+            (r#"{"status":403,"path":"/adm","bad":["adm"]}"#, "fired"),
+            (r#"{"status":403,"path":"/adm"}"#, "KeyError"),
+        ],
+    );
+}

@@ -2,7 +2,7 @@
 //! where it does not hold, the thing cannot happen; where it holds, it may. So anything may be replaced by
 //! [`Cond::True`], which is what keeps conditions small.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::program::PathId;
 
@@ -231,18 +231,43 @@ impl Cond {
                 .iter()
                 .filter_map(Self::clause)
                 .min_by_key(|(_, cost)| *cost),
-            Self::Or(parts) => {
-                let mut all = BTreeSet::new();
-                let mut sum = 0;
-                for part in parts {
-                    let (atoms, cost) = part.clause()?;
-                    all.extend(atoms);
-                    sum += cost;
-                }
-                (sum < 1000).then(|| (all.into_iter().collect(), sum))
-            }
+            Self::Or(parts) => Self::one_of_each(parts),
         }
     }
+
+    /// Facts that cover every alternative. Alternatives often share a part, such as the condition under which all of
+    /// them are reached: each is asked a second time, when what the others need is known and costs nothing more.
+    fn one_of_each(parts: &[Self]) -> Option<(Vec<Atom>, u64)> {
+        let mut chosen = Vec::with_capacity(parts.len());
+        let mut needed: BTreeMap<Atom, usize> = BTreeMap::new();
+        for part in parts {
+            let (atoms, _) = part.clause()?;
+            for atom in &atoms {
+                *needed.entry(atom.clone()).or_default() += 1;
+            }
+            chosen.push(atoms);
+        }
+        for (part, atoms) in parts.iter().zip(chosen) {
+            let Self::And(conjuncts) = part else { continue };
+            for atom in &atoms {
+                needed.entry(atom.clone()).and_modify(|by| *by -= 1);
+            }
+            let others = |atom: &Atom| needed.get(atom).is_some_and(|by| *by > 0);
+            let added = |atoms: &[Atom]| cost_of(atoms.iter().filter(|atom| !others(atom)));
+            let clauses = conjuncts.iter().filter_map(Self::clause).map(|(atoms, _)| atoms);
+            let least = clauses.min_by_key(|atoms| added(atoms)).unwrap_or(atoms);
+            for atom in least {
+                *needed.entry(atom).or_default() += 1;
+            }
+        }
+        needed.retain(|_, by| *by > 0);
+        let cost = cost_of(needed.keys());
+        (cost < 1000).then(|| (needed.into_keys().collect(), cost))
+    }
+}
+
+fn cost_of<'a>(atoms: impl IntoIterator<Item = &'a Atom>) -> u64 {
+    atoms.into_iter().filter_map(|atom| atom.fact.cost()).sum()
 }
 
 impl Fact {
@@ -288,6 +313,16 @@ mod tests {
     fn a_stronger_alternative_is_left_out() {
         let stronger = is("a").and(Cond::atom(1, Fact::Absent));
         assert_eq!(is("a").or(stronger), is("a"));
+    }
+
+    #[test]
+    fn what_alternatives_share_is_cheaper_than_one_fact_of_each() {
+        let shared = Cond::atom(0, Fact::Int(403)).or(Cond::atom(0, Fact::Odd));
+        let alternatives = [Fact::Absent, Fact::Present, Fact::Filled];
+        let each = alternatives.map(|fact| shared.clone().and(Cond::atom(1, fact)));
+        let cond = Cond::any(each.into_iter().chain([Cond::atom(0, Fact::Odd)]));
+        let (atoms, _) = cond.clause().unwrap();
+        assert!(atoms.iter().all(|atom| atom.path == 0), "{atoms:?}");
     }
 
     #[test]

@@ -21,16 +21,18 @@ const HARMLESS: [&str; 10] = [
 ];
 
 impl Module<'_, '_> {
-    /// `__name__` and what else each module has from its beginning.
-    pub(super) fn own_names(&mut self) {
+    /// `__name__` and what else each module has from its beginning. What no compiled rule can have is bound only
+    /// where `text`, the module's source, mentions it: it counts as a fallback point of the file.
+    pub(super) fn own_names(&mut self, text: &str) {
         let name = super::imports::module_of(self.path);
         let name = self.loader.heap.str(&name);
         self.bind("__name__", name);
-        let file = self
-            .loader
-            .heap
-            .unsupported("__file__, which depends on where the rules are");
-        self.bind("__file__", file);
+        const FILE: &str = "__file__";
+        if text.contains(FILE) {
+            let reason = "__file__, which depends on where the rules are";
+            let file = self.loader.heap.unsupported(reason);
+            self.bind(FILE, file);
+        }
     }
 
     /// `getLogger(…)`: an object whose methods write, which the compiler knows.

@@ -85,7 +85,7 @@ impl<'f> Loader<'f> {
                     globals: BTreeSet::new(),
                     attributes: BTreeSet::new(),
                 };
-                module.own_names();
+                module.own_names(&text);
                 module.body(tree.suite());
                 module.finish()
             }
