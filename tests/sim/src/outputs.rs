@@ -40,7 +40,7 @@ impl Output for NotedOutput {
         };
         sleep(pause).await;
         let alert = &publication.alert;
-        let refused = |number: &u64| number % REFUSED_EVERY == 0;
+        let refused = |number: &u64| number.is_multiple_of(REFUSED_EVERY);
         if self.name == "sim:b" && !is_merged(alert) && numbers(&alert.record).iter().any(refused) {
             return Err(SendError::permanent("not for us"));
         }

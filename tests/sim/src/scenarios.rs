@@ -1,5 +1,6 @@
 //! What is done to the services. Each scenario says with `require` that its fault was really made.
 
+mod chaos;
 mod clocks;
 mod crashes;
 mod leases;
@@ -31,7 +32,7 @@ impl Scenario {
 }
 
 /// All of them, in the order in which they are run.
-pub(crate) const SCENARIOS: [Scenario; 14] = [
+pub(crate) const SCENARIOS: [Scenario; 18] = [
     Scenario {
         name: "calm",
         about: "nothing goes wrong",
@@ -40,17 +41,21 @@ pub(crate) const SCENARIOS: [Scenario; 14] = [
     },
     crashes::SERVICES,
     stores::STORE_AWAITS,
+    stores::STORE_SITES,
     leases::STALE_OWNER,
     leases::STALE_OWNER_LATE,
     leases::RESHARD,
     stores::LOST_ANSWERS,
     stores::THROTTLED,
+    stores::STORE_DOWN,
     outputs::SLOW,
     outputs::UNSURE,
     outputs::BURST,
     clocks::JUMPS,
     network::PARTITIONS,
     network::ROLLING,
+    chaos::CHAOS,
+    chaos::CHAOS_LATE,
 ];
 
 pub(crate) fn named(name: &str) -> Option<&'static Scenario> {

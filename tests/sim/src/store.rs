@@ -18,7 +18,7 @@ use crate::clock::elapsed;
 use crate::history::group_of;
 use crate::invariants::Invariant;
 use crate::mutants::Mutant;
-use crate::world::World;
+use crate::world::{Moment, Site, World};
 
 /// The window of the rules that are merged, and the grace that the merger gives by default.
 const WINDOW: Duration = Duration::from_secs(61);
@@ -76,11 +76,12 @@ impl NodeStore {
 
     async fn call<T>(
         &self,
+        name: &'static str,
         what: &str,
         kind: Kind,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.point(kind).await;
+        self.point(kind, (name, Moment::Before)).await;
         sleep(Duration::from_micros(300 + self.world.roll(LATENCY_MICROS_MAX))).await;
         let (delay, hang) = self.world.node(&self.node, |node| {
             let delayed = kind == Kind::AlertWrite;
@@ -112,21 +113,26 @@ impl NodeStore {
             let outcome = result
                 .as_ref()
                 .map_or_else(ToString::to_string, |_| "ok".to_owned());
-            self.world.note(&format!("{} {what}: {outcome}", self.node));
+            self.world.note(&format!("{} {name}{what}: {outcome}", self.node));
         }
         if matches!(result, Err(StoreError::Fenced { .. })) {
             self.world.inner().history.figures.fenced += 1;
         }
-        self.point(kind).await;
+        self.point(kind, (name, Moment::After)).await;
         result
     }
 
     /// One of the places at which a node can be killed.
-    async fn point(&self, kind: Kind) {
+    async fn point(&self, kind: Kind, site: Site) {
         let dying = self.world.node(&self.node, |node| {
-            if kind.is_of_alerts() {
+            if kind.is_of_alerts() && !node.dying {
                 node.points += 1;
-                node.dying |= node.faults.crash_at == Some(node.points);
+                node.dying =
+                    node.faults.crash_at == Some(node.points) || node.faults.crash_site == Some(site);
+                if node.dying {
+                    node.faults.crash_site = None;
+                    node.died_at.push(site);
+                }
             }
             node.dying
         });
@@ -221,9 +227,9 @@ fn ids(alerts: &[StoredAlert]) -> String {
 #[async_trait]
 impl AlertStore for NodeStore {
     async fn accept(&self, fence: Fence, alerts: Vec<StoredAlert>) -> Result<Vec<Accepted>, StoreError> {
-        let what = format!("accept {}/{}{}", fence.shard.0, fence.epoch, ids(&alerts));
+        let what = format!(" {}/{}{}", fence.shard.0, fence.epoch, ids(&alerts));
         let ids: Vec<AlertId> = alerts.iter().map(|stored| stored.alert.id).collect();
-        self.call(&what, Kind::AlertWrite, async {
+        self.call("accept", &what, Kind::AlertWrite, async {
             let accepted = self.memory().accept(self.shown(fence), alerts).await;
             let at = elapsed();
             let mut inner = self.world.inner();
@@ -256,8 +262,8 @@ impl AlertStore for NodeStore {
         settled: Vec<SettledDelivery>,
         tombstone_until: Timestamp,
     ) -> Result<(), StoreError> {
-        let what = format!("settle {}/{} {}", fence.shard.0, fence.epoch, settled.len());
-        self.call(&what, Kind::AlertWrite, async {
+        let what = format!(" {}/{} {}", fence.shard.0, fence.epoch, settled.len());
+        self.call("settle", &what, Kind::AlertWrite, async {
             if self.world.is(Mutant::DropsSettles) {
                 return Ok(());
             }
@@ -278,8 +284,8 @@ impl AlertStore for NodeStore {
         merged: StoredAlert,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let what = format!("close {}/{} {}", fence.shard.0, fence.epoch, merged.alert.id);
-        self.call(&what, Kind::AlertWrite, async {
+        let what = format!(" {}/{} {}", fence.shard.0, fence.epoch, merged.alert.id);
+        self.call("close", &what, Kind::AlertWrite, async {
             let (alert, ids) = (merged.alert.clone(), members.clone());
             let closed =
                 self.memory()
@@ -303,11 +309,11 @@ impl AlertStore for NodeStore {
         bytes_max: usize,
     ) -> Result<Vec<Pending>, StoreError> {
         let read = self.memory().pending(shard, output, after, items_max, bytes_max);
-        self.call("pending", Kind::AlertRead, read).await
+        self.call("pending", "", Kind::AlertRead, read).await
     }
 
     async fn backlog(&self, shard: ShardId) -> Result<BTreeMap<OutputName, u64>, StoreError> {
-        self.call("backlog", Kind::AlertRead, self.memory().backlog(shard))
+        self.call("backlog", "", Kind::AlertRead, self.memory().backlog(shard))
             .await
     }
 
@@ -318,12 +324,12 @@ impl AlertStore for NodeStore {
         items_max: usize,
     ) -> Result<Vec<StoredAlert>, StoreError> {
         let read = self.memory().grouped(shard, after, items_max);
-        self.call("grouped", Kind::AlertRead, read).await
+        self.call("grouped", "", Kind::AlertRead, read).await
     }
 
     async fn fetch(&self, shard: ShardId, ids: &[AlertId]) -> Result<Vec<Arc<Alert>>, StoreError> {
         let mut fetched = self
-            .call("fetch", Kind::AlertRead, self.memory().fetch(shard, ids))
+            .call("fetch", "", Kind::AlertRead, self.memory().fetch(shard, ids))
             .await?;
         if self.world.is(Mutant::ForgetsMember) && fetched.len() > 1 {
             fetched.pop();
@@ -333,7 +339,7 @@ impl AlertStore for NodeStore {
 
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError> {
         let call = self.memory().expire(self.shown(fence), now, items_max);
-        self.call("expire", Kind::AlertWrite, call).await
+        self.call("expire", "", Kind::AlertWrite, call).await
     }
 
     async fn list(&self, filter: &AlertFilter, items_max: usize) -> Result<Vec<AlertView>, StoreError> {
@@ -348,8 +354,8 @@ impl AlertStore for NodeStore {
 #[async_trait]
 impl DeadLetterStore for NodeStore {
     async fn put(&self, letters: Vec<DeadLetter>) -> Result<(), StoreError> {
-        let what = format!("bury {}", letters.len());
-        self.call(&what, Kind::OtherWrite, async {
+        let what = format!(" {}", letters.len());
+        self.call("bury", &what, Kind::OtherWrite, async {
             if self.world.is(Mutant::DropsDeadLetters) {
                 return Ok(());
             }
@@ -384,27 +390,32 @@ impl DeadLetterStore for NodeStore {
 impl CheckpointStore for NodeStore {
     async fn get(&self, source: &str, partition: &str) -> Result<Option<Checkpoint>, StoreError> {
         let read = CheckpointStore::get(self.memory(), source, partition);
-        self.call("checkpoint", Kind::OtherRead, read).await
+        self.call("checkpoint", "", Kind::OtherRead, read).await
     }
 
     async fn put(&self, source: &str, checkpoints: Vec<(String, Checkpoint)>) -> Result<(), StoreError> {
         let places: Vec<&str> = checkpoints.iter().map(|(_, at)| &*at.sequence).collect();
-        let what = format!("checkpoint {}", places.join(" "));
+        let what = format!(" {}", places.join(" "));
         let write = CheckpointStore::put(self.memory(), source, checkpoints.clone());
-        self.call(&what, Kind::OtherWrite, write).await
+        self.call("checkpoint", &what, Kind::OtherWrite, write).await
     }
 
     async fn list(&self, source: &str) -> Result<Vec<(String, Checkpoint)>, StoreError> {
         let read = CheckpointStore::list(self.memory(), source);
-        self.call("checkpoints", Kind::OtherRead, read).await
+        self.call("checkpoints", "", Kind::OtherRead, read).await
     }
 }
 
 #[async_trait]
 impl LeaseStore for NodeStore {
     async fn create(&self, leases: Vec<Lease>) -> Result<u64, StoreError> {
-        self.call("create leases", Kind::LeaseWrite, self.memory().create(leases))
-            .await
+        self.call(
+            "create leases",
+            "",
+            Kind::LeaseWrite,
+            self.memory().create(leases),
+        )
+        .await
     }
 
     async fn take(
@@ -414,14 +425,14 @@ impl LeaseStore for NodeStore {
         address: Option<&str>,
         at: Timestamp,
     ) -> Result<LeaseAnswer, StoreError> {
-        let what = format!("take {} after {}", seen.key, seen.epoch);
+        let what = format!(" {} after {}", seen.key, seen.epoch);
         let write = self.memory().take(seen, owner, address, at);
-        self.call(&what, Kind::LeaseWrite, write).await
+        self.call("take", &what, Kind::LeaseWrite, write).await
     }
 
     async fn renew(&self, held: &Lease, at: Timestamp) -> Result<LeaseAnswer, StoreError> {
-        let what = format!("renew {}", held.key);
-        self.call(&what, Kind::LeaseWrite, self.memory().renew(held, at))
+        let what = format!(" {}", held.key);
+        self.call("renew", &what, Kind::LeaseWrite, self.memory().renew(held, at))
             .await
     }
 
@@ -432,12 +443,12 @@ impl LeaseStore for NodeStore {
         at: Timestamp,
     ) -> Result<LeaseAnswer, StoreError> {
         let write = self.memory().checkpoint(held, checkpoint, at);
-        self.call("checkpoint lease", Kind::LeaseWrite, write).await
+        self.call("checkpoint lease", "", Kind::LeaseWrite, write).await
     }
 
     async fn ask(&self, seen: &Lease, node: &str, at: Timestamp) -> Result<LeaseAnswer, StoreError> {
-        let what = format!("ask for {}", seen.key);
-        self.call(&what, Kind::LeaseWrite, self.memory().ask(seen, node, at))
+        let what = format!(" {}", seen.key);
+        self.call("ask", &what, Kind::LeaseWrite, self.memory().ask(seen, node, at))
             .await
     }
 
@@ -447,14 +458,20 @@ impl LeaseStore for NodeStore {
         to: Option<&str>,
         at: Timestamp,
     ) -> Result<LeaseAnswer, StoreError> {
-        let what = format!("release {}", held.key);
-        self.call(&what, Kind::LeaseWrite, self.memory().release(held, to, at))
-            .await
+        let what = format!(" {}", held.key);
+        self.call(
+            "release",
+            &what,
+            Kind::LeaseWrite,
+            self.memory().release(held, to, at),
+        )
+        .await
     }
 
     async fn remove(&self, seen: &Lease) -> Result<bool, StoreError> {
         self.call(
             "remove lease",
+            "",
             Kind::LeaseWrite,
             LeaseStore::remove(self.memory(), seen),
         )
@@ -464,6 +481,7 @@ impl LeaseStore for NodeStore {
     async fn list(&self, prefix: &str) -> Result<Vec<Lease>, StoreError> {
         self.call(
             "list leases",
+            "",
             Kind::LeaseRead,
             LeaseStore::list(self.memory(), prefix),
         )

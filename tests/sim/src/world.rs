@@ -44,6 +44,20 @@ pub(crate) struct StoreFaults {
     pub(crate) writes_delayed: Duration,
     /// The node is killed when it has come to this point of its calls about alerts.
     pub(crate) crash_at: Option<u64>,
+    /// The node is killed when it comes here.
+    pub(crate) crash_site: Option<Site>,
+}
+
+/// A place in a node's calls to its store: the call, and whether it has taken place.
+pub(crate) type Site = (&'static str, Moment);
+
+/// Around a call to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Moment {
+    /// Not yet made.
+    Before,
+    /// Made, and not yet answered.
+    After,
 }
 
 /// One node, across its restarts.
@@ -60,6 +74,8 @@ pub(crate) struct NodeState {
     pub(crate) points: u64,
     /// It has come to the point where it dies: it does nothing any more.
     pub(crate) dying: bool,
+    /// Where it died so far.
+    pub(crate) died_at: Vec<Site>,
 }
 
 /// See the module. Clones are the same world.
