@@ -7,6 +7,8 @@ use crate::invariants::Invariant;
 pub(crate) enum Mutant {
     /// The merged alert of every group of several lacks its last member.
     ForgetsMember,
+    /// The members of a closed group stay in it.
+    KeepsMembers,
     /// All alerts of a rule share a group.
     MixesKeys,
     /// Groups stay open for an hour longer.
@@ -26,8 +28,9 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::ForgetsMember,
+        Self::KeepsMembers,
         Self::MixesKeys,
         Self::IgnoresWindows,
         Self::IgnoresFences,
@@ -41,6 +44,7 @@ impl Mutant {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::ForgetsMember => "forgets-member",
+            Self::KeepsMembers => "keeps-members",
             Self::MixesKeys => "mixes-keys",
             Self::IgnoresWindows => "ignores-windows",
             Self::IgnoresFences => "ignores-fences",
@@ -59,7 +63,7 @@ impl Mutant {
     /// The invariant that must notice it.
     pub(crate) const fn breaks(self) -> Invariant {
         match self {
-            Self::ForgetsMember => Invariant::M1,
+            Self::ForgetsMember | Self::KeepsMembers => Invariant::M1,
             Self::MixesKeys => Invariant::M2,
             Self::IgnoresWindows => Invariant::M3,
             Self::IgnoresFences => Invariant::M4,

@@ -287,6 +287,8 @@ impl AlertStore for NodeStore {
         let what = format!(" {}/{} {}", fence.shard.0, fence.epoch, merged.alert.id);
         self.call("close", &what, Kind::AlertWrite, async {
             let (alert, ids) = (merged.alert.clone(), members.clone());
+            let keeps = self.world.is(Mutant::KeepsMembers);
+            let members = if keeps { Vec::new() } else { members };
             let closed =
                 self.memory()
                     .close_group(self.shown(fence), group, members, merged, tombstone_until);
