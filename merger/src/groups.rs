@@ -5,7 +5,7 @@ use streamalert_detect::merge::window_end;
 use streamalert_store::ShardId;
 use streamalert_types::{AlertId, GroupId, Timestamp};
 
-use crate::route::GroupKey;
+use streamalert_detect::merge::GroupKey;
 
 /// What a bucket takes in memory beside its members and texts: map and timer entries, allocations.
 const BUCKET_BYTES: usize = 256;

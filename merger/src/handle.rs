@@ -11,9 +11,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::lane::{Condition, Message};
 use crate::leases::key;
-use crate::route::{Routed, Router};
 use crate::stats::MergerStats;
 use crate::traces::Acceptance;
+use streamalert_detect::merge::{Routed, Router};
 
 /// The way to a running merger. Clones reach the same one.
 #[derive(Clone)]

@@ -17,9 +17,9 @@ use tracing::{error, info, warn};
 
 use crate::groups::Closing;
 use crate::machine::{CloseOutcome, Effect, Event, Machine, Notice, pending_outputs};
-use crate::route::Routed;
 use crate::stats::MergerStats;
 use crate::traces::GroupTraces;
+use streamalert_detect::merge::Routed;
 
 /// Messages waiting for a lane. Each holds its share of `accept_bytes_max`, so this bounds their number only.
 pub(crate) const MESSAGES_MAX: usize = 64;

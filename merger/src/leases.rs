@@ -1,10 +1,9 @@
 //! Between the keeper of the leases and the lanes that work on the shards.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use streamalert_store::coordinator::{CoordinatorOptions, Loss};
-use streamalert_store::{Fence, KeeperHandle, KeeperOptions, Lease, LeaseStore, News, ShardId, StoreError};
+use streamalert_store::{Fence, KeeperHandle, KeeperOptions, LeaseStore, News, ShardId, create_leases};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::warn;
@@ -39,7 +38,7 @@ pub(crate) async fn create(
 ) -> Result<(), StartError> {
     let deadline = Instant::now() + patience;
     loop {
-        match create_missing(store, shards).await {
+        match create_leases(store, PREFIX, shards.max(1)).await {
             Ok(()) => return Ok(()),
             Err(problem) if !problem.is_retryable() || Instant::now() >= deadline => {
                 return Err(StartError::Store(problem));
@@ -48,17 +47,6 @@ pub(crate) async fn create(
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-async fn create_missing(store: &dyn LeaseStore, shards: u16) -> Result<(), StoreError> {
-    let known = store.list(PREFIX).await?;
-    let known: BTreeSet<String> = known.into_iter().map(|lease| lease.key).collect();
-    let all = (0..shards.max(1)).map(|shard| key(ShardId(shard)));
-    let missing: Vec<Lease> = all.filter(|key| !known.contains(key)).map(Lease::free).collect();
-    if !missing.is_empty() {
-        store.create(missing).await?;
-    }
-    Ok(())
 }
 
 pub(crate) fn keeper_options(options: &MergerOptions) -> KeeperOptions {

@@ -1,7 +1,7 @@
 //! The merger: makes every alert durable, hands what must go at once to the dispatcher, groups the rest by rule
 //! and merge-key values for the window, and sends each group as one alert.
 //!
-//! An alert's way: [`route`] finds its shard and merge key; the lane that owns the shard reserves a place,
+//! An alert's way: [`streamalert_detect::merge::Router`] finds its shard and merge key; the lane that owns the shard reserves a place,
 //! writes it to the store, and only then acknowledges it. What is to be delivered goes through a bounded window
 //! per output; what does not fit stays in the store and is paged in as the window drains. Groups close by timer.
 //!
@@ -17,7 +17,6 @@ mod leases;
 mod machine;
 mod options;
 mod outbox;
-mod route;
 mod service;
 mod stats;
 mod steady;
@@ -34,5 +33,5 @@ pub mod pure {
     pub use crate::groups::{Closing, Groups, Limits as GroupLimits, Member};
     pub use crate::machine::{CloseOutcome, Notice};
     pub use crate::machine::{Effect, Event, Machine};
-    pub use crate::route::{GroupKey, Routed, Router};
+    pub use streamalert_detect::merge::{GroupKey, Routed, Router};
 }

@@ -8,8 +8,10 @@
 
 mod key;
 mod record;
+mod route;
 
 pub use key::{KeyReader, UnreadableRecord, first_key};
+pub use route::{GroupKey, Routed, Router};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;

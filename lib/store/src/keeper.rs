@@ -1,6 +1,6 @@
 //! The async shell of a [`Coordinator`]: carries its calls to the store and its news to the owner of the work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,21 @@ pub enum News {
     },
     /// See [`Effect::Started`].
     Started,
+}
+
+/// Makes sure that there are the leases `<prefix>0` to `<prefix>count - 1`; those that are there stay as they are.
+///
+/// # Errors
+/// See [`StoreError`]. Repeating it is harmless.
+pub async fn create_leases(store: &dyn LeaseStore, prefix: &str, count: u16) -> Result<(), StoreError> {
+    let known = store.list(prefix).await?;
+    let known: BTreeSet<String> = known.into_iter().map(|lease| lease.key).collect();
+    let all = (0..count).map(|number| format!("{prefix}{number}"));
+    let missing: Vec<Lease> = all.filter(|key| !known.contains(key)).map(Lease::free).collect();
+    if !missing.is_empty() {
+        store.create(missing).await?;
+    }
+    Ok(())
 }
 
 enum Command {

@@ -18,12 +18,13 @@ mod traits;
 pub use dynamo::{Capacity, DynamoOptions, DynamoStore, TableMade};
 pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, WriteCounts};
 pub use faulty::{Faults, FaultyStore};
-pub use keeper::{Keeper, KeeperHandle, KeeperOptions, News};
+pub use keeper::{Keeper, KeeperHandle, KeeperOptions, News, create_leases};
 pub use lease::{Lease, LeaseAnswer, LeaseStore, SHARD_END};
 pub use memory::MemoryStore;
+pub use streamalert_types::ShardId;
 pub use traits::{
     Accepted, AlertFilter, AlertState, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, GroupMember, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError,
+    DeadLetterStore, Fence, GroupMember, OutboxCursor, Pending, SettledDelivery, StoreError,
     StoredAlert,
 };
 

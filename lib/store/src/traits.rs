@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use streamalert_types::{
-    Alert, AlertId, DeadLetter, DeadLetterId, DeliveryOutcome, GroupId, OutputName, Timestamp,
+    Alert, AlertId, DeadLetter, DeadLetterId, DeliveryOutcome, GroupId, OutputName, ShardId, Timestamp,
 };
 
 /// Why the store did not do what it was asked.
@@ -68,10 +68,6 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. })
     }
 }
-
-/// One of the N virtual shards that merge keys hash to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ShardId(pub u16);
 
 /// The right to write to a shard: its id and the epoch of the lease under which the writer owns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod delivery;
 mod ids;
 mod position;
 mod record;
+mod shard;
 mod timestamp;
 mod trace;
 
@@ -18,5 +19,6 @@ pub use delivery::{Delivery, DeliveryOutcome, OutputName, OutputNameError};
 pub use ids::{AlertId, BatchId, BatchIds, DeadLetterId, GroupId, IdParseError, RecordId};
 pub use position::{Position, Sequence, Source};
 pub use record::{DataType, Record, RecordBatch};
+pub use shard::{ShardId, SlotId};
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace::{Span, SpanKind, SpanSink, SpanValue, Traceparent, TraceparentError, Tracer};

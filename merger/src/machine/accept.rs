@@ -5,7 +5,7 @@ use streamalert_proto::NeighbourError;
 use streamalert_store::{Accepted, GroupMember, ShardId, StoreError, StoredAlert};
 use streamalert_types::{Alert, OutputName};
 
-use crate::route::{GroupKey, Routed};
+use streamalert_detect::merge::{GroupKey, Routed};
 
 use super::{Effect, Machine, Notice};
 

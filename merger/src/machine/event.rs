@@ -8,7 +8,7 @@ use streamalert_store::{
 use streamalert_types::{Alert, AlertId, Delivery, DeliveryOutcome, OutputName, Timestamp};
 
 use crate::groups::Closing;
-use crate::route::Routed;
+use streamalert_detect::merge::Routed;
 
 /// What happens to a lane.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use streamalert_value::{Map, Value};
 
 use super::{CloseOutcome, Effect, Event, Machine, Notice, pending_outputs};
 use crate::MergerOptions;
-use crate::route::{Routed, Router};
+use streamalert_detect::merge::{Routed, Router};
 
 /// An alert that is not merged, to the history and `o:1`.
 pub(crate) fn alert(id: u128) -> Arc<Alert> {

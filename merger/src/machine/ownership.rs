@@ -5,7 +5,7 @@ use streamalert_store::{Fence, SettledDelivery, ShardId, StoreError, StoredAlert
 use streamalert_types::{Alert, OutputName, Timestamp};
 
 use crate::groups::Member;
-use crate::route::GroupKey;
+use streamalert_detect::merge::GroupKey;
 
 use super::{Effect, Machine, Notice, Retry};
 

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use streamalert_detect::merge::{KeyReader, UnreadableRecord};
-use streamalert_store::ShardId;
-use streamalert_types::{Alert, AlertId, GroupId};
+use streamalert_types::{Alert, AlertId, GroupId, ShardId};
+
+use super::{KeyReader, UnreadableRecord};
 
 /// The longest merge-key text kept as it is; a longer one is replaced by its hash. Merge keys are host names,
 /// users and addresses; a whole document as a merge key must not fill the memory.
@@ -47,6 +47,9 @@ pub struct Routed {
 }
 
 /// Finds the place of alerts. Its buffers are used again from one alert to the next.
+///
+/// Rules-nodes ask it where to send an alert, and mergers ask it again where an alert belongs that they were sent: a
+/// rules-node of another version, or with another number of shards, meets a refusal and no misplaced alert.
 #[derive(Debug)]
 pub struct Router {
     shards: u16,
@@ -90,3 +93,6 @@ impl Router {
         ShardId(u16::try_from(shard).expect("a remainder of a u16 fits a u16"))
     }
 }
+
+#[cfg(test)]
+mod tests;
