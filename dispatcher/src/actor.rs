@@ -27,6 +27,10 @@ pub(crate) enum Message {
         output: OutputName,
         caller: Caller,
     },
+    /// Lets go of everything, as in a drain, but goes on listening. Told when nothing is under way any more.
+    Release(oneshot::Sender<()>),
+    /// Takes deliveries again; whoever waits for a release is forgotten.
+    Resume,
     Drain,
 }
 
@@ -91,6 +95,8 @@ pub(crate) struct OutputActor {
     work: JoinSet<Done>,
     /// Which delivery a task is about, so that a panic can be put down to it; `None` = a burial.
     tasks: HashMap<Id, Option<DeliveryKey>>,
+    /// Who waits until nothing is under way.
+    released: Vec<oneshot::Sender<()>>,
     started: Instant,
     publisher_failures: u64,
     stats: Arc<SharedStats>,
@@ -116,6 +122,7 @@ impl OutputActor {
             messages,
             work: JoinSet::new(),
             tasks: HashMap::new(),
+            released: Vec::new(),
             started: Instant::now(),
             publisher_failures: 0,
             stats: Arc::clone(&stats),
@@ -131,6 +138,12 @@ impl OutputActor {
             for effect in effects {
                 self.carry_out(effect);
             }
+            if self.machine.is_idle() {
+                for released in self.released.drain(..) {
+                    // nobody waits for a node that has ended
+                    let _ = released.send(());
+                }
+            }
             self.publish_stats();
         }
     }
@@ -144,6 +157,14 @@ impl OutputActor {
             message = self.messages.recv(), if *open => match message {
                 Some(Message::Deliver { alert, output, caller }) => {
                     Event::Accepted { alert, output, waiter: caller }
+                }
+                Some(Message::Release(released)) => {
+                    self.released.push(released);
+                    Event::Drain
+                }
+                Some(Message::Resume) => {
+                    self.released.clear();
+                    Event::Resume
                 }
                 Some(Message::Drain) => {
                     // what was sent before is still in the channel and is released by the draining machine

@@ -155,6 +155,22 @@ impl Room {
     }
 }
 
+/// Outputs that are letting go of what they have.
+pub(crate) struct Release {
+    ends: Vec<oneshot::Receiver<()>>,
+}
+
+impl Release {
+    /// Waits until nothing is under way any more: `true`, or [`DispatcherHandle::resume`] came first: `false`.
+    pub(crate) async fn ended(self) -> bool {
+        let mut all = true;
+        for end in self.ends {
+            all &= end.await.is_ok();
+        }
+        all
+    }
+}
+
 /// The way to the actor of one output.
 struct Lane {
     room: Room,
@@ -194,6 +210,27 @@ impl DispatcherHandle {
         let mut has_ended = self.shared.has_ended.clone();
         // an error means that the supervising task is gone, and all actors with it
         let _ = has_ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Lets go of what it has for the outputs that are `wanted`: attempts under way end, everything else is answered
+    /// with [`NeighbourError::Unavailable`], and so is what comes from now on.
+    pub(crate) async fn release(&self, wanted: impl Fn(&OutputName) -> bool) -> Release {
+        let mut ends = Vec::new();
+        for (_, lane) in self.shared.lanes.iter().filter(|(name, _)| wanted(name)) {
+            let (released, end) = oneshot::channel();
+            if lane.sender.send(Message::Release(released)).await.is_ok() {
+                ends.push(end);
+            }
+        }
+        Release { ends }
+    }
+
+    /// Takes deliveries to the outputs that are `wanted` again.
+    pub(crate) async fn resume(&self, wanted: impl Fn(&OutputName) -> bool) {
+        for (_, lane) in self.shared.lanes.iter().filter(|(name, _)| wanted(name)) {
+            // closed = it has ended already
+            let _ = lane.sender.send(Message::Resume).await;
+        }
     }
 
     /// Figures of every output.

@@ -15,6 +15,7 @@ mod publication;
 mod rate;
 mod registry;
 mod secret;
+mod slots;
 mod stats;
 mod traces;
 
@@ -32,4 +33,5 @@ pub use publication::{DefaultPublisher, Publication, Publisher};
 pub use rate::{Rate, RateLimiter};
 pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError, SERVICES};
 pub use secret::{EnvLookup, Redactor, Secret, SecretSetting};
+pub use slots::{DispatcherNode, SlotOptions};
 pub use stats::{DispatcherStats, OutputStats};

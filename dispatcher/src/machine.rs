@@ -117,6 +117,7 @@ impl<W: Waiter> DeliveryMachine<W> {
             Event::Buried { result } => self.buried(now, result, &mut effects),
             Event::Tick => {}
             Event::Drain => self.drain(&mut effects),
+            Event::Resume => self.draining = false,
         }
         self.pump(now, &mut effects);
         effects

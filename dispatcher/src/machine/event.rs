@@ -41,6 +41,8 @@ pub enum Event<W> {
     Tick,
     /// Finish attempts under way, begin no more, let everything else go.
     Drain,
+    /// Take deliveries again after [`Event::Drain`].
+    Resume,
 }
 
 /// What a [`DeliveryMachine`] wants done.

@@ -431,6 +431,21 @@ fn draining_ends_attempts_and_lets_the_rest_go() {
 }
 
 #[test]
+fn after_a_resume_deliveries_are_taken_again_and_one_under_way_is_joined() {
+    let mut rig = Rig::new(options());
+    let first = rig.accept(0);
+    rig.apply(Event::Drain);
+    rig.apply(Event::Resume);
+    let (again, other) = (rig.accept(0), rig.accept(1));
+    assert_eq!(rig.sending.len(), 2);
+    rig.finish(0, Ok(()));
+    rig.finish(0, Ok(()));
+    for waiter in [first, again, other] {
+        assert_eq!(rig.outcomes[&waiter], delivered(1));
+    }
+}
+
+#[test]
 fn draining_does_not_wait_for_a_dead_letter_store_without_room() {
     let mut rig = Rig::new(options());
     let waiter = rig.accept(1);
