@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use streamalert_config::{Settings, StoreType};
 use streamalert_proto::{Admin, AdminRequest};
-use streamalert_service::{AdminClient, ClientOptions, TlsFiles};
+use streamalert_service::{AdminClient, ClientOptions, Tls, TlsFiles};
 use streamalert_value::Value;
 
 use crate::admin::ProcessAdmin;
@@ -61,13 +61,15 @@ pub(crate) async fn running(settings: &Settings) -> Result<Arc<dyn Admin>, Failu
 }
 
 /// The TLS files of the settings.
-pub(crate) fn tls(settings: &Settings) -> Option<TlsFiles> {
+pub(crate) fn tls(settings: &Settings) -> Option<Tls> {
     let tls = &settings.tls;
-    tls.is_on().then(|| TlsFiles {
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-        ca: tls.ca.clone(),
-        server_name: Some(tls.server_name.clone()).filter(|name| !name.is_empty()),
+    tls.is_on().then(|| {
+        Tls::from(TlsFiles {
+            cert: tls.cert.clone(),
+            key: tls.key.clone(),
+            ca: tls.ca.clone(),
+            server_name: Some(tls.server_name.clone()).filter(|name| !name.is_empty()),
+        })
     })
 }
 

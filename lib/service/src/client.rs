@@ -15,7 +15,7 @@ use self::actor::{Pending, message_bytes};
 use self::session::{Session, too_large};
 use crate::{
     AlertsExchange, Backoff, BackoffOptions, DeliveriesExchange, Dialer, Exchange, KeepAlive,
-    MESSAGE_BYTES_MAX, RecordsExchange, TlsFiles,
+    MESSAGE_BYTES_MAX, RecordsExchange, Tls,
 };
 
 /// The rules-node over the network.
@@ -34,7 +34,10 @@ pub struct ClientOptions {
     /// `host:port`.
     pub address: String,
     /// Mutual TLS; `None` = plain text.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<Tls>,
+    /// The name that the server's certificate must carry, unless the TLS files name another; `None` = the host that is
+    /// dialled.
+    pub server_name: Option<String>,
     /// How connections are made.
     pub dialer: Dialer,
     /// Requests that may be unanswered; further callers wait.
@@ -60,6 +63,7 @@ impl ClientOptions {
         Self {
             address: address.into(),
             tls: None,
+            server_name: None,
             dialer: Dialer::tcp(),
             pending_batches_max: 1024,
             pending_bytes_max: 64 << 20,
@@ -188,6 +192,11 @@ impl<X: Exchange> AckedClient<X> {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
+    /// Whether its task has ended, so that it will never answer anything.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
     /// Whether there is a stream, now and as it changes.
     #[must_use]
     pub fn link_state(&self) -> watch::Receiver<LinkState> {
@@ -195,7 +204,8 @@ impl<X: Exchange> AckedClient<X> {
     }
 }
 
-fn permits(bytes: u64) -> u32 {
+/// How many pieces of the counting semaphores `bytes` are; at least one.
+pub(crate) fn permits(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(PERMIT_BYTES))
         .unwrap_or(u32::MAX)
         .max(1)

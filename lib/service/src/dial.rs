@@ -75,8 +75,11 @@ pub(crate) async fn connect(options: &ClientOptions) -> Result<Channel, String> 
         .keep_alive_while_idle(true)
         .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(limits::HTTP2_CONNECTION_WINDOW_BYTES);
-    if let Some(files) = &options.tls {
-        let config = files.client_config().await.map_err(|error| with_causes(&error))?;
+    if let Some(tls) = &options.tls {
+        let config = tls
+            .client_config(options.server_name.as_deref())
+            .await
+            .map_err(|error| with_causes(&error))?;
         endpoint = endpoint.tls_config(config).map_err(|error| with_causes(&error))?;
     }
     let dialer = options.dialer.clone();

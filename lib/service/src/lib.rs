@@ -7,6 +7,7 @@
 
 mod admin;
 mod backoff;
+mod balanced;
 mod cause;
 mod client;
 mod dial;
@@ -14,8 +15,10 @@ mod exchange;
 mod limits;
 mod metrics;
 mod otlp;
+mod peers;
 
 mod server;
+mod sharded;
 mod shutdown;
 mod supervisor;
 mod telemetry;
@@ -23,6 +26,7 @@ mod tls;
 
 pub use admin::{AdminClient, AdminServer};
 pub use backoff::{Backoff, BackoffOptions};
+pub use balanced::{BalancedClient, BalancedOptions, BalancedRecords, PeersTask};
 pub use client::{
     AckedClient, ClientOptions, ClientTask, DispatcherClient, LinkState, MergerClient, RulesNodeClient,
 };
@@ -33,10 +37,14 @@ pub use metrics::{
     Label, Metric, MetricKind, MetricPoint, MetricSnapshot, MetricSource, MetricValue, prometheus_text,
 };
 pub use otlp::{OtlpError, OtlpOptions, OtlpTask, Resource, SpanCounts, SpanQueue, otlp_exporter};
+pub use peers::{Lookup, PeerNames, Peers, PeersError, Resolver};
 pub use server::{
     AckedServer, DispatcherServer, GrpcServer, MergerServer, RulesNodeServer, ServeError, ServerOptions,
 };
+pub use sharded::{OwnersTask, Sharded, ShardedAlerts, ShardedClient, ShardedDeliveries, ShardedOptions};
 pub use shutdown::Shutdown;
 pub use supervisor::{Supervisor, TaskFailure, TaskKind};
 pub use telemetry::{LogFormat, Telemetry, TelemetryError, TelemetryOptions};
 pub use tls::{TlsError, TlsFiles};
+pub use tls::{Tls, TlsError, TlsFiles};
+pub use traceparent::{TraceIds, Traceparent, TraceparentError};

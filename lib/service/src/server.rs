@@ -21,8 +21,8 @@ pub use acked::{AckedServer, DispatcherServer, MergerServer, RulesNodeServer};
 
 use crate::metrics::PROMETHEUS_TYPE;
 use crate::{
-    AdminServer, Exchange, KeepAlive, MetricSource, Shutdown, StreamLimits, TlsError, TlsFiles, limits,
-    prometheus_text,
+    AdminServer, Exchange, KeepAlive, MetricSource, Shutdown, StreamLimits, Tls, TlsError, limits,
+    prometheus_text, tls,
 };
 use crate::{AlertsExchange, DeliveriesExchange, RecordsExchange};
 
@@ -30,7 +30,7 @@ use crate::{AlertsExchange, DeliveriesExchange, RecordsExchange};
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {
     /// Mutual TLS; `None` = plain text.
-    pub tls: Option<TlsFiles>,
+    pub tls: Option<Tls>,
     /// Limits of each service's streams.
     pub limits: StreamLimits,
     /// How dead clients are noticed.
@@ -43,7 +43,7 @@ pub enum ServeError {
     /// The TLS files cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The listener failed, or the TLS files do not fit together.
+    /// The listener failed.
     #[error("grpc server failed")]
     Transport(#[from] tonic::transport::Error),
 }
@@ -169,22 +169,34 @@ impl GrpcServer {
             .http2_keepalive_timeout(Some(options.keep_alive.timeout))
             .initial_stream_window_size(limits::HTTP2_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(limits::HTTP2_CONNECTION_WINDOW_BYTES);
-        if let Some(files) = &options.tls {
-            server = server.tls_config(files.server_config().await?)?;
-        }
         set_health(&health, &names, ServingStatus::Serving).await;
         let drained = async {
             shutdown.draining().await;
             set_health(&health, &names, ServingStatus::NotServing).await;
         };
-        let serving = server
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, drained);
+        let router = server.add_routes(routes);
+        let Some(tls) = &options.tls else {
+            let serving = router.serve_with_incoming_shutdown(incoming, drained);
+            return until_aborted(serving, &shutdown).await;
+        };
+        let (incoming, watching) = tls::secured(tls, incoming).await?;
+        let serving = router.serve_with_incoming_shutdown(incoming, drained);
         tokio::select! {
             biased;
-            result = serving => Ok(result?),
-            () = shutdown.aborted() => Ok(()),
+            served = until_aborted(serving, &shutdown) => served,
+            () = watching => Ok(()),
         }
+    }
+}
+
+async fn until_aborted(
+    serving: impl Future<Output = Result<(), tonic::transport::Error>>,
+    shutdown: &Shutdown,
+) -> Result<(), ServeError> {
+    tokio::select! {
+        biased;
+        served = serving => Ok(served?),
+        () = shutdown.aborted() => Ok(()),
     }
 }
 

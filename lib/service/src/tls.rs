@@ -1,7 +1,19 @@
-use std::io;
-use std::path::{Path, PathBuf};
+mod material;
+mod serve;
 
-use tonic::transport::{Certificate, ClientTlsConfig, Identity, ServerTlsConfig};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tonic::transport::ClientTlsConfig;
+
+use self::material::{Material, Stamps};
+pub(crate) use serve::secured;
+
+/// How often files are looked at, unless configured otherwise. Certificates are renewed days before they expire.
+const POLL_EVERY: Duration = Duration::from_secs(60);
 
 /// The PEM files of mutual TLS: who we are, and who may speak to us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,49 +47,116 @@ pub enum TlsError {
         /// What should be in it.
         expected: &'static str,
     },
+    /// A PEM section cannot be decoded, or the certificate and the key are not of one pair.
+    #[error("tls files {} and {} cannot be used: {reason}", cert.display(), key.display())]
+    Unusable {
+        /// The certificate.
+        cert: PathBuf,
+        /// Its key.
+        key: PathBuf,
+        /// Why, in one line without secrets.
+        reason: String,
+    },
 }
 
-impl TlsFiles {
-    /// Read at every connect, so that renewed files take effect without a restart.
-    pub(crate) async fn client_config(&self) -> Result<ClientTlsConfig, TlsError> {
-        let (identity, ca) = self.load().await?;
-        let config = ClientTlsConfig::new().identity(identity).ca_certificate(ca);
-        Ok(match &self.server_name {
+/// Mutual TLS by files that may be renewed while the process runs: new connections use what the files hold now, old
+/// ones go on. Files that cannot be used leave in force what was used before, with a warning. Clones share this.
+#[derive(Clone)]
+pub struct Tls {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    files: TlsFiles,
+    poll_every: Duration,
+    /// The files as they were looked at last, readable or not.
+    seen: Mutex<Option<Stamps>>,
+    current: watch::Sender<Option<Arc<Material>>>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Tls").field(&self.shared.files).finish()
+    }
+}
+
+impl From<TlsFiles> for Tls {
+    fn from(files: TlsFiles) -> Self {
+        Self::polled(files, POLL_EVERY)
+    }
+}
+
+impl Tls {
+    /// By `files`, which servers look at so often, and on SIGHUP. Clients look at them at every connect. Nothing is
+    /// read yet.
+    #[must_use]
+    pub fn polled(files: TlsFiles, poll_every: Duration) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                files,
+                poll_every,
+                seen: Mutex::new(None),
+                current: watch::Sender::new(None),
+            }),
+        }
+    }
+
+    /// Looks at the files, and takes them over if they have changed.
+    ///
+    /// # Errors
+    /// They have changed, or are looked at for the first time, and cannot be used. What was in force stays so. The
+    /// error is told (and logged) once for each change, unless there is nothing in force.
+    pub async fn refresh(&self) -> Result<(), TlsError> {
+        let shared = &*self.shared;
+        // One at a time, so that an older reading does not replace a newer one.
+        let mut seen = shared.seen.lock().await;
+        let stamps = Stamps::of(&shared.files).await;
+        let in_force = shared.current.borrow().is_some();
+        if in_force && seen.as_ref() == Some(&stamps) {
+            return Ok(());
+        }
+        *seen = Some(stamps);
+        match Material::load(&shared.files).await {
+            Ok(material) => {
+                shared.current.send_replace(Some(Arc::new(material)));
+                if in_force {
+                    let cert = shared.files.cert.display();
+                    tracing::info!(%cert, "tls files read again");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if in_force {
+                    let problem = crate::cause::with_causes(&error);
+                    tracing::warn!(problem, "new tls files are not used, going on with the old ones");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What is in force, after a look at the files.
+    async fn material(&self) -> Result<Arc<Material>, TlsError> {
+        let looked = self.refresh().await;
+        let current = self.shared.current.borrow().clone();
+        match current {
+            Some(material) => Ok(material),
+            None => {
+                looked?;
+                // Cannot be: a look that finds no fault leaves something in force.
+                Material::load(&self.shared.files).await.map(Arc::new)
+            }
+        }
+    }
+
+    pub(crate) async fn client_config(&self, server_name: Option<&str>) -> Result<ClientTlsConfig, TlsError> {
+        let material = self.material().await?;
+        let config = ClientTlsConfig::new()
+            .identity(material.identity.clone())
+            .ca_certificate(material.ca.clone());
+        Ok(match self.shared.files.server_name.as_deref().or(server_name) {
             Some(name) => config.domain_name(name),
             None => config,
-        })
-    }
-
-    /// Read once, when the server starts. Clients without a certificate of the authority are refused.
-    pub(crate) async fn server_config(&self) -> Result<ServerTlsConfig, TlsError> {
-        let (identity, ca) = self.load().await?;
-        Ok(ServerTlsConfig::new().identity(identity).client_ca_root(ca))
-    }
-
-    async fn load(&self) -> Result<(Identity, Certificate), TlsError> {
-        let cert = read_pem(&self.cert, "CERTIFICATE", "certificate").await?;
-        let key = read_pem(&self.key, "PRIVATE KEY", "private key").await?;
-        let ca = read_pem(&self.ca, "CERTIFICATE", "certificate").await?;
-        Ok((Identity::from_pem(cert, key), Certificate::from_pem(ca)))
-    }
-}
-
-async fn read_pem(path: &Path, section: &str, expected: &'static str) -> Result<String, TlsError> {
-    let pem = tokio::fs::read_to_string(path)
-        .await
-        .map_err(|source| TlsError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-    let found = pem
-        .lines()
-        .any(|line| line.starts_with("-----BEGIN ") && line.contains(section));
-    if found {
-        Ok(pem)
-    } else {
-        Err(TlsError::Empty {
-            path: path.to_owned(),
-            expected,
         })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use streamalert_proto::Records;
-use streamalert_service::{ClientOptions, LinkState, ServerOptions, TlsFiles};
+use streamalert_service::{ClientOptions, LinkState, ServerOptions, Tls, TlsError, TlsFiles};
 use support::{Fake, Node, batch, connect, options};
 
 struct Authority {
@@ -48,7 +48,7 @@ impl Authority {
 
 async fn serve(tls: TlsFiles) -> Node {
     let options = ServerOptions {
-        tls: Some(tls),
+        tls: Some(tls.into()),
         ..ServerOptions::default()
     };
     Node::start(options, Arc::new(Fake::default())).await
@@ -56,7 +56,7 @@ async fn serve(tls: TlsFiles) -> Node {
 
 fn with_tls(node: &Node, tls: Option<TlsFiles>) -> ClientOptions {
     ClientOptions {
-        tls,
+        tls: tls.map(Tls::from),
         ..options(&node.address)
     }
 }
@@ -156,4 +156,87 @@ async fn a_file_that_is_missing_or_empty_is_named_and_read_again_when_it_has_com
         .unwrap();
     std::fs::write(&tls.key, key).unwrap();
     connected.client.evaluate(batch("a", 1)).await.unwrap();
+}
+
+/// A server whose files are looked at often.
+async fn serve_polled(files: &TlsFiles) -> (Node, Tls) {
+    let tls = Tls::polled(files.clone(), std::time::Duration::from_millis(10));
+    let options = ServerOptions {
+        tls: Some(tls.clone()),
+        ..ServerOptions::default()
+    };
+    (Node::start(options, Arc::new(Fake::default())).await, tls)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_takes_over_renewed_files_for_new_connections_while_old_ones_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let (node, _) = serve_polled(&ours.files(dir.path(), "127.0.0.1", &ours)).await;
+    let old = connect(with_tls(&node, Some(ours.files(dir.path(), "old", &ours))));
+    old.client.evaluate(batch("a", 1)).await.unwrap();
+    // The files of the same names, by another authority.
+    theirs.files(dir.path(), "127.0.0.1", &theirs);
+    let new = connect(with_tls(&node, Some(theirs.files(dir.path(), "new", &theirs))));
+    new.client.evaluate(batch("b", 1)).await.unwrap();
+    old.client.evaluate(batch("c", 1)).await.unwrap();
+    refusal(with_tls(&node, Some(ours.files(dir.path(), "late", &ours)))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_files_that_cannot_be_used_leave_the_old_ones_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Authority::new();
+    let files = ours.files(dir.path(), "127.0.0.1", &ours);
+    let (node, server) = serve_polled(&files).await;
+    server.refresh().await.unwrap();
+    let another = ours.files(dir.path(), "another", &ours);
+    let good = std::fs::read_to_string(&files.key).unwrap();
+    // A key that is not the certificate's, then no key, then one that is cut off.
+    let cut = &good[..good.len() / 2];
+    for broken in [&*std::fs::read_to_string(&another.key).unwrap(), "", cut] {
+        let fresh = Tls::from(files.clone());
+        fresh.refresh().await.unwrap();
+        std::fs::write(&files.key, broken).unwrap();
+        let error = fresh.refresh().await.unwrap_err();
+        assert!(
+            matches!(error, TlsError::Unusable { .. } | TlsError::Empty { .. }),
+            "{error}"
+        );
+        assert!(!error.to_string().contains("PRIVATE"), "{error}");
+        // Told once, and the server has seen it by now or sees it here.
+        fresh.refresh().await.unwrap();
+        let _ = server.refresh().await;
+        let client = ClientOptions {
+            tls: Some(ours.files(dir.path(), "client", &ours).into()),
+            ..options(&node.address)
+        };
+        connect(client).client.evaluate(batch("a", 1)).await.unwrap();
+        std::fs::write(&files.key, &good).unwrap();
+    }
+    server.refresh().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_whose_new_files_cannot_be_used_connects_with_the_old_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = Authority::new();
+    let node = serve(ours.files(dir.path(), "127.0.0.1", &ours)).await;
+    let files = ours.files(dir.path(), "classifier", &ours);
+    let tls = Tls::from(files.clone());
+    let client_options = || ClientOptions {
+        tls: Some(tls.clone()),
+        ..options(&node.address)
+    };
+    connect(client_options())
+        .client
+        .evaluate(batch("a", 1))
+        .await
+        .unwrap();
+    std::fs::remove_file(&files.cert).unwrap();
+    connect(client_options())
+        .client
+        .evaluate(batch("b", 1))
+        .await
+        .unwrap();
 }

@@ -1,0 +1,88 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::view::View;
+use crate::{AckedClient, ClientOptions, Exchange, LinkState};
+
+/// One client for each node that was ever an owner and still is, or still has something to answer.
+pub(super) struct Links<X: Exchange> {
+    /// For each; the address is put in.
+    options: ClientOptions,
+    clients: Mutex<BTreeMap<Arc<str>, AckedClient<X>>>,
+    view: watch::Sender<View>,
+    refresh: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+impl<X: Exchange> Links<X> {
+    pub(super) fn new(
+        options: ClientOptions,
+        view: watch::Sender<View>,
+        refresh: Arc<Notify>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            options,
+            clients: Mutex::default(),
+            view,
+            refresh,
+            stop,
+        }
+    }
+
+    /// The client of the node at `address`, made when there is none.
+    pub(super) fn get(&self, address: &Arc<str>) -> AckedClient<X> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        match clients.get(address) {
+            Some(client) if !client.is_stopped() => client.clone(),
+            _ => {
+                let client = self.connect(Arc::clone(address), clients.len() as u64);
+                clients.insert(Arc::clone(address), client.clone());
+                client
+            }
+        }
+    }
+
+    /// Forgets clients of nodes that own nothing any more. Whoever still waits for one's answer keeps it alive.
+    pub(super) fn retain(&self, addresses: &BTreeSet<&str>) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|address, _| addresses.contains(&**address));
+    }
+
+    fn connect(&self, address: Arc<str>, number: u64) -> AckedClient<X> {
+        let options = ClientOptions {
+            address: address.to_string(),
+            seed: self.options.seed.wrapping_add(number),
+            ..self.options.clone()
+        };
+        let (client, task) = AckedClient::new(options);
+        let mut state = client.link_state();
+        let (view, refresh) = (self.view.clone(), Arc::clone(&self.refresh));
+        let watching = async move {
+            loop {
+                let up = match &*state.borrow_and_update() {
+                    LinkState::Connecting => None,
+                    LinkState::Up | LinkState::Stopped => Some(true),
+                    LinkState::Down { .. } => Some(false),
+                };
+                if let Some(up) = up
+                    && view.send_if_modified(|view| view.link(&address, up))
+                    && !up
+                {
+                    refresh.notify_one();
+                }
+                // An error says that the client has ended.
+                if state.changed().await.is_err() {
+                    view.send_if_modified(|view| view.link(&address, true));
+                    return;
+                }
+            }
+        };
+        let stop = self.stop.clone();
+        tokio::spawn(async move { tokio::join!(task.run(stop), watching) });
+        client
+    }
+}
