@@ -98,7 +98,6 @@ where
     X::Item: Clone,
 {
     /// A client and the task that looks peers up, which is to be run (by a supervisor). Nothing is sent before.
-    #[must_use]
     pub fn new(options: BalancedOptions) -> (Self, PeersTask<X>) {
         let inner = Arc::new(Inner {
             options,

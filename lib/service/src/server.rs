@@ -176,11 +176,11 @@ impl GrpcServer {
         };
         let router = server.add_routes(routes);
         let Some(tls) = &options.tls else {
-            let serving = router.serve_with_incoming_shutdown(incoming, drained);
+            let serving = Box::pin(router.serve_with_incoming_shutdown(incoming, drained));
             return until_aborted(serving, &shutdown).await;
         };
         let (incoming, watching) = tls::secured(tls, incoming).await?;
-        let serving = router.serve_with_incoming_shutdown(incoming, drained);
+        let serving = Box::pin(router.serve_with_incoming_shutdown(incoming, drained));
         tokio::select! {
             biased;
             served = until_aborted(serving, &shutdown) => served,

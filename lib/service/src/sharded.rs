@@ -140,7 +140,6 @@ struct Open<A> {
 impl<X: Sharded> ShardedClient<X> {
     /// A client and the task that reads the lease table, which is to be run (by a supervisor). Nothing is sent before
     /// the task has read it.
-    #[must_use]
     pub fn new(options: ShardedOptions, leases: Arc<dyn LeaseStore>) -> (Self, OwnersTask<X>) {
         let view = watch::Sender::new(View::new(options.slots));
         let refresh = Arc::new(Notify::new());
