@@ -6,7 +6,7 @@ use streamalert_proto::NotOwned;
 use streamalert_store::ShardId;
 use streamalert_types::{Alert, Clock, Span, SpanKind, SpanValue, Timestamp, Traceparent, Tracer};
 
-use crate::route::Routed;
+use streamalert_detect::merge::Routed;
 
 const SERVICE: &str = "merger";
 

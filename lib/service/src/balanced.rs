@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamalert_proto::{NeighbourError, Records};
+use streamalert_proto::{Evaluated, NeighbourError, Records};
 use streamalert_types::RecordBatch;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
@@ -310,7 +310,7 @@ impl<X: Exchange> PeersTask<X> {
 
 #[async_trait]
 impl Records for BalancedRecords {
-    async fn evaluate(&self, batch: RecordBatch) -> Result<(), NeighbourError> {
+    async fn evaluate(&self, batch: RecordBatch) -> Result<Evaluated, NeighbourError> {
         self.submit(batch).await
     }
 }
