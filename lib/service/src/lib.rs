@@ -46,5 +46,3 @@ pub use shutdown::Shutdown;
 pub use supervisor::{Supervisor, TaskFailure, TaskKind};
 pub use telemetry::{LogFormat, Telemetry, TelemetryError, TelemetryOptions};
 pub use tls::{Tls, TlsError, TlsFiles};
-pub use tls::{TlsError, TlsFiles};
-pub use traceparent::{TraceIds, Traceparent, TraceparentError};
