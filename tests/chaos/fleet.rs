@@ -23,6 +23,7 @@ const STREAM_SHARDS: u32 = 4;
 const EVENTS_PER_TICK: usize = 3;
 /// Few, because the emulator does some hundred writes a second, and each lease is renewed all the time.
 const MERGER_SHARDS: u32 = 8;
+const DISPATCHER_SLOTS: u32 = 4;
 const LEASE_SECS: u32 = 4;
 
 const RULES: &str = "
@@ -54,8 +55,8 @@ impl Plan {
             seed: number("STREAMALERT_FLEET_SEED").unwrap_or(1),
             duration: Duration::from_secs(number("STREAMALERT_FLEET_SECS").unwrap_or(30)),
             fleet: [
-                (Role::Dispatcher, 1),
-                (Role::Merger, 1),
+                (Role::Dispatcher, 2),
+                (Role::Merger, 3),
                 (Role::RulesNode, 2),
                 (Role::Classifier, 2),
             ],
@@ -145,7 +146,7 @@ impl Fleet {
         let settings = format!(
             "[outputs.\"webhook:sink\"]\nurl = \"{}\"\n[aws]\ndata_sources = true\n[store]\ntype = \"dynamodb\"\n\
              [node]\nlease_secs = {LEASE_SECS}\n[merger]\nshards = {MERGER_SHARDS}\n\
-             [dispatcher]\nretry_initial_ms = 20\nretry_max_ms = 200\n[python]\nworkers = 1\n",
+             [dispatcher]\nslots = {DISPATCHER_SLOTS}\nretry_initial_ms = 20\nretry_max_ms = 200\n[python]\nworkers = 1\n",
             self.receiver.url("/hook")
         );
         write("streamalert.toml", &settings);
@@ -156,24 +157,15 @@ impl Fleet {
             self.members
                 .extend((0..count).map(|index| Member::new(role, index)));
         }
-        let ports: Vec<(Role, u16)> = self
+        let nodes: Vec<String> = self
             .members
             .iter()
-            .map(|member| (member.role, member.port))
+            .filter(|member| member.role == Role::RulesNode)
+            .map(|member| format!("127.0.0.1:{}", member.port))
             .collect();
-        for (index, member) in self.members.iter_mut().enumerate() {
-            let mut sets = Vec::new();
-            for role in [Role::RulesNode, Role::Merger, Role::Dispatcher] {
-                let of_role: Vec<u16> = ports
-                    .iter()
-                    .filter(|(of, _)| *of == role)
-                    .map(|(_, port)| *port)
-                    .collect();
-                // Each has a neighbour of its own, as long as there are enough.
-                let port = of_role[index % of_role.len()];
-                let key = role.key().expect("others call it");
-                sets.push(format!("peers.{key}=http://127.0.0.1:{port}"));
-            }
+        // The others are found by their leases.
+        let sets = [format!("peers.rules_node={}", nodes.join(","))];
+        for member in &mut self.members {
             member.configure(&self.binary, self.dir.path(), &self.env, &sets);
             member.start().await;
         }

@@ -1,15 +1,17 @@
+mod neighbours;
+
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use streamalert_classifier::ClassifierTask;
-use streamalert_config::{Place, Service as Peer, Settings};
+use streamalert_config::{Place, Settings};
+use streamalert_dispatcher::DispatcherNode;
 use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_runtime::Runtime;
 use streamalert_service::{
-    ClientOptions, ClientTask, DispatcherClient, Exchange, GrpcServer, LogFormat, MergerClient, OtlpTask,
-    RulesNodeClient, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
+    GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
 };
 use streamalert_types::Tracer;
 use tokio::net::TcpListener;
@@ -77,6 +79,8 @@ struct Node {
     admin: ProcessAdmin,
     classifier_task: Option<ClassifierTask>,
     runtime: Option<Runtime>,
+    /// This process's share of the outputs, where others have one, too.
+    dispatcher_node: Option<DispatcherNode>,
     seed: u64,
     member: Member,
     /// Cuts the links to neighbours over the network; after everything that uses them has drained.
@@ -107,6 +111,7 @@ impl Node {
             admin,
             classifier_task: None,
             runtime: None,
+            dispatcher_node: None,
             seed,
             member,
             links: CancellationToken::new(),
@@ -128,11 +133,20 @@ impl Node {
         Ok(())
     }
 
-    /// All four, neighbours by their handles.
+    /// All four. Neighbours by their handles, unless others share the store: then each part of the work has one owner,
+    /// here or elsewhere.
     async fn all(&mut self) -> Result<(), Failure> {
         let runtime = self.load_rules().await?;
-        let deliveries = self.start_dispatcher(Some(runtime.clone()))?;
-        let alerts = self.start_merger(deliveries.clone(), None).await?;
+        let (alerts, deliveries) = if self.member.alone {
+            let deliveries = self.start_dispatcher(Some(runtime.clone()))?;
+            (self.start_merger(deliveries.clone(), None).await?, deliveries)
+        } else {
+            let listen = &self.project.settings.listen;
+            let (dispatcher, merger) = (listen.dispatcher, listen.merger);
+            self.serve_deliveries(dispatcher, runtime.clone()).await?;
+            self.serve_alerts(merger).await?;
+            (self.alerts()?, self.deliveries()?)
+        };
         let records = self.start_rules_node(runtime, alerts)?;
         self.start_classifier(records).await?;
         self.start_replayer(deliveries)
@@ -153,27 +167,20 @@ impl Node {
     }
 
     async fn classifier(&mut self) -> Result<(), Failure> {
-        let (client, task) = RulesNodeClient::new(self.client_options(Peer::RulesNode));
-        self.keep_link("rules-node client", task);
-        self.start_classifier(Arc::new(client)).await
+        let records = self.records()?;
+        self.start_classifier(records).await
     }
 
     async fn rules_node(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
-        let listener = self
-            .bind(
-                "rules-node",
-                listen.unwrap_or(self.project.settings.listen.rules_node),
-            )
-            .await?;
+        let address = listen.unwrap_or(self.project.settings.listen.rules_node);
+        let listener = self.bind("rules-node", address).await?;
         let runtime = self.load_rules().await?;
-        let (client, task) = MergerClient::new(self.client_options(Peer::Merger));
-        self.keep_link("merger client", task);
-        let records = self.start_rules_node(runtime, Arc::new(client))?;
+        let alerts = self.alerts()?;
+        let records = self.start_rules_node(runtime, alerts)?;
         if !self.member.alone {
             // It shares the dead letters of all, and so is who replays them.
-            let (client, task) = DispatcherClient::new(self.client_options(Peer::Dispatcher));
-            self.keep_link("dispatcher client", task);
-            self.start_replayer(Arc::new(client))?;
+            let deliveries = self.deliveries()?;
+            self.start_replayer(deliveries)?;
         }
         let server = self.server().records(records);
         self.serve_on("rules-node", listener, server);
@@ -181,30 +188,36 @@ impl Node {
     }
 
     async fn merger(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
-        let listener = self
-            .bind("merger", listen.unwrap_or(self.project.settings.listen.merger))
-            .await?;
+        self.serve_alerts(listen.unwrap_or(self.project.settings.listen.merger))
+            .await
+    }
+
+    async fn serve_alerts(&mut self, address: SocketAddr) -> Result<(), Failure> {
+        let listener = self.bind("merger", address).await?;
         let address = self.address(&listener)?;
-        let (client, task) = DispatcherClient::new(self.client_options(Peer::Dispatcher));
-        self.keep_link("dispatcher client", task);
-        let alerts = self.start_merger(Arc::new(client), address).await?;
+        let deliveries = self.deliveries()?;
+        let alerts = self.start_merger(deliveries, address).await?;
         let server = self.server().alerts(alerts);
         self.serve_on("merger", listener, server);
         Ok(())
     }
 
     async fn dispatcher(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
-        let listener = self
-            .bind(
-                "dispatcher",
-                listen.unwrap_or(self.project.settings.listen.dispatcher),
-            )
-            .await?;
         // Only for the publishers: one worker is enough, and rules that do not load are the rules-node's affair.
         let files = RuleFiles::look(&self.project);
         let (runtime, _) = crate::python::start(&self.project, Some(1), self.clock.clone()).await?;
         self.keep_current(&runtime, files, false);
-        let deliveries = self.start_dispatcher(Some(runtime))?;
+        let address = listen.unwrap_or(self.project.settings.listen.dispatcher);
+        self.serve_deliveries(address, runtime).await
+    }
+
+    async fn serve_deliveries(&mut self, address: SocketAddr, runtime: Runtime) -> Result<(), Failure> {
+        let listener = self.bind("dispatcher", address).await?;
+        let address = self.address(&listener)?;
+        let mut deliveries = self.start_dispatcher(Some(runtime))?;
+        if !self.member.alone {
+            deliveries = self.share_outputs(address).await?;
+        }
         let server = self.server().deliveries(deliveries);
         self.serve_on("dispatcher", listener, server);
         Ok(())
@@ -300,27 +313,6 @@ impl Node {
         Ok(())
     }
 
-    /// Runs the client of a neighbour until the links are cut.
-    fn keep_link<X: Exchange>(&mut self, name: &'static str, task: ClientTask<X>) {
-        let cut = self.links.clone();
-        self.supervisor.spawn(name, TaskKind::Helper, async move {
-            task.run(cut).await;
-            Ok::<_, Failure>(())
-        });
-    }
-
-    fn client_options(&self, peer: Peer) -> ClientOptions {
-        let uri = self.project.settings.peer_uri(peer);
-        // Whether TLS is spoken is for [tls] to say; the scheme is there because people expect one.
-        let address = uri
-            .split_once("://")
-            .map_or(&*uri, |(_, address)| address)
-            .trim_end_matches('/');
-        let mut options = ClientOptions::new(address, self.seed);
-        options.tls = access::tls(&self.project.settings);
-        options
-    }
-
     fn server(&self) -> GrpcServer {
         let options = ServerOptions {
             tls: access::tls(&self.project.settings),
@@ -389,6 +381,7 @@ impl Node {
         let (shutdown, links) = (self.shutdown.clone(), self.links.clone());
         let exported = self.exported.clone();
         let (runtime, classifier_task) = (self.runtime.take(), self.classifier_task.take());
+        let dispatcher_node = self.dispatcher_node.take();
         let drain = async move {
             shutdown.draining().await;
             let (classifier, rules, merger, dispatcher) = draining;
@@ -405,7 +398,9 @@ impl Node {
             if let Some(merger) = merger {
                 merger.drain().await;
             }
-            if let Some(dispatcher) = dispatcher {
+            if let Some(node) = dispatcher_node {
+                node.drain().await;
+            } else if let Some(dispatcher) = dispatcher {
                 dispatcher.drain().await;
             }
             if let Some(runtime) = runtime {

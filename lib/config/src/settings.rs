@@ -178,18 +178,24 @@ impl Settings {
             .unwrap_or_default()
     }
 
-    /// The URI of another service: as set, or where `listen` says on this machine.
+    /// Where another service is, without a scheme: `host:port`, several with commas, `dns:host:port`, or `leases`. As
+    /// set; otherwise by leases, where nodes that own parts of the work share a store, or where `listen` says.
     #[must_use]
-    pub fn peer_uri(&self, service: Service) -> String {
-        let (set, listen) = match service {
-            Service::RulesNode => (self.peers.rules_node.as_str(), self.listen.rules_node),
-            Service::Merger => (self.peers.merger.as_str(), self.listen.merger),
-            Service::Dispatcher => (self.peers.dispatcher.as_str(), self.listen.dispatcher),
+    pub fn peers_of(&self, service: Service) -> String {
+        let (set, listen, owns) = match service {
+            Service::RulesNode => (self.peers.rules_node.as_str(), self.listen.rules_node, false),
+            Service::Merger => (self.peers.merger.as_str(), self.listen.merger, true),
+            Service::Dispatcher => (self.peers.dispatcher.as_str(), self.listen.dispatcher, true),
         };
-        if set.is_empty() {
-            format!("{}://{listen}", if self.tls.is_on() { "https" } else { "http" })
+        if !set.is_empty() {
+            // Whether TLS is spoken is for [tls] to say; people write a scheme because they expect one.
+            let address = set.split_once("://").map_or(set, |(_, address)| address);
+            return address.trim_end_matches('/').to_owned();
+        }
+        if owns && self.store.r#type == StoreType::Dynamodb {
+            "leases".to_owned()
         } else {
-            set.to_owned()
+            listen.to_string()
         }
     }
 

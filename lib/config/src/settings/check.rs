@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use streamalert_types::OutputName;
 
+use super::fleet::StoreType;
 use super::outputs::OutputTarget;
 use super::sources::SourceInput;
 use super::{Settings, Tables};
@@ -289,7 +290,18 @@ fn network(tables: &Tables, check: &mut Check<'_>) {
         ("dispatcher", &peers.dispatcher),
     ] {
         let scheme = if tls.is_on() { "https://" } else { "http://" };
-        if !uri.is_empty() && !uri.starts_with(scheme) {
+        if uri == "leases" && tables.store.r#type == StoreType::Embedded {
+            let fix = "set store.type = \"dynamodb\", or write HOST:PORT";
+            check.error(
+                &["peers", key],
+                "others cannot read leases in a file of this machine",
+                fix,
+            );
+        } else if uri == "leases" && key == "rules_node" {
+            let fix = "write HOST:PORT,HOST:PORT or dns:HOST:PORT";
+            check.error(&["peers", key], "rules-nodes own nothing that a lease tells", fix);
+        }
+        if uri.contains("://") && !uri.starts_with(scheme) {
             let reason = if tls.is_on() { "with tls" } else { "without [tls]" };
             check.error(
                 &["peers", key],

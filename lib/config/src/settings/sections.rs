@@ -148,6 +148,9 @@ section! {
         retry_max_ms: u64 = 60_000; in 1..=86400000,
         /// Seconds after which an alert that could not be delivered becomes a dead letter.
         dead_letter_after_secs: u64 = 86_400; in 1..=31536000,
+        /// Slots that outputs hash to, which the dispatchers of a fleet share: at most so many of them have work. Fixed
+        /// for the life of a deployment.
+        slots: u32 = 64; in 1..=4096,
         /// Attempts under way at once to one output.
         concurrency_per_output: usize = 16; in 1..=4096,
         /// Other limits for single outputs.
@@ -210,13 +213,14 @@ section! {
 }
 
 section! {
-    /// Where the other services are when they run on their own. Empty: where `listen` says, on this machine.
+    /// Where the other services are when they run on their own: `HOST:PORT`, `dns:HOST:PORT` for every address that a name
+    /// has, or `leases` for what the lease table says.
     pub struct PeersSettings {
-        /// URI of the rules node, such as `https://rules.example:7412`.
+        /// The rules-nodes, of which any will do; several with commas. Empty: where `listen` says, on this machine.
         rules_node: String = String::new(),
-        /// URI of the merger.
+        /// The merger. Empty: `leases` with `store.type = "dynamodb"`, where `listen` says otherwise.
         merger: String = String::new(),
-        /// URI of the dispatcher.
+        /// The dispatcher. Empty: as with the merger.
         dispatcher: String = String::new(),
     }
 }

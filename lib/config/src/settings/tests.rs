@@ -123,12 +123,12 @@ fn peers_are_where_this_machine_listens_unless_set() {
         &[],
     )
     .unwrap();
-    assert_eq!(settings.peer_uri(Service::Merger), "http://127.0.0.1:9");
-    assert_eq!(settings.peer_uri(Service::Dispatcher), "http://d:1");
+    assert_eq!(settings.peers_of(Service::Merger), "127.0.0.1:9");
+    assert_eq!(settings.peers_of(Service::Dispatcher), "d:1");
     let flags = ["tls.cert=c", "tls.key=k", "tls.ca=a"];
     assert_eq!(
-        load("", &[], &flags).unwrap().peer_uri(Service::RulesNode),
-        "https://127.0.0.1:7412"
+        load("", &[], &flags).unwrap().peers_of(Service::RulesNode),
+        "127.0.0.1:7412"
     );
 }
 
