@@ -80,7 +80,7 @@ impl Arrived {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let record = &body["record"];
         match body["rule_name"].as_str() {
-            Some("single") => drop(self.singles.insert(number(&record["n"]))),
+            Some("single_0" | "single_1" | "single_2") => drop(self.singles.insert(number(&record["n"]))),
             Some("grouped") => {
                 let members = members(record);
                 let keys: BTreeSet<usize> = members.iter().map(|n| n % 7).collect();

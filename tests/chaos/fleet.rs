@@ -7,13 +7,13 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::Value;
 use streamalert_proto::{AdminRequest, v1};
-use streamalert_testkit::emulator::{Calls, Emulator, EmulatorKind, account};
+use streamalert_testkit::emulator::{Calls, Emulator, EmulatorKind, Microburst, account};
 use streamalert_testkit::{TempDir, WebhookReceiver, tempdir};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::account::{Account, Arrived, Kind, Spell, expected};
-use crate::faults::{Chooser, Fault, TICK};
-use crate::member::{Member, Role};
+use crate::faults::{Choice, Chooser, Fault, TICK, mergers};
+use crate::member::{Hurt, Member, Role};
 
 /// Long enough for the slowest machine; a run waits for events and never this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,14 +29,29 @@ const LEASE_SECS: u32 = 4;
 const RULES: &str = "
 from streamalert.shared.rule import rule
 
-@rule(logs=['load:event'], outputs=['webhook:sink'])
-def single(record):
-    return record['kind'] == 'alert'
+@rule(logs=['load:event'], outputs=['webhook:sink0'])
+def single_0(record):
+    return record['kind'] == 'alert' and record['n'] % 3 == 0
 
-@rule(logs=['load:event'], outputs=['webhook:sink'], merge_by_keys=['group'], merge_window_mins=30)
+@rule(logs=['load:event'], outputs=['webhook:sink1'])
+def single_1(record):
+    return record['kind'] == 'alert' and record['n'] % 3 == 1
+
+@rule(logs=['load:event'], outputs=['webhook:sink2'])
+def single_2(record):
+    return record['kind'] == 'alert' and record['n'] % 3 == 2
+
+@rule(logs=['load:event'], outputs=['webhook:sink3'], merge_by_keys=['group'], merge_window_mins=30)
 def grouped(record):
     return record['kind'] == 'group'
 ";
+
+/// Half of the calls are refused, and of some the reply is lost.
+const THROTTLE: &str = r#"[
+    {"service": "dynamodb", "probability": 0.05, "response": {"abort_bytes": 0}},
+    {"service": "dynamodb", "probability": 0.5, "error": {"code": "ProvisionedThroughputExceededException"}},
+    {"service": "kinesis", "probability": 0.5, "error": {"code": "ProvisionedThroughputExceededException"}}
+]"#;
 
 /// What to do.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +71,7 @@ impl Plan {
             duration: Duration::from_secs(number("STREAMALERT_FLEET_SECS").unwrap_or(30)),
             fleet: [
                 (Role::Dispatcher, 2),
-                (Role::Merger, 3),
+                (Role::Merger, 4),
                 (Role::RulesNode, 2),
                 (Role::Classifier, 2),
             ],
@@ -69,6 +84,8 @@ pub(crate) struct Fleet {
     plan: Plan,
     // Dropped in this order: what the processes need outlives them.
     members: Vec<Member>,
+    /// Between the processes and the emulator; nothing is throttled without it.
+    proxy: Option<Microburst>,
     _emulator: Emulator,
     dir: TempDir,
     binary: PathBuf,
@@ -79,6 +96,8 @@ pub(crate) struct Fleet {
     events: usize,
     faults: BTreeMap<&'static str, usize>,
     spells: Vec<Spell>,
+    /// In which tick throttling ends.
+    throttled: Option<u64>,
     /// The sequence number of the last record of each shard.
     last: BTreeMap<String, String>,
 }
@@ -99,10 +118,16 @@ impl Fleet {
         let account = account();
         let calls = emulator.calls(&account);
         calls.create_stream(STREAM, STREAM_SHARDS).await;
+        let proxy = Microburst::before(&emulator).await;
+        let mut env = emulator.env(&account);
+        if let Some(proxy) = &proxy {
+            env.push(("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()));
+        }
         let mut fleet = Self {
             plan,
             members: Vec::new(),
-            env: emulator.env(&account),
+            env,
+            proxy,
             _emulator: emulator,
             dir: tempdir().unwrap(),
             binary: env!("CARGO_BIN_EXE_streamalert").into(),
@@ -112,6 +137,7 @@ impl Fleet {
             events: 0,
             faults: BTreeMap::new(),
             spells: Vec::new(),
+            throttled: None,
             last: BTreeMap::new(),
         };
         fleet.write_project();
@@ -137,18 +163,24 @@ impl Fleet {
             "conf/global.json",
             r#"{"general": {"rule_locations": ["rules"]}}"#,
         );
-        write("conf/outputs.json", r#"{"webhook": ["sink"]}"#);
+        write(
+            "conf/outputs.json",
+            r#"{"webhook": ["sink0", "sink1", "sink2", "sink3"]}"#,
+        );
         write(
             "conf/schemas/load.json",
             r#"{"load:event": {"parser": "json", "schema": {"n": "integer", "group": "string", "kind": "string"}}}"#,
         );
         write("rules/load.py", RULES);
-        let settings = format!(
-            "[outputs.\"webhook:sink\"]\nurl = \"{}\"\n[aws]\ndata_sources = true\n[store]\ntype = \"dynamodb\"\n\
-             [node]\nlease_secs = {LEASE_SECS}\n[merger]\nshards = {MERGER_SHARDS}\n\
-             [dispatcher]\nslots = {DISPATCHER_SLOTS}\nretry_initial_ms = 20\nretry_max_ms = 200\n[python]\nworkers = 1\n",
-            self.receiver.url("/hook")
-        );
+        let url = self.receiver.url("/hook");
+        let outputs = (0..4).map(|sink| format!("[outputs.\"webhook:sink{sink}\"]\nurl = \"{url}\"\n"));
+        let settings = outputs.collect::<String>()
+            + &format!(
+                "[aws]\ndata_sources = true\n[store]\ntype = \"dynamodb\"\n\
+                 [node]\nlease_secs = {LEASE_SECS}\n[merger]\nshards = {MERGER_SHARDS}\n\
+                 [dispatcher]\nslots = {DISPATCHER_SLOTS}\nretry_initial_ms = 20\nretry_max_ms = 200\n\
+                 [python]\nworkers = 1\n"
+            );
         write("streamalert.toml", &settings);
     }
 
@@ -167,8 +199,13 @@ impl Fleet {
         let sets = [format!("peers.rules_node={}", nodes.join(","))];
         for member in &mut self.members {
             member.configure(&self.binary, self.dir.path(), &self.env, &sets);
-            member.start().await;
+            member.wanted = member.role != Role::Merger;
+            if member.wanted {
+                member.start().await;
+            }
         }
+        self.scale_mergers(mergers(0.0)).await;
+        self.faults.clear();
     }
 
     /// Events and faults for as long as is planned.
@@ -176,35 +213,74 @@ impl Fleet {
         let mut chooser = Chooser::new(StdRng::seed_from_u64(self.plan.seed));
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut due: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        let mut busy: BTreeMap<usize, (Fault, Duration)> = BTreeMap::new();
         let begin = Instant::now();
         let mut tick = 0;
         while begin.elapsed() < self.plan.duration {
             ticks.tick().await;
             tick += 1;
             self.load().await;
-            for index in due.remove(&tick).into_iter().flatten() {
-                if let Some(fault) = busy.remove(&index) {
-                    self.mend(index, fault).await;
-                }
+            self.mend_what_is_due(tick).await;
+            let part = begin.elapsed().as_secs_f64() / self.plan.duration.as_secs_f64();
+            self.scale_mergers(mergers(part)).await;
+            match chooser.choose(tick, self.members.len()) {
+                Some(Choice::Process(index, fault)) => self.inflict(index, fault, tick).await,
+                Some(Choice::Throttle(ticks)) => self.throttle(tick + ticks).await,
+                None => {}
             }
-            if let Some((index, fault)) = chooser.choose(tick, self.members.len())
-                && !busy.contains_key(&index)
+        }
+        self.mend_what_is_due(u64::MAX).await;
+    }
+
+    async fn mend_what_is_due(&mut self, tick: u64) {
+        if self.throttled.is_some_and(|until| until <= tick) {
+            self.throttled = None;
+            if let Some(proxy) = &self.proxy {
+                proxy.clear_rules().await;
+            }
+        }
+        for index in 0..self.members.len() {
+            if self.members[index]
+                .hurt
+                .as_ref()
+                .is_some_and(|hurt| hurt.until <= tick)
             {
-                let from = self.started.elapsed();
-                self.inflict(index, fault).await;
-                let ticks = match fault {
-                    Fault::Kill(ticks) | Fault::Freeze(ticks) => ticks,
-                    Fault::Restart => 1,
-                };
-                due.entry(tick + ticks).or_default().push(index);
-                busy.insert(index, (fault, from));
+                self.mend(index).await;
             }
         }
-        for (index, fault) in busy {
-            self.mend(index, fault).await;
+    }
+
+    async fn scale_mergers(&mut self, count: usize) {
+        let of_role = |(index, member): (usize, &Member)| (member.role == Role::Merger).then_some(index);
+        let mergers: Vec<usize> = self.members.iter().enumerate().filter_map(of_role).collect();
+        for (place, index) in mergers.into_iter().enumerate() {
+            let wanted = place < count;
+            if self.members[index].wanted == wanted {
+                continue;
+            }
+            let at = self.started.elapsed().as_secs_f64();
+            println!(
+                "{at:>6.1} s {}: {}",
+                self.members[index].name,
+                if wanted { "joins" } else { "leaves" }
+            );
+            self.mend(index).await;
+            let member = &mut self.members[index];
+            member.wanted = wanted;
+            if wanted {
+                member.start().await;
+            } else {
+                member.terminate().await;
+            }
+            *self.faults.entry("joined or left").or_default() += 1;
         }
+    }
+
+    async fn throttle(&mut self, until: u64) {
+        let Some(proxy) = &self.proxy else { return };
+        println!("{:>6.1} s AWS: throttles", self.started.elapsed().as_secs_f64());
+        proxy.add_rules(THROTTLE).await;
+        self.throttled = Some(until);
+        *self.faults.entry("times of throttling").or_default() += 1;
     }
 
     async fn load(&mut self) {
@@ -225,46 +301,48 @@ impl Fleet {
         self.events += EVENTS_PER_TICK;
     }
 
-    async fn inflict(&mut self, index: usize, fault: Fault) {
+    async fn inflict(&mut self, index: usize, fault: Fault, tick: u64) {
         let member = &mut self.members[index];
-        println!(
-            "{:>6.1} s {}: {fault:?}",
-            self.started.elapsed().as_secs_f64(),
-            member.name
-        );
-        let name = match fault {
-            Fault::Kill(_) => {
+        if !member.wanted || member.hurt.is_some() {
+            return;
+        }
+        let from = self.started.elapsed();
+        println!("{:>6.1} s {}: {fault:?}", from.as_secs_f64(), member.name);
+        let (name, ticks) = match fault {
+            Fault::Kill(ticks) => {
                 member.kill().await;
-                "kills"
+                ("kills", ticks)
             }
-            Fault::Freeze(_) => {
+            Fault::Freeze(ticks) => {
                 member.freeze();
-                "freezes"
+                ("freezes", ticks)
             }
             Fault::Restart => {
                 member.terminate().await;
-                "restarts"
+                ("restarts", 0)
             }
         };
+        let until = tick + ticks;
+        member.hurt = Some(Hurt { fault, from, until });
         *self.faults.entry(name).or_default() += 1;
     }
 
-    async fn mend(&mut self, index: usize, (fault, from): (Fault, Duration)) {
+    async fn mend(&mut self, index: usize) {
         let member = &mut self.members[index];
-        match fault {
+        let Some(hurt) = member.hurt.take() else { return };
+        match hurt.fault {
             Fault::Freeze(_) => member.thaw(),
             Fault::Kill(_) | Fault::Restart => member.start().await,
         }
-        let to = self.started.elapsed();
-        self.spells.push(Spell { from, to });
+        // Who is asked to end hands over what it has: that excuses nothing.
+        if hurt.fault != Fault::Restart {
+            let (from, to) = (hurt.from, self.started.elapsed());
+            self.spells.push(Spell { from, to });
+        }
     }
 
     /// Waits until everything has arrived and is acknowledged, and draws up the account.
     pub(crate) async fn settle(&mut self) -> Account {
-        assert!(
-            self.members.iter().all(Member::is_running),
-            "all were started again"
-        );
         let deadline = Instant::now() + PATIENCE;
         let mut looks = tokio::time::interval(Duration::from_millis(500));
         let mut acknowledged = 0;
@@ -302,7 +380,11 @@ impl Fleet {
     }
 
     async fn close_groups(&self) {
-        for member in self.members.iter().filter(|member| member.role == Role::Merger) {
+        for member in self
+            .members
+            .iter()
+            .filter(|member| member.role == Role::Merger && member.wanted)
+        {
             let request = AdminRequest::FlushGroups(v1::FlushGroupsRequest { rule: None });
             member.ask(self.dir.path(), request).await;
         }

@@ -1,9 +1,11 @@
 use std::path::Path;
+use std::time::Duration;
 
 use streamalert_proto::{Admin, AdminRequest};
 use streamalert_service::{AdminClient, ClientOptions};
 use streamalert_testkit::{ServiceProcess, ServiceSpec, free_port};
 
+use crate::faults::Fault;
 use crate::fleet::PATIENCE;
 
 /// What a process is.
@@ -37,11 +39,24 @@ impl Role {
     }
 }
 
+/// What was done to a process, and not mended yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hurt {
+    pub(crate) fault: Fault,
+    /// Since when, by the receiver's clock.
+    pub(crate) from: Duration,
+    /// The tick in which it is mended.
+    pub(crate) until: u64,
+}
+
 /// One process of the fleet.
 pub(crate) struct Member {
     pub(crate) role: Role,
     pub(crate) name: String,
     pub(crate) port: u16,
+    /// Whether it is to run.
+    pub(crate) wanted: bool,
+    pub(crate) hurt: Option<Hurt>,
     spec: Option<ServiceSpec>,
     process: Option<ServiceProcess>,
 }
@@ -52,6 +67,8 @@ impl Member {
             role,
             name: format!("{}-{index}", role.name()),
             port: free_port(),
+            wanted: false,
+            hurt: None,
             spec: None,
             process: None,
         }
@@ -80,10 +97,6 @@ impl Member {
             log_dir: dir.to_owned(),
             name: self.name.clone(),
         });
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        self.process.is_some()
     }
 
     pub(crate) async fn start(&mut self) {
