@@ -59,9 +59,9 @@ impl Chooser {
         let member = self.rng.random_range(0..members);
         let away = self.rng.random_range(AWAY);
         Some(match self.rng.random_range(0..10) {
-            0..6 => Choice::Process(member, Fault::Kill(away)),
-            6..8 => Choice::Process(member, Fault::Freeze(FROZEN)),
-            8 => Choice::Process(member, Fault::Restart),
+            0..5 => Choice::Process(member, Fault::Kill(away)),
+            5..7 => Choice::Process(member, Fault::Freeze(FROZEN)),
+            7 => Choice::Process(member, Fault::Restart),
             _ => Choice::Throttle(THROTTLED),
         })
     }
