@@ -11,7 +11,8 @@ use streamalert_dispatcher::DispatcherNode;
 use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_runtime::Runtime;
 use streamalert_service::{
-    GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry, TelemetryOptions,
+    GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry,
+    TelemetryOptions,
 };
 use streamalert_types::Tracer;
 use tokio::net::TcpListener;
