@@ -1,76 +1,22 @@
 //! The mergers as a rules-node sees them, and the defects of mutants on the way to them.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use streamalert_merger::MergerHandle;
-use streamalert_merger::pure::Router;
 use streamalert_proto::{Alerts, NeighbourError};
-use streamalert_service::MergerClient;
+use streamalert_service::ShardedAlerts;
 use streamalert_types::{Alert, AlertBatch};
-use tokio::time::timeout;
 
 use crate::mutants::Mutant;
 use crate::script::Rule;
 use crate::world::World;
 
-/// How long one merger is waited for before another one is asked.
-const PATIENCE: Duration = Duration::from_secs(4);
-
-/// Sends each alert to the merger that has its shard, as far as that is known.
+/// All mergers, found by the lease table.
 #[derive(Clone)]
 pub(crate) struct Mergers {
     pub(crate) world: World,
-    pub(crate) shards: u16,
-    pub(crate) clients: Vec<MergerClient>,
-    /// By shard, which of them accepted last.
-    pub(crate) owners: Arc<Mutex<BTreeMap<u16, usize>>>,
-}
-
-impl Mergers {
-    async fn accept_part(&self, shard: u16, alerts: Vec<Arc<Alert>>) -> Result<(), NeighbourError> {
-        let known = {
-            let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-            owners.get(&shard).copied().unwrap_or(0)
-        };
-        let mut problem = NeighbourError::Unavailable {
-            service: "merger",
-            reason: "none answers".to_owned(),
-        };
-        for at in 0..self.clients.len() {
-            let at = (known + at) % self.clients.len();
-            let batch = AlertBatch {
-                alerts: alerts.clone(),
-            };
-            match timeout(PATIENCE, self.clients[at].accept(batch)).await {
-                Ok(Ok(())) => {
-                    let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-                    owners.insert(shard, at);
-                    return Ok(());
-                }
-                Ok(Err(error)) if error.is_retryable() => problem = error,
-                Ok(Err(error)) => return Err(error),
-                Err(_) => {}
-            }
-        }
-        Err(problem)
-    }
-
-    async fn accept_all(&self, batch: AlertBatch) -> Result<(), NeighbourError> {
-        let mut router = Router::new(self.shards);
-        let mut parts: BTreeMap<u16, Vec<Arc<Alert>>> = BTreeMap::new();
-        for alert in batch.alerts {
-            let (routed, _) = router.route(alert);
-            parts.entry(routed.shard.0).or_default().push(routed.alert);
-        }
-        let parts = parts
-            .into_iter()
-            .map(|(shard, alerts)| self.accept_part(shard, alerts));
-        join_all(parts).await.into_iter().collect()
-    }
+    pub(crate) alerts: ShardedAlerts,
 }
 
 #[async_trait]
@@ -80,11 +26,11 @@ impl Alerts for Mergers {
             *alert = mutated(&self.world, alert);
         }
         if self.world.is(Mutant::AcksEarly) {
-            let mergers = self.clone();
-            tokio::spawn(async move { while mergers.accept_all(batch.clone()).await.is_err() {} });
+            let mergers = self.alerts.clone();
+            tokio::spawn(async move { mergers.accept(batch).await });
             return Ok(());
         }
-        self.accept_all(batch).await
+        self.alerts.accept(batch).await
     }
 }
 

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use streamalert_classifier::{Classifier, ClassifierOptions, ClassifierParts, Taker};
 use streamalert_dispatcher::{
-    Backoff, DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherOptions, OutputRegistry,
+    Backoff, DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherNode, DispatcherOptions,
+    OutputRegistry, SlotOptions,
 };
 use streamalert_merger::{Merger, MergerOptions};
 use streamalert_rules_node::{RulesNode, RulesNodeOptions, RulesNodeParts};
 use streamalert_schema::{Limits, SchemaSet, Selection};
 use streamalert_service::{
-    BackoffOptions, ClientOptions, DispatcherClient, GrpcServer, KeepAlive, MergerClient, RulesNodeClient,
-    ServerOptions, Shutdown,
+    BackoffOptions, ClientOptions, GrpcServer, KeepAlive, RulesNodeClient, ServerOptions, ShardedAlerts,
+    ShardedDeliveries, ShardedOptions, Shutdown,
 };
 use streamalert_types::{OutputName, Source};
 use streamalert_value::Value;
@@ -36,8 +37,14 @@ pub(crate) const SHARDS: u16 = 8;
 /// A lease that stands still for so long may be taken.
 pub(crate) const TERM: Duration = Duration::from_secs(10);
 
+/// Slots of the dispatchers.
+const SLOTS: u16 = 8;
+
+/// As [`TERM`] for the slots of outputs: longer than an attempt may take.
+const SLOT_TERM: Duration = Duration::from_secs(15);
+
 /// A process that does not end in good order within this time is killed.
-const END_PATIENCE: Duration = Duration::from_secs(25);
+const END_PATIENCE: Duration = Duration::from_secs(40);
 
 /// Before a process that could not start is started again.
 const START_PAUSE: Duration = Duration::from_secs(1);
@@ -119,27 +126,22 @@ impl Node {
         Ok(())
     }
 
-    /// Evaluates rules and sends alerts to `mergers`.
-    pub(crate) async fn rules_node(self, mergers: Vec<String>) -> turmoil::Result {
+    /// Evaluates rules and sends alerts to the mergers.
+    pub(crate) async fn rules_node(self) -> turmoil::Result {
         let Started {
             store,
             stop,
             shutdown,
             seed,
         } = self.start();
-        let mut clients = Vec::new();
-        for (at, merger) in (0..).zip(&mergers) {
-            let (alerts, task) = MergerClient::new(client(merger, seed ^ at));
-            tokio::spawn(task.run(CancellationToken::new()));
-            clients.push(alerts);
-        }
+        let options = ShardedOptions::alerts(SHARDS, client("", seed));
+        let (alerts, task) = ShardedAlerts::new(options, Arc::new(store.clone()));
+        tokio::spawn(task.run(CancellationToken::new()));
         let parts = RulesNodeParts {
             runtime: Arc::new(ScriptedRules::new()),
             alerts: Arc::new(Mergers {
                 world: self.world.clone(),
-                shards: SHARDS,
-                clients,
-                owners: Arc::default(),
+                alerts,
             }),
             dead_letters: Arc::new(store),
             threat_intel: None,
@@ -158,7 +160,8 @@ impl Node {
             shutdown,
             seed,
         } = self.start();
-        let (deliveries, task) = DispatcherClient::new(client("d0", seed));
+        let sharded = ShardedOptions::deliveries(SLOTS, client("", seed));
+        let (deliveries, task) = ShardedDeliveries::new(sharded, Arc::new(store.clone()));
         tokio::spawn(task.run(CancellationToken::new()));
         let options = MergerOptions {
             node: self.name.clone(),
@@ -221,13 +224,26 @@ impl Node {
             options: DispatcherOptions::default(),
             outputs,
             publisher: Arc::new(DefaultPublisher),
-            dead_letters: Arc::new(store),
+            dead_letters: Arc::new(store.clone()),
             clock: Arc::new(self.world.clock(&self.name)),
             seed,
         };
         let (handle, _task) = dispatcher.start();
-        let server = GrpcServer::new(server_options(), shutdown.clone()).deliveries(Arc::new(handle.clone()));
-        serve(server, stop, shutdown, async move { handle.drain().await }).await
+        let (node, _task) = loop {
+            let options = SlotOptions {
+                slots: SLOTS,
+                lease: SLOT_TERM,
+                ..SlotOptions::new(&*self.name, Some(format!("{}:{PORT}", self.name)))
+            };
+            let clock = Arc::new(self.world.clock(&self.name));
+            match DispatcherNode::start(options, handle.clone(), Arc::new(store.clone()), clock).await {
+                Ok(started) => break started,
+                Err(error) => self.world.note(&format!("{} cannot start: {error}", self.name)),
+            }
+            sleep(START_PAUSE).await;
+        };
+        let server = GrpcServer::new(server_options(), shutdown.clone()).deliveries(Arc::new(node.clone()));
+        serve(server, stop, shutdown, async move { node.drain().await }).await
     }
 }
 

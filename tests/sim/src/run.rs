@@ -15,6 +15,9 @@ use crate::nodes::Node;
 use crate::script::Script;
 use crate::world::{Behaviour, StoreFaults, World};
 
+/// The dispatchers of every run.
+pub(crate) const DISPATCHERS: [&str; 2] = ["d0", "d1"];
+
 /// No run lasts longer.
 const LONGEST: Duration = Duration::from_hours(12);
 
@@ -107,8 +110,10 @@ impl Run {
         let mergers: Vec<String> = (0..setup.mergers + setup.mergers_later)
             .map(|at| format!("m{at}"))
             .collect();
-        let dispatcher = node("d0".to_owned());
-        self.sim.host("d0", move || dispatcher.clone().dispatcher());
+        for name in DISPATCHERS {
+            let dispatcher = node(name.to_owned());
+            self.sim.host(name, move || dispatcher.clone().dispatcher());
+        }
         for name in mergers
             .iter()
             .take(usize::try_from(setup.mergers).unwrap_or(usize::MAX))
@@ -117,9 +122,8 @@ impl Run {
             self.sim.host(&**name, move || merger.clone().merger());
         }
         let rules = node("r0".to_owned());
-        let all = mergers.clone();
-        self.sim.host("r0", move || rules.clone().rules_node(all.clone()));
-        let mut names = vec!["d0".to_owned(), "r0".to_owned()];
+        self.sim.host("r0", move || rules.clone().rules_node());
+        let mut names: Vec<String> = DISPATCHERS.into_iter().chain(["r0"]).map(str::to_owned).collect();
         for at in 0..setup.classifiers {
             let classifier = node(format!("c{at}"));
             names.push(classifier.name.clone());

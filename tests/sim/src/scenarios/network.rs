@@ -20,18 +20,20 @@ pub(super) const ROLLING: Scenario = Scenario {
 };
 
 /// Who talks with whom.
-const PAIRS: [(&str, &str); 6] = [
+const PAIRS: [(&str, &str); 8] = [
     ("c0", "r0"),
     ("c1", "r0"),
     ("r0", "m0"),
     ("r0", "m1"),
     ("m0", "d0"),
     ("m1", "d0"),
+    ("m0", "d1"),
+    ("m1", "d1"),
 ];
 
 fn partitions_setup() -> Setup {
     Setup {
-        payloads: 250,
+        payloads: 300,
         ..Setup::default()
     }
 }

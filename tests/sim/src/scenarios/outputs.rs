@@ -3,7 +3,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::Scenario;
-use crate::run::{Run, Setup};
+use crate::run::{DISPATCHERS, Run, Setup};
 use crate::world::Behaviour;
 
 pub(super) const SLOW: Scenario = Scenario {
@@ -22,16 +22,16 @@ pub(super) const UNSURE: Scenario = Scenario {
 
 pub(super) const BURST: Scenario = Scenario {
     name: "burst",
-    about: "the dispatcher is killed again and again while many alerts come at once",
+    about: "all dispatchers are killed again and again while many alerts come at once",
     setup: burst_setup,
     act: burst,
 };
 
 fn slow_setup() -> Setup {
     Setup {
-        payloads: 1_200,
-        pace: Duration::from_millis(1_500),
-        tick: Duration::from_millis(50),
+        payloads: 800,
+        pace: Duration::from_millis(2_500),
+        tick: Duration::from_millis(100),
         ..Setup::default()
     }
 }
@@ -39,7 +39,7 @@ fn slow_setup() -> Setup {
 fn slow(run: &mut Run) {
     run.allow_windows(Duration::from_secs(10));
     run.go_about(Duration::from_secs(30));
-    run.output("sim:a", Behaviour::Slow(Duration::from_secs(9)));
+    run.output("sim:a", Behaviour::Slow(Duration::from_millis(9_500)));
     run.go(Duration::from_hours(1));
     let behind = run.world.inner().history.delivered.len();
     run.finish();
@@ -73,7 +73,11 @@ fn burst(run: &mut Run) {
     for _ in 0..4 {
         let delivered = run.world.inner().history.delivered.len();
         let pause = Duration::from_millis(run.rng.random_range(200..5_000));
-        run.crash("d0", pause);
+        for name in DISPATCHERS {
+            if run.is_up(name) {
+                run.crash(name, pause);
+            }
+        }
         let working = Duration::from_millis(run.rng.random_range(100..3_000));
         run.go(pause + working);
         let later = run.world.inner().history.delivered.len();
@@ -82,6 +86,6 @@ fn burst(run: &mut Run) {
     run.finish();
     run.require(
         killed_with > 0,
-        "the dispatcher was killed while it had something to deliver",
+        "the dispatchers were killed while they had something to deliver",
     );
 }

@@ -17,7 +17,7 @@ pub(super) const LOST_ANSWERS: Scenario = Scenario {
 pub(super) const THROTTLED: Scenario = Scenario {
     name: "throttled",
     about: "the store refuses every write for minutes",
-    setup: Setup::default,
+    setup: long_setup,
     act: throttled,
 };
 
@@ -31,7 +31,7 @@ pub(super) const STORE_SITES: Scenario = Scenario {
 pub(super) const STORE_DOWN: Scenario = Scenario {
     name: "store-down",
     about: "the store does not answer anybody for ten minutes",
-    setup: Setup::default,
+    setup: long_setup,
     act: store_down,
 };
 
@@ -41,6 +41,14 @@ pub(super) const STORE_AWAITS: Scenario = Scenario {
     setup: awaits_setup,
     act: store_awaits,
 };
+
+/// Minutes go by: in longer steps.
+fn long_setup() -> Setup {
+    Setup {
+        tick: Duration::from_millis(25),
+        ..Setup::default()
+    }
+}
 
 fn lost_answers(run: &mut Run) {
     run.allow_windows(Duration::from_secs(60));
@@ -84,10 +92,10 @@ fn awaits_setup() -> Setup {
 
 fn sites_setup() -> Setup {
     Setup {
-        payloads: 500,
-        pace: Duration::from_millis(1_000),
+        payloads: 400,
+        pace: Duration::from_millis(1_200),
         keys: 30,
-        ..Setup::default()
+        ..long_setup()
     }
 }
 
