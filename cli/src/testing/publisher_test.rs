@@ -1,7 +1,5 @@
-use std::collections::BTreeMap;
-
-use jmespath::{Rcvar, Variable};
-use streamalert_value::{Map, Value};
+use streamalert_schema::Query;
+use streamalert_value::Value;
 
 /// What an output must get: the value at a path of the publication, compared with a condition.
 #[derive(Debug)]
@@ -17,7 +15,7 @@ pub(crate) struct PublisherTest {
 
 #[derive(Debug)]
 struct Check {
-    compiled: jmespath::Expression<'static>,
+    compiled: Query,
     condition: Condition,
     value: Value,
 }
@@ -96,11 +94,7 @@ impl PublisherTest {
             .check
             .as_ref()
             .map_err(|reason| Unmet::Invalid(reason.clone()))?;
-        let found = check
-            .compiled
-            .search(Rcvar::new(variable(publication)))
-            .map_err(|error| Unmet::Invalid(one_line(&error)))?;
-        let found = value(&found);
+        let found = check.compiled.search(publication).map_err(Unmet::Invalid)?;
         if check.holds(&self.expression, &found) {
             return Ok(());
         }
@@ -117,8 +111,8 @@ impl Check {
         let expression = expression
             .as_str()
             .ok_or_else(|| format!("the expression must be a text, not {}", expression.to_json()))?;
-        let compiled = jmespath::compile(expression)
-            .map_err(|error| format!("not a jmespath expression: {}", one_line(&error)))?;
+        let compiled =
+            Query::compile(expression).map_err(|error| format!("not a jmespath expression: {error}"))?;
         let named = |one: &Condition| condition.as_str() == Some(one.word());
         let condition = Condition::ALL.into_iter().find(named).ok_or_else(|| {
             let words = Condition::ALL.map(Condition::word).join(", ");
@@ -172,50 +166,6 @@ fn contains(whole: &Value, item: &Value) -> bool {
         (Value::List(items), item) => items.iter().any(|other| other.python_eq(item)),
         (Value::Map(map), Value::Str(key)) => map.contains_key(key),
         _ => false,
-    }
-}
-
-/// The crate's messages draw the expression with an arrow below it, on further lines.
-fn one_line(error: &jmespath::JmespathError) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
-}
-
-/// Numbers beyond 64 bits become floats, NaN and infinities null: the crate has no others.
-fn variable(value: &Value) -> Variable {
-    let float = |float: f64| serde_json::Number::from_f64(float).map_or(Variable::Null, Variable::Number);
-    match value {
-        Value::Null => Variable::Null,
-        Value::Bool(flag) => Variable::Bool(*flag),
-        Value::Int(number) => Variable::Number((*number).into()),
-        Value::BigInt(digits) => digits.parse().map_or(Variable::Null, float),
-        Value::Float(number) => float(*number),
-        Value::Str(text) => Variable::String(text.clone()),
-        Value::List(items) => Variable::Array(items.iter().map(|item| Rcvar::new(variable(item))).collect()),
-        Value::Map(map) => {
-            let members = map
-                .iter()
-                .map(|(key, value)| (key.clone(), Rcvar::new(variable(value))));
-            Variable::Object(members.collect::<BTreeMap<_, _>>())
-        }
-    }
-}
-
-fn value(variable: &Variable) -> Value {
-    match variable {
-        Variable::Null | Variable::Expref(_) => Value::Null,
-        Variable::Bool(flag) => Value::Bool(*flag),
-        Variable::Number(number) => match number.as_i64() {
-            Some(integer) => Value::Int(integer),
-            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Variable::String(text) => Value::Str(text.clone()),
-        Variable::Array(items) => Value::List(items.iter().map(|item| value(item)).collect()),
-        Variable::Object(members) => Value::Map(
-            members
-                .iter()
-                .map(|(key, member)| (key.clone(), value(member)))
-                .collect::<Map>(),
-        ),
     }
 }
 

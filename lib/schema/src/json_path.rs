@@ -1,10 +1,9 @@
 //! `json_path` of schemas: JMESPath. Paths of fields with at most one `[*]`, which is all that StreamAlert's own
 //! schemas have, are walked on the document as it is; anything else goes through the `jmespath` crate.
 
-use std::collections::BTreeMap;
+use streamalert_value::{Kind, NodeRef, Tree, Value, key_hash};
 
-use jmespath::{Rcvar, Variable};
-use streamalert_value::{Kind, Map, NodeRef, Tree, Value, key_hash};
+use crate::Query;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ enum Form {
         before: Vec<Name>,
         after: Option<Vec<Name>>,
     },
-    Other(jmespath::Expression<'static>),
+    Other(Query),
 }
 
 #[derive(Debug)]
@@ -32,7 +31,7 @@ impl JsonPath {
     pub(crate) fn compile(text: &str) -> Result<Self, String> {
         let form = match steps(text) {
             Some((before, after)) => Form::Steps { before, after },
-            None => Form::Other(jmespath::compile(text).map_err(|error| error.to_string())?),
+            None => Form::Other(Query::compile(text)?),
         };
         Ok(Self {
             text: text.to_owned(),
@@ -82,11 +81,8 @@ impl JsonPath {
                 }
                 None
             }
-            Form::Other(expression) => {
-                let found = expression
-                    .search(Rcvar::new(variable(&tree.root().to_value())))
-                    .ok()?;
-                let found = value(&found);
+            Form::Other(query) => {
+                let found = query.search(&tree.root().to_value()).ok()?;
                 Some(match found {
                     Value::List(items) => items,
                     other if other.is_truthy() => vec![other],
@@ -138,47 +134,4 @@ fn name(text: &str) -> Option<Name> {
         text: text.to_owned(),
         hash: key_hash(text.as_bytes()),
     })
-}
-
-/// Numbers beyond 64 bits become floats, NaN and infinities null: the crate has serde_json's numbers.
-fn variable(value: &Value) -> Variable {
-    let float = |float: f64| serde_number(float).map_or(Variable::Null, Variable::Number);
-    match value {
-        Value::Null => Variable::Null,
-        Value::Bool(flag) => Variable::Bool(*flag),
-        Value::Int(number) => Variable::Number((*number).into()),
-        Value::BigInt(digits) => digits.parse().map_or(Variable::Null, float),
-        Value::Float(number) => float(*number),
-        Value::Str(text) => Variable::String(text.clone()),
-        Value::List(items) => Variable::Array(items.iter().map(|item| Rcvar::new(variable(item))).collect()),
-        Value::Map(map) => {
-            let members = map
-                .iter()
-                .map(|(key, value)| (key.clone(), Rcvar::new(variable(value))));
-            Variable::Object(members.collect::<BTreeMap<_, _>>())
-        }
-    }
-}
-
-fn serde_number(float: f64) -> Option<serde_json::Number> {
-    serde_json::Number::from_f64(float)
-}
-
-fn value(variable: &Variable) -> Value {
-    match variable {
-        Variable::Null | Variable::Expref(_) => Value::Null,
-        Variable::Bool(flag) => Value::Bool(*flag),
-        Variable::Number(number) => match number.as_i64() {
-            Some(integer) => Value::Int(integer),
-            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Variable::String(text) => Value::Str(text.clone()),
-        Variable::Array(items) => Value::List(items.iter().map(|item| value(item)).collect()),
-        Variable::Object(members) => Value::Map(
-            members
-                .iter()
-                .map(|(key, member)| (key.clone(), value(member)))
-                .collect::<Map>(),
-        ),
-    }
 }
