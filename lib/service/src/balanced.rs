@@ -1,10 +1,11 @@
 mod board;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use dashmap::DashMap;
 use streamalert_proto::{Evaluated, NeighbourError, Records};
 use streamalert_types::RecordBatch;
 use tokio::sync::{Notify, watch};
@@ -69,7 +70,8 @@ struct Inner<X: Exchange> {
     options: BalancedOptions,
     /// Told of when links change; how busy each peer is changes silently.
     board: watch::Sender<Board>,
-    clients: Mutex<BTreeMap<Arc<str>, AckedClient<X>>>,
+    /// Looked into for every batch. Nothing depends on the order in it.
+    clients: DashMap<Arc<str>, AckedClient<X>>,
     resolve: Arc<Notify>,
     origin: Instant,
 }
@@ -102,7 +104,7 @@ where
         let inner = Arc::new(Inner {
             options,
             board: watch::Sender::new(Board::default()),
-            clients: Mutex::default(),
+            clients: DashMap::new(),
             resolve: Arc::new(Notify::new()),
             origin: Instant::now(),
         });
@@ -181,9 +183,10 @@ where
                     weight_bytes,
                     outcome: Outcome::Dropped,
                 };
-                let clients = inner.clients.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(client) = clients.get(&sent.address) {
-                    return Ok((sent, client.clone()));
+                // There is one: a peer is chosen when its link is up.
+                let client = inner.clients.get(&sent.address).map(|client| client.clone());
+                if let Some(client) = client {
+                    return Ok((sent, client));
                 }
             }
             let rested = rested.map(|at| inner.origin + at);
@@ -261,13 +264,12 @@ impl<X: Exchange> PeersTask<X> {
 
     fn take_over(&self, addresses: &BTreeSet<String>, stop: &CancellationToken) {
         let inner = &*self.inner;
-        let mut clients = inner.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let mut new = Vec::new();
         // Who waits for one that is gone must hear of it.
         inner.board.send_modify(|board| new = board.set_peers(addresses));
-        clients.retain(|address, _| addresses.contains(&**address));
+        inner.clients.retain(|address, _| addresses.contains(&**address));
         for (address, generation) in new {
-            clients.insert(
+            inner.clients.insert(
                 Arc::clone(&address),
                 self.connect(address, generation, stop.clone()),
             );

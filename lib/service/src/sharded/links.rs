@@ -1,6 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use dashmap::DashMap;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +13,10 @@ use crate::{AckedClient, ClientOptions, Exchange, LinkState};
 pub(super) struct Links<X: Exchange> {
     /// For each; the address is put in.
     options: ClientOptions,
-    clients: Mutex<BTreeMap<Arc<str>, AckedClient<X>>>,
+    /// Looked into for every request, by all lanes at once. Nothing depends on the order in it.
+    clients: DashMap<Arc<str>, AckedClient<X>>,
+    /// How many were made, so that each gets a seed of its own.
+    made: AtomicU64,
     view: watch::Sender<View>,
     refresh: Arc<Notify>,
     stop: CancellationToken,
@@ -26,7 +31,8 @@ impl<X: Exchange> Links<X> {
     ) -> Self {
         Self {
             options,
-            clients: Mutex::default(),
+            clients: DashMap::new(),
+            made: AtomicU64::new(0),
             view,
             refresh,
             stop,
@@ -35,24 +41,29 @@ impl<X: Exchange> Links<X> {
 
     /// The client of the node at `address`, made when there is none.
     pub(super) fn get(&self, address: &Arc<str>) -> AckedClient<X> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        match clients.get(address) {
-            Some(client) if !client.is_stopped() => client.clone(),
-            _ => {
-                let client = self.connect(Arc::clone(address), clients.len() as u64);
-                clients.insert(Arc::clone(address), client.clone());
-                client
-            }
+        if let Some(client) = self.clients.get(address)
+            && !client.is_stopped()
+        {
+            return client.clone();
         }
+        // Two that come here at once: the entry lets the second find what the first made.
+        let mut client = self
+            .clients
+            .entry(Arc::clone(address))
+            .or_insert_with(|| self.connect(Arc::clone(address)));
+        if client.is_stopped() {
+            *client = self.connect(Arc::clone(address));
+        }
+        client.clone()
     }
 
     /// Forgets clients of nodes that own nothing any more. Whoever still waits for one's answer keeps it alive.
     pub(super) fn retain(&self, addresses: &BTreeSet<&str>) {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.retain(|address, _| addresses.contains(&**address));
+        self.clients.retain(|address, _| addresses.contains(&**address));
     }
 
-    fn connect(&self, address: Arc<str>, number: u64) -> AckedClient<X> {
+    fn connect(&self, address: Arc<str>) -> AckedClient<X> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
         let options = ClientOptions {
             address: address.to_string(),
             seed: self.options.seed.wrapping_add(number),
