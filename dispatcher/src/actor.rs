@@ -288,7 +288,7 @@ async fn attempt(
     let deadline = Instant::now() + timeout;
     let sending = output.send(&publication, &idempotency_key, deadline);
     let result = match tokio::time::timeout_at(deadline, sending).await {
-        Ok(result) => result,
+        Ok(result) => result.map(|_receipt| ()),
         Err(_) => Err(SendError::unsure(format!(
             "no answer within {} s",
             timeout.as_secs_f64()

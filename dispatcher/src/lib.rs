@@ -15,6 +15,11 @@ mod publication;
 mod rate;
 mod registry;
 mod secret;
+#[allow(
+    dead_code,
+    reason = "outputs to come need more of it than those that are there"
+)]
+mod service;
 mod slots;
 mod stats;
 mod traces;
@@ -24,14 +29,12 @@ pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherOptions};
 pub use json::to_json;
 pub use machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
 pub use options::{DeliveryOptions, DeliveryOverrides};
-pub use outputs::aws_firehose::FirehoseLocalOutput;
-pub use outputs::file::FileOutput;
-pub use outputs::slack::SlackOutput;
-pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, WebhookOutput, sign, verify};
-pub use outputs::{Output, SendError, SendErrorKind};
-pub use publication::{DefaultPublisher, Publication, Publisher};
+pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, sign, verify};
+pub use outputs::{Output, Receipt, SendError, SendErrorKind, service, services};
+pub use publication::{DefaultPublisher, Incident, IncidentAction, Publication, Publisher};
 pub use rate::{Rate, RateLimiter};
-pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError, SERVICES};
+pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError};
 pub use secret::{EnvLookup, Redactor, Secret, SecretSetting};
+pub use service::{Field, FieldKind, Reach, Service};
 pub use slots::{DispatcherNode, SlotOptions};
 pub use stats::{DispatcherStats, OutputStats};

@@ -1,5 +1,26 @@
-//! The outputs, one folder per service with the same files: `config.rs` (settings), `request.rs` (what is
-//! sent), `response.rs` (what the answer means), `mod.rs` (the output itself), `tests.rs`.
+//! The outputs: one folder per service, all made the same way.
+//!
+//! # To add one
+//! 1. Make the folder `outputs/SERVICE/` (hyphens become underscores) with `mod.rs`, `config.rs`, `request.rs`,
+//!    `response.rs`, `tests.rs`. Copy `pagerduty_v2` for an API over http, `aws_sqs` for one of AWS.
+//! 2. `mod.rs`: the doc comment is the documentation page. It says what arrives, which documentation of the API it
+//!    follows, and has paragraphs that begin with `Idempotency:` and `Limits:`. `SERVICE` is its row of the table.
+//! 3. `config.rs`: `FIELDS`, with the names of StreamAlert's credentials for its services, and `Config::read`, which
+//!    takes them from [`Settings`]. Presence, kinds, unknown names and `check`s are seen to; there is a default for the
+//!    url of the API, so that tests and other regions can give another.
+//! 4. `request.rs`: pure functions from [`Parcel`](http::Parcel) (publication and idempotency key) to a
+//!    [`Request`](http::Request). Magic fields come from [`Publication::magic`], the deduplication key from
+//!    [`Publication::incident`], text for people from [`Publication::card`]. What is over a documented limit is cut
+//!    visibly: [`json::cut`], [`Publication::shortened`].
+//! 5. `response.rs`: what an answer means. [`Answer::judge`](http::Answer::judge) knows http; add what the API
+//!    says in its own words, and `delivery_options` from its documented rate limit. An API that needs several
+//!    requests (search before create) is a `match` on the answers so far, see [`Api`](http::Api).
+//! 6. `tests.rs`: `case()`, by which the suite of all outputs ([`suite`]) runs it through every misfortune, and tests
+//!    of its own for what is its own.
+//! 7. One line in the table below, `mod` and entry, in alphabetical order; then run the suite (
+//!    `cargo test -p streamalert-dispatcher suite::SERVICE`) and the documentation (`cargo xtask docs-outputs`).
+//!
+//! What an output never does: sleep, retry, log, read clocks or the environment, or put a secret into a message.
 
 use std::time::Duration;
 
@@ -8,12 +29,53 @@ use tokio::time::Instant;
 
 use crate::Publication;
 
-pub(crate) mod aws_firehose;
-pub(crate) mod file;
-pub(crate) mod http;
-mod jsonl;
-pub(crate) mod slack;
+use crate::service::Service;
+
+mod aws_firehose;
+mod file;
+mod pagerduty_v2;
+mod slack;
 pub(crate) mod webhook;
+
+/// Every service, in alphabetical order.
+static SERVICES: &[&Service] = &[
+    &aws_firehose::SERVICE,
+    &file::SERVICE,
+    &pagerduty_v2::SERVICE,
+    &slack::SERVICE,
+    &webhook::SERVICE,
+];
+
+/// Every service that can be delivered to, in alphabetical order.
+#[must_use]
+pub fn services() -> &'static [&'static Service] {
+    SERVICES
+}
+
+/// The service of this name.
+#[must_use]
+pub fn service(name: &str) -> Option<&'static Service> {
+    SERVICES.iter().find(|service| service.name == name).copied()
+}
+
+#[allow(
+    dead_code,
+    reason = "outputs to come need more of it than those that are there"
+)]
+pub(crate) mod http;
+#[allow(
+    dead_code,
+    reason = "outputs to come need more of it than those that are there"
+)]
+pub(crate) mod json;
+mod jsonl;
+#[allow(
+    dead_code,
+    reason = "outputs to come need more of it than those that are there"
+)]
+mod settings;
+
+pub(crate) use settings::{Clients, Settings, Table};
 
 /// One configured output: a service with a descriptor.
 #[async_trait]
@@ -24,7 +86,20 @@ pub trait Output: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`SendError`].
-    async fn send(&self, publication: &Publication, key: &str, deadline: Instant) -> Result<(), SendError>;
+    async fn send(
+        &self,
+        publication: &Publication,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Receipt, SendError>;
+}
+
+/// What an output says of a publication that it has taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Where it is there, such as the key of an issue; what comes later about the same incident is sent with it as
+    /// [`Publication::reference`].
+    pub reference: Option<String>,
 }
 
 /// What to do about a failed attempt.
@@ -98,4 +173,4 @@ impl SendError {
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]
-mod tests;
+pub(crate) mod suite;

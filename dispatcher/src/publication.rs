@@ -1,10 +1,11 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_detect::{DEFAULT_PUBLISHER, publisher_names};
 use streamalert_types::{Alert, OutputName, Traceparent};
-use streamalert_value::Value;
+use streamalert_value::{Map, Value};
 
 /// Turns an alert into what an output gets: StreamAlert's publishers.
 #[async_trait]
@@ -40,10 +41,35 @@ pub struct Publication {
     pub fallback: Option<String>,
     /// Where this attempt is in the alert's trace, for outputs that can hand it on; `None` when nothing is traced.
     pub traceparent: Option<Traceparent>,
+    /// What the output answered to the first delivery of this incident, such as the key of the issue it made; `None`
+    /// for the first, and where it is not known any more.
+    pub reference: Option<String>,
+}
+
+/// What one alert is to an API that knows incidents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// The same for everything that is sent about one incident, for ever, and different for any other. 32 hexadecimal
+    /// digits and hyphens, so that it fits every API's deduplication key.
+    pub key: String,
+    /// What to do with it.
+    pub action: IncidentAction,
+}
+
+/// What to do with an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncidentAction {
+    /// It is new.
+    Open,
+    /// There is more to say about one that was opened: add to it, do not open another.
+    Update,
 }
 
 /// The field of a default publication that says why it is one.
 const FALLBACK_FIELD: &str = "streamalert_publisher_error";
+
+/// The field of a shortened publication that says so.
+const TRUNCATED_FIELD: &str = "streamalert_truncated";
 
 /// The field of a default publication that tells the alert's trace, if it has one.
 const TRACE_FIELD: &str = "streamalert_trace_id";
@@ -65,6 +91,7 @@ impl Publication {
                 body,
                 fallback: None,
                 traceparent: None,
+                reference: None,
             };
         }
         let failure = match tokio::time::timeout(timeout, publisher.publish(&alert, &output)).await {
@@ -75,6 +102,7 @@ impl Publication {
                     body,
                     fallback: None,
                     traceparent: None,
+                    reference: None,
                 };
             }
             Ok(Err(failure)) => failure,
@@ -94,8 +122,82 @@ impl Publication {
             body,
             fallback: Some(failure),
             traceparent: None,
+            reference: None,
         }
     }
+
+    /// What it is to an API that knows incidents.
+    #[must_use]
+    pub fn incident(&self) -> Incident {
+        Incident {
+            key: self.alert.id.to_string(),
+            action: IncidentAction::Open,
+        }
+    }
+
+    /// The fields of [`Self::body`]. A publisher's answer that is no dictionary is the one field `publication`.
+    #[must_use]
+    pub fn fields(&self) -> Cow<'_, Map> {
+        match &self.body {
+            Value::Map(fields) => Cow::Borrowed(fields),
+            other => Cow::Owned(Map::from_iter([("publication".to_owned(), other.clone())])),
+        }
+    }
+
+    /// What publishers say about field `name` of `service` with StreamAlert's magic `@service.name`.
+    #[must_use]
+    pub fn magic(&self, service: &str, name: &str) -> Option<&Value> {
+        let mut fields = self.magic_fields(service);
+        fields.find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// [`Self::magic`], where it is text that says something.
+    #[must_use]
+    pub fn magic_text(&self, service: &str, name: &str) -> Option<&str> {
+        let text = self.magic(service, name)?.as_str()?;
+        (!text.trim().is_empty()).then_some(text)
+    }
+
+    /// All magic fields of `service`, without the prefix. Those whose name begins with `_` are notes that publishers
+    /// leave for each other, and not among them.
+    pub fn magic_fields<'a>(&'a self, service: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let prefix = format!("@{service}.");
+        let fields = self.body.as_map().into_iter().flatten();
+        fields.filter_map(move |(name, value)| {
+            let name = name.strip_prefix(&prefix)?;
+            (!name.starts_with('_')).then_some((name, value))
+        })
+    }
+
+    /// The body without what can be large, the record and the context, and with a field that says so; for APIs whose
+    /// limit the whole is over.
+    #[must_use]
+    pub fn shortened(&self, whole_bytes: usize, bytes_max: usize) -> Value {
+        let note = format!(
+            "record left out: {whole_bytes} bytes are over the limit of {bytes_max}, the whole alert {} is in the history",
+            self.alert.id
+        );
+        let mut fields: Map = match &self.body {
+            // what identifies the alert stays
+            Value::Map(fields) => fields
+                .iter()
+                .filter(|(name, value)| is_short(name, value))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            _ => Map::new(),
+        };
+        fields.insert(TRUNCATED_FIELD.to_owned(), Value::Str(note));
+        Value::Map(fields)
+    }
+}
+
+/// A larger field goes with the record when a publication is shortened.
+const SHORT_FIELD_BYTES_MAX: usize = 16 << 10;
+
+fn is_short(name: &str, value: &Value) -> bool {
+    !matches!(name, "record" | "context")
+        && !name.starts_with('@')
+        && crate::to_json(value).len() <= SHORT_FIELD_BYTES_MAX
 }
 
 fn default_body(alert: &Alert) -> Value {

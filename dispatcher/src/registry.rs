@@ -4,26 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::de::DeserializeOwned;
 use streamalert_types::{Clock, OutputName};
 use tokio::time::Instant;
 
-use crate::outputs::aws_firehose::FirehoseConfig;
-use crate::outputs::file::FileConfig;
-use crate::outputs::slack::SlackConfig;
-use crate::outputs::webhook::WebhookConfig;
-use crate::outputs::{Output, SendError, http};
-use crate::{
-    DeliveryOptions, DeliveryOverrides, EnvLookup, FileOutput, FirehoseLocalOutput, Publication, Secret,
-    SecretSetting, SlackOutput, WebhookOutput,
-};
+use crate::outputs::{Clients, Output, Receipt, SendError, Settings, Table, service, services};
+use crate::{DeliveryOptions, DeliveryOverrides, EnvLookup, Publication, Secret, SecretSetting};
 
-/// Services that can be delivered to.
-pub const SERVICES: [&str; 4] = ["aws-firehose", "file", "slack", "webhook"];
-
-/// Services that StreamAlert has and that are known by name only so far.
-const KNOWN_SERVICES: [&str; 19] = [
+/// All services of StreamAlert: names that are known even where nothing delivers to them yet.
+const STREAMALERT_SERVICES: [&str; 21] = [
     "aws-cloudwatch-log",
+    "aws-firehose",
     "aws-lambda",
     "aws-lambda-v2",
     "aws-s3",
@@ -40,6 +30,7 @@ const KNOWN_SERVICES: [&str; 19] = [
     "pagerduty-incident",
     "pagerduty-v2",
     "phantom",
+    "slack",
     "teams",
     "victorops",
 ];
@@ -49,8 +40,9 @@ const KNOWN_SERVICES: [&str; 19] = [
 pub struct OutputSpec {
     /// Its name.
     pub name: OutputName,
-    /// Its settings, a table: those of its service, and `delivery` with [`DeliveryOverrides`]. Null or empty
-    /// when only its name is known (`conf/outputs.json` holds names; StreamAlert kept the rest elsewhere).
+    /// Its settings: a table with the fields of its service, `delivery` with [`DeliveryOverrides`], and
+    /// `allow_internal`; or a text, for services that `conf/outputs.json` says one thing about (the bucket of `aws-s3`);
+    /// or null, when only its name is known.
     pub settings: serde_json::Value,
     /// Where it was read, for complaints: `streamalert.toml [outputs."slack:security"]`.
     pub origin: String,
@@ -67,6 +59,9 @@ pub struct LoadContext {
     pub env: Arc<EnvLookup>,
     /// For signatures and `Retry-After` dates.
     pub clock: Arc<dyn Clock>,
+    /// What is stored about outputs elsewhere, such as in StreamAlert's parameters: fields of the service by name.
+    /// Settings win.
+    pub credentials: Arc<BTreeMap<OutputName, serde_json::Map<String, serde_json::Value>>>,
 }
 
 impl LoadContext {
@@ -142,46 +137,43 @@ impl fmt::Debug for OutputRegistry {
 
 impl OutputRegistry {
     /// Makes every output that `specs` names, and the history output, which is always there. Touches neither
-    /// network nor the outputs' files. A later spec of the same name replaces an earlier one unless it has no
-    /// settings, so `conf/outputs.json` may come before or after the settings.
+    /// network nor the outputs' files. Of several specs of one name each adds to those before it, so
+    /// `conf/outputs.json` may come before or after the settings.
     ///
     /// # Errors
     /// Every spec with an unknown service or wrong settings.
     pub fn load(specs: &[OutputSpec], context: &LoadContext) -> Result<Self, RegistryError> {
-        let mut by_name: BTreeMap<&OutputName, &OutputSpec> = BTreeMap::new();
-        for spec in specs {
-            if !is_empty(&spec.settings) || !by_name.contains_key(&spec.name) {
-                by_name.insert(&spec.name, spec);
-            }
-        }
         let history = OutputSpec {
             name: OutputName::history(),
             settings: serde_json::Value::Null,
             origin: "built in".to_owned(),
         };
-        by_name.entry(&history.name).or_insert(&history);
+        let mut by_name: BTreeMap<&OutputName, Vec<&OutputSpec>> = BTreeMap::new();
+        for spec in specs {
+            by_name.entry(&spec.name).or_default().push(spec);
+        }
+        by_name.entry(&history.name).or_insert_with(|| vec![&history]);
 
         let mut registry = Self::default();
         let mut problems = Vec::new();
-        let mut maker = Maker {
-            context,
-            client: None,
-        };
-        for spec in by_name.into_values() {
+        let clients = Clients::default();
+        for (name, specs) in by_name {
+            let said = specs.iter().rev().find(|spec| !is_empty(&spec.settings));
+            let origin = said.or(specs.first()).map(|spec| spec.origin.clone());
             let problem = |message| OutputProblem {
-                name: spec.name.clone(),
-                origin: spec.origin.clone(),
+                name: name.clone(),
+                origin: origin.clone().unwrap_or_default(),
                 message,
             };
-            match maker.make(spec) {
+            match make(name, &specs, context, &clients) {
                 Ok(Made::Output(registered)) => {
-                    registry.outputs.insert(spec.name.clone(), registered);
+                    registry.outputs.insert(name.clone(), registered);
                 }
                 Ok(Made::Unavailable(reason)) => {
                     let message = format!("{reason}; alerts to it go to the dead-letter store");
                     registry.warnings.push(problem(message));
                     registry.insert(
-                        spec.name.clone(),
+                        name.clone(),
                         Arc::new(Unavailable { reason }),
                         unavailable_options(),
                     );
@@ -239,7 +231,7 @@ pub(crate) struct Unavailable {
 
 #[async_trait]
 impl Output for Unavailable {
-    async fn send(&self, _: &Publication, _: &str, _: Instant) -> Result<(), SendError> {
+    async fn send(&self, _: &Publication, _: &str, _: Instant) -> Result<Receipt, SendError> {
         Err(SendError::permanent(self.reason.clone()))
     }
 }
@@ -249,73 +241,65 @@ enum Made {
     Unavailable(String),
 }
 
-struct Maker<'a> {
-    context: &'a LoadContext,
-    /// Shared by all http outputs, made for the first.
-    client: Option<reqwest::Client>,
-}
-
-impl Maker<'_> {
-    fn make(&mut self, spec: &OutputSpec) -> Result<Made, String> {
-        let service = spec.name.service();
-        if KNOWN_SERVICES.contains(&service) {
-            return Ok(Made::Unavailable(format!("{service} is not yet available")));
+fn make(
+    name: &OutputName,
+    specs: &[&OutputSpec],
+    context: &LoadContext,
+    clients: &Clients,
+) -> Result<Made, String> {
+    let Some(service) = service(name.service()) else {
+        let name = name.service();
+        if STREAMALERT_SERVICES.contains(&name) {
+            return Ok(Made::Unavailable(format!("{name} is not yet available")));
         }
-        if !SERVICES.contains(&service) {
-            return Err(format!(
-                "unknown service {service:?}, expected one of {}",
-                SERVICES.join(", ")
-            ));
-        }
-        check_descriptor(spec.name.descriptor())?;
-        let (settings, overrides) = split(&spec.settings)?;
-        let context = self.context;
-        let (output, options): (Arc<dyn Output>, _) = match service {
-            "aws-firehose" => {
-                let config: FirehoseConfig = read(settings)?;
-                let (base, history) = (&context.base_dir, &context.history_dir);
-                let output = FirehoseLocalOutput::configured(&config, base, history, spec.name.descriptor());
-                (Arc::new(output), FirehoseLocalOutput::delivery_options())
-            }
-            _ if settings.is_empty() => {
-                return Ok(Made::Unavailable(format!(
-                    "no settings for {} (url, path …) are given",
-                    spec.name
-                )));
-            }
-            "file" => {
-                let config: FileConfig = read(settings)?;
-                (
-                    Arc::new(FileOutput::configured(&config, &context.base_dir)),
-                    FileOutput::delivery_options(),
-                )
-            }
-            "slack" => {
-                let config: SlackConfig = read(settings)?;
-                let output = SlackOutput::configured(&config, context, self.client()?)?;
-                (Arc::new(output), SlackOutput::delivery_options())
-            }
-            _ => {
-                let config: WebhookConfig = read(settings)?;
-                let output = WebhookOutput::configured(&config, context, self.client()?)?;
-                (Arc::new(output), WebhookOutput::delivery_options())
-            }
-        };
-        let options = overrides
-            .apply(options)
-            .map_err(|error| format!("delivery: {error}"))?;
-        Ok(Made::Output(Registered { output, options }))
+        let known: Vec<&str> = services().iter().map(|service| service.name).collect();
+        return Err(format!(
+            "unknown service {name:?}, expected one of {}",
+            known.join(", ")
+        ));
+    };
+    check_descriptor(name.descriptor())?;
+    let mut table = Table::new();
+    if let Some(stored) = context.credentials.get(name) {
+        // StreamAlert's may hold more than we ask for
+        let known = stored.iter().filter(|(name, _)| service.field(name).is_some());
+        table.extend(known.map(|(name, value)| (name.clone(), value.clone())));
     }
-
-    fn client(&mut self) -> Result<reqwest::Client, String> {
-        match &self.client {
-            Some(client) => Ok(client.clone()),
-            None => Ok(self.client.insert(http::client(None)?).clone()),
+    for spec in specs {
+        match &spec.settings {
+            serde_json::Value::Null => {}
+            serde_json::Value::Object(fields) => {
+                table.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+            }
+            text @ serde_json::Value::String(_) => match service.short_field() {
+                Some(field) => {
+                    // settings may have been read before `conf/outputs.json`
+                    table.entry(field.name).or_insert_with(|| text.clone());
+                }
+                None => return Err("settings must be a table".to_owned()),
+            },
+            _ => return Err("settings must be a table".to_owned()),
         }
     }
+    let overrides = match table.remove("delivery") {
+        None => DeliveryOverrides::default(),
+        Some(value) => serde_json::from_value(value).map_err(|error| format!("delivery: {error}"))?,
+    };
+    let mut required = service.fields.iter().filter(|field| field.is_required).peekable();
+    if table.is_empty() && required.peek().is_some() {
+        let names: Vec<&str> = required.map(|field| field.name).collect();
+        return Ok(Made::Unavailable(format!(
+            "no settings for {name} ({}) are given",
+            names.join(", ")
+        )));
+    }
+    let settings = Settings::new(name, service, table, context, clients)?;
+    let output = (service.make)(&settings)?;
+    let options = overrides
+        .apply((service.delivery)())
+        .map_err(|error| format!("delivery: {error}"))?;
+    Ok(Made::Output(Registered { output, options }))
 }
-
-type Table = serde_json::Map<String, serde_json::Value>;
 
 fn is_empty(settings: &serde_json::Value) -> bool {
     match settings {
@@ -323,33 +307,6 @@ fn is_empty(settings: &serde_json::Value) -> bool {
         serde_json::Value::Object(table) => table.is_empty(),
         _ => false,
     }
-}
-
-/// The service's own settings and those about delivery.
-fn split(settings: &serde_json::Value) -> Result<(Table, DeliveryOverrides), String> {
-    let mut table = match settings {
-        serde_json::Value::Null => Table::new(),
-        serde_json::Value::Object(table) => table.clone(),
-        _ => return Err("settings must be a table".to_owned()),
-    };
-    let overrides = match table.remove("delivery") {
-        None => DeliveryOverrides::default(),
-        Some(value) => serde_json::from_value(value).map_err(|error| format!("delivery: {error}"))?,
-    };
-    Ok((table, overrides))
-}
-
-fn read<C: DeserializeOwned>(settings: Table) -> Result<C, String> {
-    // serde quotes wrong values, which may be secrets: keep the message only where it cannot
-    serde_json::from_value(serde_json::Value::Object(settings)).map_err(|error| {
-        let text = error.to_string();
-        let safe = ["missing field", "unknown field", "duplicate field"];
-        if safe.iter().any(|start| text.starts_with(start)) {
-            text
-        } else {
-            "a setting has the wrong type".to_owned()
-        }
-    })
 }
 
 /// Descriptors become parts of paths and headers.

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use streamalert_dispatcher::{
     DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherNode, DispatcherOptions, Output, OutputRegistry,
-    Publication, SendError, SlotOptions,
+    Publication, Receipt, SendError, SlotOptions,
 };
 use streamalert_proto::Deliveries;
 use streamalert_service::{
@@ -52,7 +52,7 @@ struct Recording {
 
 #[async_trait]
 impl Output for Recording {
-    async fn send(&self, _: &Publication, key: &str, _: Instant) -> Result<(), SendError> {
+    async fn send(&self, _: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
         let in_flight = |change: &dyn Fn(&mut BTreeSet<String>)| {
             change(
                 self.outputs
@@ -78,7 +78,7 @@ impl Output for Recording {
         in_flight(&|keys| {
             keys.remove(key);
         });
-        Ok(())
+        Ok(Receipt::default())
     }
 }
 

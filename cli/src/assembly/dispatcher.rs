@@ -27,9 +27,10 @@ pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<Outpu
             .document
             .as_ref()
             .map_or_else(String::new, |file| file.file().to_owned());
+        let settings = said(project, &name);
         specs.push(OutputSpec {
             name,
-            settings: serde_json::Value::Null,
+            settings,
             origin,
         });
     }
@@ -56,8 +57,21 @@ pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<Outpu
         history_dir: absolute(&history_dir)?,
         env: Arc::new(|name| std::env::var(name).ok()),
         clock,
+        credentials: Arc::default(),
     };
     OutputRegistry::load(&specs, &context).map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// What `conf/outputs.json` says of an output beside its name, for services that take something from there.
+fn said(project: &Project, name: &OutputName) -> serde_json::Value {
+    let takes = streamalert_dispatcher::service(name.service()).and_then(|service| service.short_field());
+    match (
+        takes,
+        project.conf.outputs.get(name).and_then(|value| value.as_str()),
+    ) {
+        (Some(_), Some(text)) => text.into(),
+        _ => serde_json::Value::Null,
+    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
@@ -92,6 +106,11 @@ fn settings(target: &OutputTarget) -> Result<serde_json::Value, String> {
             table.insert("headers".to_owned(), headers.into());
             if let Some(secret) = hmac_secret {
                 table.insert("hmac_secret".to_owned(), text(secret)?);
+            }
+        }
+        OutputTarget::Fields(fields) => {
+            for (name, value) in fields {
+                table.insert(name.clone(), text(value)?);
             }
         }
         OutputTarget::History { .. } => {}

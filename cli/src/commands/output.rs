@@ -5,8 +5,8 @@ use crate::failure::Failure;
 pub(crate) fn run(args: &args::Output) -> Result<(), Failure> {
     match args {
         args::Output::Services => {
-            for service in streamalert_dispatcher::SERVICES {
-                println!("{service}");
+            for service in streamalert_dispatcher::services() {
+                println!("{}", service.name);
             }
         }
     }

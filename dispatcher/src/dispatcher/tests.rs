@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::outputs::fixtures::alert;
-use crate::{Backoff, DefaultPublisher, Output, Publication, SendError};
+use crate::{Backoff, DefaultPublisher, Output, Publication, Receipt, SendError};
 
 type Behaviour = Box<dyn Fn(&Publication) -> Result<(), SendError> + Send + Sync>;
 
@@ -44,14 +44,14 @@ impl Scripted {
 
 #[async_trait]
 impl Output for Scripted {
-    async fn send(&self, publication: &Publication, key: &str, _: Instant) -> Result<(), SendError> {
+    async fn send(&self, publication: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
         let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.at_once_max.fetch_max(at_once, Ordering::SeqCst);
         tokio::time::sleep(self.takes).await;
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         (self.behaviour)(publication)?;
         self.keys.lock().unwrap().push(key.to_owned());
-        Ok(())
+        Ok(Receipt::default())
     }
 }
 

@@ -60,5 +60,17 @@ pub(crate) fn context(dir: &Path) -> LoadContext {
         history_dir: dir.join("history"),
         env: Arc::new(|name| (name == "PLANTED").then(|| "planted-env-secret".to_owned())),
         clock: Arc::new(ManualClock::at("2026-01-31T08:00:00.000000Z".parse().unwrap())),
+        credentials: Arc::default(),
     }
+}
+
+/// `publication` with what publishers add to it.
+pub(crate) fn magic(mut publication: Publication, fields: serde_json::Value) -> Publication {
+    let fields = Value::parse_json(fields.to_string().as_bytes()).unwrap();
+    let body = publication
+        .body
+        .as_map_mut()
+        .expect("the default publication is a dictionary");
+    body.extend(fields.as_map().expect("fields are a dictionary").clone());
+    publication
 }

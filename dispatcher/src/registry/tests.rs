@@ -25,26 +25,51 @@ fn the_history_is_always_there() {
 
 #[test]
 fn all_services_of_streamalert_are_known() {
-    let mut services: Vec<&str> = KNOWN_SERVICES.to_vec();
-    services.extend(["aws-firehose", "slack"]);
-    assert_eq!(services.len(), 21);
-    let specs: Vec<OutputSpec> = services
+    let specs: Vec<OutputSpec> = STREAMALERT_SERVICES
         .iter()
         .map(|service| spec(&format!("{service}:sample"), json!(null)))
         .collect();
     let registry = load(&specs).unwrap();
     assert_eq!(registry.names().count(), 22);
-    // all but the history, which needs no settings
-    assert_eq!(registry.warnings().len(), 20);
-    let text = registry.warnings()[0].to_string();
+    for warning in registry.warnings() {
+        let text = warning.to_string();
+        assert!(
+            text.starts_with("streamalert.toml: output ") && text.contains("dead-letter store"),
+            "{text}"
+        );
+        let is_known = service(warning.name.service()).is_some();
+        assert!(
+            text.contains(if is_known {
+                "no settings for"
+            } else {
+                "not yet available"
+            }),
+            "{text}"
+        );
+    }
+    // the history needs no settings
     assert!(
-        text.starts_with("streamalert.toml: output aws-cloudwatch-log:sample: "),
-        "{text}"
+        registry
+            .warnings()
+            .iter()
+            .all(|warning| warning.name.service() != "aws-firehose")
     );
-    assert!(
-        text.contains("not yet available") && text.contains("dead-letter store"),
-        "{text}"
-    );
+}
+
+#[test]
+fn stored_credentials_are_taken_and_settings_win() {
+    let dir = tempfile::tempdir().unwrap();
+    let stored = json!({"url": "https://hooks.example.com/x", "left_over": "1"});
+    let name: OutputName = "slack:a".parse().unwrap();
+    let credentials = [(name.clone(), stored.as_object().unwrap().clone())];
+    let context = LoadContext {
+        credentials: Arc::new(credentials.into()),
+        ..context(dir.path())
+    };
+    let registry = OutputRegistry::load(&[spec("slack:a", json!(null))], &context).unwrap();
+    assert!(registry.warnings().is_empty());
+    let error = OutputRegistry::load(&[spec("slack:a", json!({"url": "ftp://x"}))], &context).unwrap_err();
+    assert!(error.to_string().contains("must begin with"), "{error}");
 }
 
 #[test]
@@ -98,7 +123,7 @@ fn every_wrong_output_is_named_with_its_fault() {
         ("webhook:f", "no name of a header"),
         ("webhook:g", "no header may have"),
         ("webhook:h", "concurrency must be at least 1"),
-        ("webhook:i", "wrong type"),
+        ("webhook:i", "no whole number"),
     ];
     assert_eq!(named, expected.map(|(name, _)| name));
     for (line, (_, part)) in lines.iter().zip(expected) {
@@ -125,5 +150,5 @@ fn delivery_settings_replace_the_defaults_of_the_service() {
     let options = registry.delivery_options(&"slack:a".parse().unwrap()).unwrap();
     assert_eq!(options.concurrency, 9);
     assert_eq!(options.dead_letter_after.as_secs(), 3600);
-    assert_eq!(options.rate, SlackOutput::delivery_options().rate);
+    assert_eq!(options.rate, (service("slack").unwrap().delivery)().rate);
 }

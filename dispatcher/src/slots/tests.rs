@@ -8,7 +8,7 @@ use super::*;
 use crate::outputs::fixtures::alert;
 use crate::{
     DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherOptions, Output, OutputRegistry, Publication,
-    SendError,
+    Receipt, SendError,
 };
 
 /// What all nodes' outputs got.
@@ -28,7 +28,7 @@ struct Slow {
 
 #[async_trait]
 impl Output for Slow {
-    async fn send(&self, _: &Publication, key: &str, _: Instant) -> Result<(), SendError> {
+    async fn send(&self, _: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
         let change = |by: i64| {
             let mut busy = self.world.busy.lock().unwrap();
             let count = busy.entry(self.node.clone()).or_default();
@@ -41,7 +41,7 @@ impl Output for Slow {
         sleep(Duration::from_secs(3)).await;
         change(-1);
         *self.world.got.lock().unwrap().entry(key.to_owned()).or_default() += 1;
-        Ok(())
+        Ok(Receipt::default())
     }
 }
 

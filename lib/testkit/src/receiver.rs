@@ -71,10 +71,14 @@ impl ReceivedRequest {
     }
 }
 
+/// Chooses the answer to a request. What it is given has no answer yet.
+type Chooser = Box<dyn FnMut(&ReceivedRequest) -> Reply + Send>;
+
 struct State {
     started: Instant,
     secret: Option<String>,
     standing: Reply,
+    chooser: Option<Chooser>,
     next: VecDeque<Reply>,
     requests: Vec<ReceivedRequest>,
 }
@@ -119,6 +123,7 @@ impl WebhookReceiver {
             started: Instant::now(),
             secret: secret.map(str::to_owned),
             standing: Reply::ok(),
+            chooser: None,
             next: VecDeque::new(),
             requests: Vec::new(),
         };
@@ -149,6 +154,11 @@ impl WebhookReceiver {
     /// From now on answers so, after what [`Self::then`] still holds.
     pub fn behave(&self, reply: Reply) {
         self.shared.state().standing = reply;
+    }
+
+    /// From now on answers as `choose` says of each request, after what [`Self::then`] still holds.
+    pub fn choose(&self, choose: impl FnMut(&ReceivedRequest) -> Reply + Send + 'static) {
+        self.shared.state().chooser = Some(Box::new(choose));
     }
 
     /// Answers the next requests so, one each.
@@ -333,17 +343,22 @@ fn record(
         .secret
         .as_ref()
         .map(|secret| signature::check(secret, signed, &body));
-    let reply = state.next.pop_front().unwrap_or_else(|| state.standing.clone());
-    let at = state.started.elapsed();
-    state.requests.push(ReceivedRequest {
+    let mut request = ReceivedRequest {
         method,
         path,
         headers,
         body,
-        at,
-        reply: reply.clone(),
+        at: state.started.elapsed(),
+        reply: state.standing.clone(),
         signature,
-    });
+    };
+    if let Some(reply) = state.next.pop_front() {
+        request.reply = reply;
+    } else if let Some(choose) = &mut state.chooser {
+        request.reply = choose(&request);
+    }
+    let reply = request.reply.clone();
+    state.requests.push(request);
     drop(state);
     shared.arrived.notify_waiters();
     reply

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamalert_dispatcher::{Output, Publication, SendError};
+use streamalert_dispatcher::{Output, Publication, Receipt, SendError};
 use tokio::time::{Instant, sleep};
 
 use crate::clock::elapsed;
@@ -23,7 +23,7 @@ pub(crate) struct NotedOutput {
 
 #[async_trait]
 impl Output for NotedOutput {
-    async fn send(&self, publication: &Publication, _key: &str, _deadline: Instant) -> Result<(), SendError> {
+    async fn send(&self, publication: &Publication, _key: &str, _deadline: Instant) -> Result<Receipt, SendError> {
         let behaviour = self.world.inner().outputs.get(&self.name).copied();
         let pause = Duration::from_micros(self.world.roll(50_000));
         let loses = match behaviour.unwrap_or(Behaviour::Well) {
@@ -45,7 +45,7 @@ impl Output for NotedOutput {
             return Err(SendError::permanent("not for us"));
         }
         if self.world.is(Mutant::DropsDeliveries) && self.world.roll(20) == 0 {
-            return Ok(());
+            return Ok(Receipt::default());
         }
         self.world
             .inner()
@@ -54,6 +54,6 @@ impl Output for NotedOutput {
         if loses {
             return Err(SendError::unsure("answer lost"));
         }
-        Ok(())
+        Ok(Receipt::default())
     }
 }

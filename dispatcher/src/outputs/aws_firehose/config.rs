@@ -1,9 +1,25 @@
-use serde::Deserialize;
+use std::path::PathBuf;
 
-/// Settings of `aws-firehose:NAME` in local mode.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct FirehoseConfig {
-    /// The history directory instead of the one of the data directory.
-    pub(crate) directory: Option<String>,
+use super::super::Settings;
+use crate::service::Field;
+
+pub(super) const FIELDS: &[Field] = &[
+    Field::optional(
+        "directory",
+        "where the history is kept, instead of in the data directory",
+    )
+    .example("/var/lib/streamalert/history"),
+    Field::optional(
+        "delivery_stream",
+        "the delivery stream of StreamAlert; not used in local mode",
+    )
+    .short(),
+];
+
+pub(super) fn directory(settings: &Settings<'_>) -> Result<PathBuf, String> {
+    let context = settings.context;
+    Ok(match settings.optional_text("directory")? {
+        Some(directory) => context.base_dir.join(directory),
+        None => context.history_dir.clone(),
+    })
 }

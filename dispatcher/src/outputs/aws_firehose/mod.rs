@@ -3,8 +3,11 @@
 //! Every alert goes here, staged ones too. Files are named like the objects that StreamAlert's delivery stream
 //! puts into S3: `alerts/dt=YYYY-MM-DD-HH/alerts.jsonl`, one JSON line per alert with `idempotency_key` first.
 //! The hour is that of the alert's creation in UTC, so that a repeated delivery lands in the same file.
+//!
 //! Idempotency: a delivery whose key its file has is done without a second line, also after a restart, within
 //! the same limits as for `file:NAME`.
+//!
+//! Limits: none.
 
 mod config;
 mod request;
@@ -12,58 +15,64 @@ mod response;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-pub(crate) use config::FirehoseConfig;
 use tokio::time::Instant;
 
 use super::jsonl::Appender;
-use super::{Output, SendError};
-use crate::{DeliveryOptions, Publication};
+use super::{Output, Receipt, SendError, Settings};
+use crate::Publication;
+use crate::service::{Reach, Service};
+
+pub(crate) const SERVICE: Service = Service {
+    name: "aws-firehose",
+    title: "History of all alerts",
+    source: include_str!("mod.rs"),
+    fields: config::FIELDS,
+    reach: Reach::Any,
+    delivery: response::delivery_options,
+    make,
+    #[cfg(test)]
+    case: tests::case,
+};
+
+fn make(settings: &Settings<'_>) -> Result<Arc<dyn Output>, String> {
+    let directory = config::directory(settings)?;
+    Ok(Arc::new(LocalHistory::new(
+        directory,
+        settings.output.descriptor(),
+    )))
+}
 
 /// Appends to hourly files below one directory.
 #[derive(Debug)]
-pub struct FirehoseLocalOutput {
+struct LocalHistory {
     directory: PathBuf,
     stream: String,
     appender: Appender,
 }
 
-impl FirehoseLocalOutput {
+impl LocalHistory {
     /// The history of `stream` (for `aws-firehose:alerts`: `alerts`) below `directory`.
-    #[must_use]
-    pub fn new(directory: impl Into<PathBuf>, stream: impl Into<String>) -> Self {
+    fn new(directory: PathBuf, stream: &str) -> Self {
         Self {
-            directory: directory.into(),
-            stream: stream.into(),
+            directory,
+            stream: stream.to_owned(),
             appender: Appender::default(),
         }
-    }
-
-    pub(crate) fn configured(config: &FirehoseConfig, base: &Path, history: &Path, stream: &str) -> Self {
-        let directory = config
-            .directory
-            .as_ref()
-            .map_or_else(|| history.to_owned(), |dir| base.join(dir));
-        Self::new(directory, stream)
-    }
-
-    /// The same as for files.
-    #[must_use]
-    pub fn delivery_options() -> DeliveryOptions {
-        response::delivery_options()
     }
 }
 
 #[async_trait]
-impl Output for FirehoseLocalOutput {
-    async fn send(&self, publication: &Publication, key: &str, _deadline: Instant) -> Result<(), SendError> {
-        let path = self
-            .directory
-            .join(request::object_key(&self.stream, publication.alert.created));
+impl Output for LocalHistory {
+    async fn send(&self, publication: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
+        let object = request::object_key(&self.stream, publication.alert.created);
+        let line = request::line(publication, key);
         self.appender
-            .append(path, key, request::line(publication, key))
-            .await
+            .append(self.directory.join(object), key, line)
+            .await?;
+        Ok(Receipt::default())
     }
 }

@@ -1,6 +1,6 @@
-use crate::{DeliveryOptions, FileOutput};
+use crate::DeliveryOptions;
 
 /// A directory fails like a file does.
 pub(super) fn delivery_options() -> DeliveryOptions {
-    FileOutput::delivery_options()
+    (super::super::file::SERVICE.delivery)()
 }

@@ -1,8 +1,18 @@
+use std::path::Path;
+
 use super::*;
 use crate::outputs::fixtures::{alert, publication};
+use crate::outputs::suite::{Case, LinesCase};
 
-fn history(dir: &Path) -> FirehoseLocalOutput {
-    FirehoseLocalOutput::configured(&FirehoseConfig::default(), Path::new("/"), dir, "alerts")
+pub(super) fn case() -> Case {
+    Case::Lines(LinesCase {
+        settings: || serde_json::json!({"directory": "out"}),
+        file: "out/a/dt=2026-01-31-07/a.jsonl",
+    })
+}
+
+fn history(dir: &Path) -> LocalHistory {
+    LocalHistory::new(dir.to_owned(), "alerts")
 }
 
 #[tokio::test]

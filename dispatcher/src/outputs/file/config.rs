@@ -1,9 +1,12 @@
-use serde::Deserialize;
+use super::super::Settings;
+use crate::service::Field;
 
-/// Settings of `file:NAME`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FileConfig {
-    /// The file; relative to the data directory. Its folders are made if need be.
-    pub(crate) path: String,
+pub(super) const FIELDS: &[Field] = &[Field::required(
+    "path",
+    "the file; relative to the working directory, its folders are made if need be",
+)
+.example("alerts.jsonl")];
+
+pub(super) fn path(settings: &Settings<'_>) -> Result<std::path::PathBuf, String> {
+    Ok(settings.context.base_dir.join(settings.text("path")?))
 }

@@ -1,15 +1,18 @@
 use super::*;
 use crate::outputs::fixtures::{alert_with_record, publication};
+use crate::outputs::suite::{Case, LinesCase};
+
+pub(super) fn case() -> Case {
+    Case::Lines(LinesCase {
+        settings: || serde_json::json!({"path": "out/alerts.jsonl"}),
+        file: "out/alerts.jsonl",
+    })
+}
 
 #[tokio::test]
 async fn a_line_is_one_json_object_whatever_the_record_holds() {
     let dir = tempfile::tempdir().unwrap();
-    let output = FileOutput::configured(
-        &FileConfig {
-            path: "a/alerts.jsonl".to_owned(),
-        },
-        dir.path(),
-    );
+    let output = FileOutput::new(dir.path().join("a/alerts.jsonl"));
     let deadline = Instant::now() + std::time::Duration::from_secs(10);
     let records = [
         r#"{"a":"line\nbreak\u0000\u2028é"}"#,
@@ -42,7 +45,7 @@ async fn a_delivery_that_a_former_process_wrote_is_not_written_again() {
     let deadline = Instant::now() + std::time::Duration::from_secs(10);
     let publication = publication(alert_with_record(1, "{}"), "file:a").await;
     for (key, lines) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
-        FileOutput::new(&path)
+        FileOutput::new(path.clone())
             .send(&publication, key, deadline)
             .await
             .unwrap();

@@ -1,11 +1,20 @@
-use serde::Deserialize;
+use super::super::Settings;
+use crate::Secret;
+use crate::service::{Field, url};
 
-use crate::SecretSetting;
+pub(super) const FIELDS: &[Field] = &[Field::required("url", "the incoming webhook, its token included")
+    .secret()
+    .check(url)
+    .example("https://hooks.slack.com/services/T000/B000/XXXX")];
 
-/// Settings of `slack:NAME`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SlackConfig {
-    /// The incoming webhook, its token included; StreamAlert's credential of the same name.
-    pub(crate) url: SecretSetting,
+pub(super) struct Config {
+    pub(super) url: Secret,
+}
+
+impl Config {
+    pub(super) fn read(settings: &Settings<'_>) -> Result<Self, String> {
+        Ok(Self {
+            url: settings.secret("url")?,
+        })
+    }
 }

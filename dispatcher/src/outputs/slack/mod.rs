@@ -1,12 +1,14 @@
 //! `slack:NAME`: a message through an incoming webhook of Slack.
 //!
-//! Configuration: `url`. Follows docs.slack.dev as of 2025: "Sending messages using incoming webhooks",
-//! "Block Kit" (50 blocks, section text 3,000 and field text 2,000 characters, header 150), "Rate limits" (one
-//! message a second, short bursts allowed, 429 with `Retry-After`).
+//! Follows docs.slack.dev as of 2025: "Sending messages using incoming webhooks", "Block Kit" (50 blocks, section
+//! text 3,000 and field text 2,000 characters, header 150), "Rate limits" (one message a second, short bursts
+//! allowed, 429 with `Retry-After`).
 //! Publications may take over with `@slack.text`, `@slack.attachments` (both StreamAlert's), `@slack.blocks` and
 //! any other `@slack.FIELD` of a message.
+//!
 //! Idempotency: the API knows none. A message whose answer was lost may come twice; the idempotency key is the
 //! `block_id` of its last block and the alert's id is shown there.
+//!
 //! Limits: what is over a limit is cut, and the message says how much is missing and where it is.
 
 mod config;
@@ -19,56 +21,40 @@ mod text;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-pub(crate) use config::SlackConfig;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use tokio::time::Instant;
+use super::http::{self, Answer, Api, HttpOutput, Parcel, Step};
+use super::{Output, SendError, Settings};
+use crate::service::{Reach, Service};
+use crate::to_json;
 
-use super::http::{self, Poster};
-use super::{Output, SendError};
-use crate::registry::LoadContext;
-use crate::{DeliveryOptions, Publication, Redactor, Secret, to_json};
+pub(crate) const SERVICE: Service = Service {
+    name: "slack",
+    title: "Slack",
+    source: include_str!("mod.rs"),
+    fields: config::FIELDS,
+    reach: Reach::Public,
+    delivery: response::delivery_options,
+    make,
+    #[cfg(test)]
+    case: tests::case,
+};
 
-/// Posts to one channel.
-pub struct SlackOutput {
-    url: Secret,
-    poster: Poster,
+fn make(settings: &Settings<'_>) -> Result<Arc<dyn Output>, String> {
+    let api = Slack(config::Config::read(settings)?);
+    Ok(Arc::new(HttpOutput::new(api, settings.poster()?)))
 }
 
-impl SlackOutput {
-    pub(crate) fn configured(
-        config: &SlackConfig,
-        context: &LoadContext,
-        client: reqwest::Client,
-    ) -> Result<Self, String> {
-        let url = context.secret("url", &config.url)?;
-        http::check_url(&url)?;
-        let redactor = Redactor::new([&url]);
-        Ok(Self {
-            url,
-            poster: Poster {
-                client,
-                redactor,
-                clock: Arc::clone(&context.clock),
-            },
-        })
-    }
+struct Slack(config::Config);
 
-    /// The pace that Slack asks for.
-    #[must_use]
-    pub fn delivery_options() -> DeliveryOptions {
-        response::delivery_options()
-    }
-}
-
-#[async_trait]
-impl Output for SlackOutput {
-    async fn send(&self, publication: &Publication, key: &str, deadline: Instant) -> Result<(), SendError> {
-        let body = to_json(&request::message(publication, key));
-        let headers = HeaderMap::from_iter([(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/json; charset=utf-8"),
-        )]);
-        response::judge(&self.poster.post(&self.url, headers, body, deadline).await?)
+impl Api for Slack {
+    fn step(&self, parcel: &Parcel<'_>, answers: &[Answer]) -> Result<Step, SendError> {
+        match answers {
+            [] => {
+                let message = to_json(&request::message(parcel.publication, parcel.key));
+                Ok(Step::Ask(
+                    http::Request::new(http::Method::POST, &self.0.url).with_json_bytes(message),
+                ))
+            }
+            [answer, ..] => response::judge(answer),
+        }
     }
 }

@@ -13,20 +13,10 @@ const ATTACHMENTS_MAX: usize = 20;
 /// Characters of an attachment's text that StreamAlert sent at most; Slack hides more behind "show more".
 const ATTACHMENT_TEXT_CHARS_MAX: usize = 4000;
 
-/// The magic fields of a publication begin so; what follows names the field of the message.
-const MAGIC: &str = "@slack.";
-
 /// The message to post.
 pub(super) fn message(publication: &Publication, key: &str) -> Value {
-    let wrapped;
-    let fields = match &publication.body {
-        Value::Map(fields) => fields,
-        other => {
-            wrapped = Map::from_iter([("publication".to_owned(), other.clone())]);
-            &wrapped
-        }
-    };
-    let magic = |name: &str| fields.get(&format!("{MAGIC}{name}"));
+    let fields = &*publication.fields();
+    let magic = |name: &str| publication.magic("slack", name);
     let custom_text = magic("text")
         .and_then(Value::as_str)
         .filter(|text| !text.trim().is_empty());
@@ -46,12 +36,8 @@ pub(super) fn message(publication: &Publication, key: &str) -> Value {
         let blocks = layout::blocks(fields, &publication.alert, custom_text, key);
         message.insert("blocks".to_owned(), Value::List(blocks));
     }
-    for (name, value) in fields {
-        let Some(name) = name.strip_prefix(MAGIC) else {
-            continue;
-        };
-        // names with an underscore are notes that publishers leave for each other
-        if !(message.contains_key(name) || name.starts_with('_') || name == "blocks") {
+    for (name, value) in publication.magic_fields("slack") {
+        if !(message.contains_key(name) || name == "blocks") {
             message.insert(name.to_owned(), value.clone());
         }
     }

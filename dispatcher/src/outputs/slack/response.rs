@@ -1,5 +1,5 @@
 use crate::outputs::SendError;
-use crate::outputs::http::{self, Answer};
+use crate::outputs::http::{Answer, Step};
 use crate::{DeliveryOptions, Rate};
 
 /// What Slack's one-word errors mean for the one who set the webhook up. All come with a 4xx status.
@@ -30,15 +30,17 @@ const HINTS: [(&str, &str); 11] = [
 ];
 
 /// 200 = posted. 429 (`Retry-After`) and 5xx (`rollup_error`) come again, every other answer is final.
-pub(super) fn judge(answer: &Answer) -> Result<(), SendError> {
-    http::judge(answer).map_err(|mut error| {
+pub(super) fn judge(answer: &Answer) -> Result<Step, SendError> {
+    answer.judge().map_err(|mut error| {
         // the exact word first: `invalid_blocks` is the beginning of others
-        let word = answer.body.split([':', ' ']).next().unwrap_or_default();
+        let text = answer.text();
+        let word = text.trim().split([':', ' ']).next().unwrap_or_default();
         if let Some((_, hint)) = HINTS.iter().find(|(name, _)| *name == word) {
             error.message = format!("{} ({hint})", error.message);
         }
         error
-    })
+    })?;
+    Ok(Step::done())
 }
 
 /// One message a second and channel, a few at once.

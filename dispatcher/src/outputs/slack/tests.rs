@@ -1,9 +1,37 @@
 use serde_json::{Value as Json, json};
+use streamalert_testkit::{ReceivedRequest, Reply};
 use streamalert_types::Alert;
 use streamalert_value::Value;
 
 use super::*;
-use crate::outputs::fixtures::{alert, alert_with_record, publication};
+use crate::Publication;
+use crate::outputs::fixtures::{alert, alert_with_record, magic, publication};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of};
+
+pub(super) fn case() -> Case {
+    let settings = |base: &str| json!({"url": format!("{base}/services/T0/B0/{PLANTED}")});
+    Case::Http(HttpCase {
+        server: || Box::new(|_| Reply::status(200, "ok")),
+        ..HttpCase::new(settings, check, block_id)
+    })
+}
+
+fn block_id(request: &ReceivedRequest) -> Option<String> {
+    let message = json_of(request);
+    Some(
+        message["blocks"].as_array()?.last()?["block_id"]
+            .as_str()?
+            .to_owned(),
+    )
+}
+
+fn check(request: &ReceivedRequest) {
+    let path = format!("/services/T0/B0/{PLANTED}");
+    assert_eq!((request.method.as_str(), &request.path), ("POST", &path));
+    let message = json_of(request);
+    assert!(message["text"].is_string());
+    assert_within_limits(&message);
+}
 
 fn message(publication: &Publication) -> Json {
     let message: Json = serde_json::from_slice(&to_json(&request::message(publication, "the-key"))).unwrap();
@@ -16,15 +44,7 @@ async fn default_message(alert: Alert) -> Json {
 }
 
 async fn with_magic(fields: Json) -> Json {
-    let mut publication = publication(alert(1), "slack:a").await;
-    let Value::Map(body) = &mut publication.body else {
-        panic!("not a dictionary")
-    };
-    let Value::Map(magic) = Value::parse_json(fields.to_string().as_bytes()).unwrap() else {
-        panic!()
-    };
-    body.extend(magic);
-    message(&publication)
+    message(&magic(publication(alert(1), "slack:a").await, fields))
 }
 
 /// What docs.slack.dev documents for the blocks that are used here.
@@ -230,10 +250,9 @@ async fn what_a_publisher_removed_does_not_come_back() {
 fn errors_of_slack_are_explained_and_judged() {
     let judge = |status, body: &str| {
         let retry_after = (status == 429).then(|| std::time::Duration::from_secs(30));
-        response::judge(&http::Answer {
-            status,
+        response::judge(&Answer {
             retry_after,
-            body: body.to_owned(),
+            ..Answer::of(status, body)
         })
     };
     assert!(judge(200, "ok").is_ok());

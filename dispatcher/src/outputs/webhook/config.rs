@@ -1,28 +1,70 @@
-use std::collections::BTreeMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use serde::Deserialize;
+use super::super::Settings;
+use super::super::settings::OwnTls;
+use crate::Secret;
+use crate::service::{Field, FieldKind, url};
 
-use crate::SecretSetting;
+pub(super) const FIELDS: &[Field] = &[
+    Field::required(
+        "url",
+        "where to post; a secret, because many carry their token in the path",
+    )
+    .secret()
+    .check(url)
+    .example("https://alerts.example.com/hook"),
+    Field::optional("headers", "further headers; their values are secrets")
+        .secret()
+        .kind(FieldKind::Map),
+    Field::optional(
+        "hmac_secret",
+        "key of the signature; without it nothing is signed",
+    )
+    .secret(),
+    Field::optional("body_bytes_max", "larger bodies lose their record, visibly")
+        .kind(FieldKind::Number)
+        // what common gateways take without being told otherwise
+        .default("1048576"),
+    Field::optional(
+        "ca_file",
+        "PEM file with the only certificate authorities to trust, instead of the machine's",
+    ),
+    Field::optional(
+        "client_file",
+        "PEM file with the certificate and private key to show (mutual TLS)",
+    ),
+];
 
-/// Settings of `webhook:NAME`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WebhookConfig {
-    /// Where to post; `http` or `https`. A secret, because many carry their token in the path.
-    pub(crate) url: SecretSetting,
-    /// Further headers; values are secrets.
-    #[serde(default)]
-    pub(crate) headers: BTreeMap<String, SecretSetting>,
-    /// Key of the signature; without it nothing is signed.
-    pub(crate) hmac_secret: Option<SecretSetting>,
-    /// Larger bodies lose their record, visibly.
-    #[serde(default = "body_bytes_max_default")]
-    pub(crate) body_bytes_max: usize,
-    /// PEM file with the only certificate authorities to trust, instead of the machine's.
-    pub(crate) ca_file: Option<String>,
+pub(super) struct Config {
+    pub(super) url: Secret,
+    pub(super) headers: HeaderMap,
+    pub(super) hmac_secret: Option<Secret>,
+    pub(super) body_bytes_max: usize,
 }
 
-/// What common gateways take without being told otherwise (nginx, API gateways: 1 MiB and more).
-const fn body_bytes_max_default() -> usize {
-    1 << 20
+impl Config {
+    pub(super) fn read(settings: &Settings<'_>) -> Result<Self, String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in settings.secrets("headers")? {
+            let header = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| format!("headers.{name} is no name of a header"))?;
+            let mut text = HeaderValue::from_str(value.expose())
+                .map_err(|_| format!("headers.{name} has characters that no header may have"))?;
+            text.set_sensitive(true);
+            headers.insert(header, text);
+        }
+        Ok(Self {
+            url: settings.secret("url")?,
+            headers,
+            hmac_secret: settings.optional_secret("hmac_secret")?,
+            body_bytes_max: usize::try_from(settings.number("body_bytes_max")?).unwrap_or(usize::MAX),
+        })
+    }
+}
+
+pub(super) fn tls(settings: &Settings<'_>) -> Result<OwnTls, String> {
+    Ok(OwnTls {
+        ca_pem: settings.file("ca_file")?,
+        identity_pem: settings.file("client_file")?,
+    })
 }

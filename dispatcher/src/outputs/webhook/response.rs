@@ -1,10 +1,11 @@
+use super::http::{Answer, Step};
 use crate::DeliveryOptions;
 use crate::outputs::SendError;
-use crate::outputs::http::{self, Answer};
 
 /// A webhook has no API of its own: http statuses mean what RFC 9110 says.
-pub(super) fn judge(answer: &Answer) -> Result<(), SendError> {
-    http::judge(answer)
+pub(super) fn judge(answer: &Answer) -> Result<Step, SendError> {
+    answer.judge()?;
+    Ok(Step::done())
 }
 
 /// 64 at once keep a receiver on the other side of the world (200 ms) at 320 a second and more.

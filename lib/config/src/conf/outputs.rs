@@ -12,7 +12,7 @@ use crate::problem::Place;
 use crate::suggest::{did_you_mean, nearest};
 
 /// Output services of StreamAlert and ours.
-pub(crate) const SERVICES: [&str; 23] = [
+pub(crate) const SERVICES: [&str; 36] = [
     "aws-cloudwatch-log",
     "aws-firehose",
     "aws-lambda",
@@ -23,17 +23,30 @@ pub(crate) const SERVICES: [&str; 23] = [
     "aws-sqs",
     "carbonblack",
     "demisto",
+    "discord",
+    "elasticsearch",
+    "email",
     "file",
     "github",
+    "google-chat",
     "jira",
     "jira-v2",
+    "kafka",
     "komand",
+    "mattermost",
+    "opsgenie",
+    "otlp",
     "pagerduty",
     "pagerduty-incident",
     "pagerduty-v2",
     "phantom",
+    "servicenow",
     "slack",
+    "splunk",
+    "stdout",
+    "syslog",
     "teams",
+    "telegram",
     "victorops",
     "webhook",
 ];

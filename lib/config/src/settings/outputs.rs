@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use streamalert_types::OutputName;
 
 use super::section::section;
+use crate::conf::OUTPUT_SERVICES;
 
 section! {
     /// One output, named `service:descriptor`: `file:NAME` takes `path`; `webhook:NAME` takes `url` or `url_env`,
     /// `headers`, `hmac_secret` or `hmac_secret_env`; `slack:NAME` takes `url` or `url_env`;
-    /// `aws-firehose:alerts`, the history of all alerts, takes `dir`.
+    /// `aws-firehose:alerts`, the history of all alerts, takes `dir`; every other service takes `fields`.
     pub(crate) struct OutputTable {
         /// `file`: the file that JSON lines are appended to.
         path: Option<PathBuf> = None,
@@ -25,6 +26,9 @@ section! {
         hmac_secret_env: Option<String> = None,
         /// `aws-firehose:alerts`: directory of the alert history. Unset: `history` in `data.dir`.
         dir: Option<PathBuf> = None,
+        /// Any other service: its fields by name ([their documentation](outputs/README.md)). A value of the form
+        /// `env:NAME` is read from the environment.
+        fields: BTreeMap<String, String> = BTreeMap::new(),
     }
 }
 
@@ -112,6 +116,8 @@ pub enum OutputTarget {
         /// The incoming webhook's URL.
         url: Secret,
     },
+    /// Fields of any other service by name; which there are is known to those who deliver.
+    Fields(BTreeMap<String, Secret>),
     /// The local history of all alerts, `aws-firehose:alerts`.
     History {
         /// Its directory.
@@ -125,6 +131,7 @@ impl OutputTarget {
         match self {
             Self::File { .. } | Self::History { .. } => Vec::new(),
             Self::Slack { url } => vec![url],
+            Self::Fields(fields) => fields.values().collect(),
             Self::Webhook {
                 url,
                 headers,
@@ -135,9 +142,6 @@ impl OutputTarget {
                 .collect(),
         }
     }
-
-    /// The services that a `streamalert.toml` can configure.
-    pub(crate) const SERVICES: [&'static str; 4] = ["file", "webhook", "slack", "aws-firehose"];
 }
 
 /// A complaint about one key of an output (or about the output, when the key is empty), and its fix.
@@ -168,6 +172,7 @@ impl OutputTable {
             ("hmac_secret", self.hmac_secret.is_some()),
             ("hmac_secret_env", self.hmac_secret_env.is_some()),
             ("dir", self.dir.is_some()),
+            ("fields", !self.fields.is_empty()),
         ];
         all.into_iter()
             .filter(|(_, set)| *set)
@@ -203,8 +208,9 @@ impl OutputTable {
             "webhook" => &["url", "url_env", "headers", "hmac_secret", "hmac_secret_env"],
             "slack" => &["url", "url_env"],
             "aws-firehose" if name.descriptor() == "alerts" => &["dir"],
+            service if OUTPUT_SERVICES.contains(&service) && service != "aws-firehose" => &["fields"],
             service => {
-                let fix = crate::suggest::did_you_mean(service, OutputTarget::SERVICES);
+                let fix = crate::suggest::did_you_mean(service, OUTPUT_SERVICES);
                 return Err(TableError::new(
                     "",
                     format!("unknown output {:?}", name.as_str()),
@@ -239,6 +245,12 @@ impl OutputTable {
                     env,
                 )?,
             }),
+            service if service != "aws-firehose" => Ok(OutputTarget::Fields(
+                self.fields
+                    .iter()
+                    .map(|(name, text)| (name.clone(), from_text(text, env)))
+                    .collect(),
+            )),
             _ => Ok(OutputTarget::History {
                 dir: self.dir.clone().unwrap_or_else(|| data_dir.join("history")),
             }),
@@ -264,12 +276,16 @@ fn secret(
 }
 
 fn header(name: &str, value: &str, env: &BTreeMap<String, String>) -> Header {
-    let value = match value.strip_prefix("env:") {
-        Some(variable) => Secret::from_variable(variable, env.get(variable).cloned()),
-        None => Secret::inline(value),
-    };
     Header {
         name: name.to_owned(),
-        value,
+        value: from_text(value, env),
+    }
+}
+
+/// A value that stands for itself, or `env:NAME`.
+fn from_text(text: &str, env: &BTreeMap<String, String>) -> Secret {
+    match text.strip_prefix("env:") {
+        Some(variable) => Secret::from_variable(variable, env.get(variable).cloned()),
+        None => Secret::inline(text),
     }
 }

@@ -7,7 +7,7 @@ use streamalert_value::Value;
 use super::Known;
 use crate::conf::OUTPUT_SERVICES;
 use crate::problem::{Place, Problem};
-use crate::settings::{OutputTarget, SourceInput};
+use crate::settings::SourceInput;
 use crate::suggest::{did_you_mean, nearest};
 use crate::{Conf, Settings};
 
@@ -242,7 +242,7 @@ pub(super) fn undelivered(conf: &Conf, settings: &Settings, known: &Known<'_>, p
         if settings.outputs.contains_key(name) || conf.outputs.get(name).is_none() {
             continue;
         }
-        let fix = if OutputTarget::SERVICES.contains(&name.service()) {
+        let fix = if OUTPUT_SERVICES.contains(&name.service()) {
             format!("add [outputs.{:?}] to streamalert.toml", name.as_str())
         } else {
             format!("there is no output for {} yet", name.service())

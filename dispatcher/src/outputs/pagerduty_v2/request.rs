@@ -1,0 +1,106 @@
+use streamalert_value::{Map, Value};
+
+use super::config::Config;
+use super::http::{Method, Request};
+use crate::outputs::json::{cut, map, text};
+use crate::{Publication, to_json};
+
+/// Characters of a summary (PD-CEF).
+const SUMMARY_CHARS_MAX: usize = 1024;
+
+/// Bytes of an event. PagerDuty says 512 KB; which KB it does not say.
+pub(super) const EVENT_BYTES_MAX: usize = 512_000;
+
+/// What `severity` may be; anything else is refused by PagerDuty.
+const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
+
+/// The event of one delivery.
+pub(super) fn event(config: &Config, publication: &Publication) -> Request {
+    let whole = body(config, publication, details(publication));
+    let body = if whole.len() <= EVENT_BYTES_MAX {
+        whole
+    } else {
+        let short = publication.shortened(whole.len(), EVENT_BYTES_MAX);
+        body(config, publication, short)
+    };
+    Request::new(Method::POST, &config.url).with_json_bytes(body)
+}
+
+fn body(config: &Config, publication: &Publication, details: Value) -> Vec<u8> {
+    let alert = &publication.alert;
+    let magic = |name: &str| publication.magic("pagerduty-v2", name);
+    let magic_text = |name: &str| publication.magic_text("pagerduty-v2", name);
+    let summary = magic_text("summary").map_or_else(
+        || format!("StreamAlert Rule Triggered - {}", alert.rule_name),
+        str::to_owned,
+    );
+    let severity = magic_text("severity").filter(|severity| SEVERITIES.contains(severity));
+    let mut payload = map([
+        ("summary", Value::Str(cut(&summary, SUMMARY_CHARS_MAX))),
+        ("source", text(&alert.log_source)),
+        ("severity", text(severity.unwrap_or("critical"))),
+        ("timestamp", text(&alert.created.to_string())),
+        ("custom_details", details),
+    ]);
+    for name in ["component", "group", "class"] {
+        if let (Some(value), Value::Map(payload)) = (magic_text(name), &mut payload) {
+            payload.insert(name.to_owned(), text(value));
+        }
+    }
+    let key = format!(
+        "{}:{}",
+        publication.output.descriptor(),
+        publication.incident().key
+    );
+    let mut event = Map::from_iter([
+        ("routing_key".to_owned(), text(config.routing_key.expose())),
+        ("event_action".to_owned(), text("trigger")),
+        ("dedup_key".to_owned(), text(&key)),
+        ("payload".to_owned(), payload),
+        ("client".to_owned(), text("StreamAlert")),
+    ]);
+    if let Some(url) = magic_text("client_url") {
+        event.insert("client_url".to_owned(), text(url));
+    }
+    for (name, needs) in [("images", "src"), ("links", "href")] {
+        if let Some(Value::List(items)) = magic(name) {
+            // one entry that PagerDuty cannot read would refuse the event
+            let items = items
+                .iter()
+                .filter(|item| item.get(needs).is_some_and(|url| url.as_str().is_some()));
+            event.insert(name.to_owned(), Value::List(items.cloned().collect()));
+        }
+    }
+    to_json(&Value::Map(event))
+}
+
+/// The details that responders see: the publisher's, or description and record.
+fn details(publication: &Publication) -> Value {
+    if let Some(details @ Value::Map(_)) = publication.magic("pagerduty-v2", "custom_details") {
+        return details.clone();
+    }
+    let plain =
+        |(name, value): (&String, &Value)| (!name.starts_with('@')).then(|| (name.clone(), value.clone()));
+    let fields = publication.fields();
+    if !fields.contains_key("record") {
+        // a publisher made something else of it
+        return Value::Map(fields.iter().filter_map(plain).collect());
+    }
+    let kept = [
+        "rule_description",
+        "record",
+        "context",
+        "streamalert_trace_id",
+        "streamalert_publisher_error",
+    ];
+    let entries = kept.iter().filter_map(|name| {
+        let value = fields.get(*name)?;
+        let name = if *name == "rule_description" {
+            "description"
+        } else {
+            name
+        };
+        Some((name.to_owned(), value.clone()))
+    });
+    Value::Map(entries.collect())
+}

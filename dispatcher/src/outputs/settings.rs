@@ -1,0 +1,288 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value as Json};
+use streamalert_types::{Clock, OutputName};
+
+use super::http::{self, Poster};
+use crate::registry::LoadContext;
+use crate::service::{Field, FieldKind, Reach, Service};
+use crate::{Redactor, Secret, SecretSetting};
+
+/// Settings and credentials of one output by field name.
+pub(crate) type Table = Map<String, Json>;
+
+/// What an output is made from: its settings, checked against the fields of its service, and what all outputs share.
+/// Every getter answers one line naming the field, never its value.
+pub(crate) struct Settings<'a> {
+    /// Its name.
+    pub(crate) output: &'a OutputName,
+    /// Surroundings.
+    pub(crate) context: &'a LoadContext,
+    service: &'static Service,
+    table: Table,
+    reach: Reach,
+    clients: &'a Clients,
+}
+
+/// The http clients that outputs share, made when first asked for: root certificates are loaded once, and
+/// connections are pooled per host.
+#[derive(Default)]
+pub(crate) struct Clients {
+    public: OnceLock<reqwest::Client>,
+    any: OnceLock<reqwest::Client>,
+}
+
+/// What makes the TLS of an output its own.
+#[derive(Default)]
+pub(crate) struct OwnTls {
+    /// The only authorities to trust, PEM.
+    pub(crate) ca_pem: Option<Vec<u8>>,
+    /// Certificate and key to show, PEM.
+    pub(crate) identity_pem: Option<Vec<u8>>,
+}
+
+impl<'a> Settings<'a> {
+    /// Checks `table`.
+    ///
+    /// # Errors
+    /// What is missing, unknown or of another kind.
+    pub(crate) fn new(
+        output: &'a OutputName,
+        service: &'static Service,
+        mut table: Table,
+        context: &'a LoadContext,
+        clients: &'a Clients,
+    ) -> Result<Self, String> {
+        let reach = match table.remove("allow_internal") {
+            None | Some(Json::Bool(false)) => service.reach,
+            Some(Json::Bool(true)) => Reach::Any,
+            Some(_) => return Err("allow_internal: must be true or false".to_owned()),
+        };
+        if let Some(unknown) = table.keys().find(|name| service.field(name).is_none()) {
+            let known: Vec<&str> = service.fields.iter().map(|field| field.name).collect();
+            return Err(format!(
+                "unknown field `{unknown}`, expected one of {}",
+                known.join(", ")
+            ));
+        }
+        for field in service.fields {
+            match table.get(field.name) {
+                Some(value) if !fits(field.kind, value) => {
+                    return Err(format!("{}: a setting has the wrong type", field.name));
+                }
+                None if field.is_required => return Err(format!("missing field `{}`", field.name)),
+                _ => {}
+            }
+        }
+        let settings = Self {
+            output,
+            context,
+            service,
+            table,
+            reach,
+            clients,
+        };
+        for field in service
+            .fields
+            .iter()
+            .filter(|field| field.kind == FieldKind::Text)
+        {
+            if let Some(text) = settings.resolved(field)? {
+                (field.check)(text.expose()).map_err(|error| format!("{}: {error}", field.name))?;
+            }
+        }
+        Ok(settings)
+    }
+
+    fn field(&self, name: &str) -> Result<&'static Field, String> {
+        let missing = || format!("{name} is no field of {}", self.service.name);
+        self.service.field(name).ok_or_else(missing)
+    }
+
+    fn given(&self, name: &str) -> Result<Option<&Json>, String> {
+        self.field(name)?;
+        Ok(self.table.get(name))
+    }
+
+    fn resolved(&self, field: &Field) -> Result<Option<Secret>, String> {
+        let Some(value) = self.table.get(field.name) else {
+            return Ok(field.default.map(|text| Secret::new(text.to_owned())));
+        };
+        self.resolve(field.name, value).map(Some)
+    }
+
+    fn resolve(&self, key: &str, value: &Json) -> Result<Secret, String> {
+        // what serde says of a wrong value may quote it
+        let setting: SecretSetting = serde_json::from_value(value.clone())
+            .map_err(|_| format!("{key}: a setting has the wrong type"))?;
+        self.context.secret(key, &setting)
+    }
+
+    /// A secret that may be missing.
+    pub(crate) fn optional_secret(&self, name: &str) -> Result<Option<Secret>, String> {
+        self.resolved(self.field(name)?)
+    }
+
+    /// A secret.
+    pub(crate) fn secret(&self, name: &str) -> Result<Secret, String> {
+        self.optional_secret(name)?
+            .ok_or_else(|| format!("missing field `{name}`"))
+    }
+
+    /// A text that may be missing.
+    pub(crate) fn optional_text(&self, name: &str) -> Result<Option<String>, String> {
+        Ok(self.optional_secret(name)?.map(|text| text.expose().to_owned()))
+    }
+
+    /// A text.
+    pub(crate) fn text(&self, name: &str) -> Result<String, String> {
+        Ok(self.secret(name)?.expose().to_owned())
+    }
+
+    /// A number that may be missing.
+    pub(crate) fn optional_number(&self, name: &str) -> Result<Option<u64>, String> {
+        let default = self.field(name)?.default.and_then(|text| text.parse().ok());
+        Ok(match self.given(name)? {
+            // credentials are texts
+            Some(Json::String(text)) => Some(
+                text.trim()
+                    .parse()
+                    .map_err(|_| format!("{name}: no whole number"))?,
+            ),
+            Some(value) => value.as_u64(),
+            None => default,
+        })
+    }
+
+    /// A number.
+    pub(crate) fn number(&self, name: &str) -> Result<u64, String> {
+        self.optional_number(name)?
+            .ok_or_else(|| format!("missing field `{name}`"))
+    }
+
+    /// A flag; false where nothing is given and there is no default.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, String> {
+        let default = self.field(name)?.default == Some("true");
+        Ok(match self.given(name)? {
+            Some(Json::String(text)) => text.eq_ignore_ascii_case("true"),
+            Some(value) => value.as_bool().unwrap_or(default),
+            None => default,
+        })
+    }
+
+    /// Texts; none where nothing is given.
+    pub(crate) fn list(&self, name: &str) -> Result<Vec<String>, String> {
+        let Some(value) = self.given(name)? else {
+            let default = self.field(name)?.default.unwrap_or_default();
+            return Ok(split(default));
+        };
+        match value {
+            Json::String(text) => Ok(split(text)),
+            Json::Array(items) => items
+                .iter()
+                .map(|item| self.resolve(name, item).map(|text| text.expose().to_owned()))
+                .collect(),
+            _ => Err(format!("{name}: a setting has the wrong type")),
+        }
+    }
+
+    /// Names with secrets; none where nothing is given.
+    pub(crate) fn secrets(&self, name: &str) -> Result<BTreeMap<String, Secret>, String> {
+        let Some(Json::Object(entries)) = self.given(name)? else {
+            return Ok(BTreeMap::new());
+        };
+        let secret = |(key, value): (&String, &Json)| {
+            Ok((key.clone(), self.resolve(&format!("{name}.{key}"), value)?))
+        };
+        entries.iter().map(secret).collect()
+    }
+
+    /// Every secret that was given: what the redactor is to look for.
+    fn all_secrets(&self) -> Result<Vec<Secret>, String> {
+        let mut secrets = Vec::new();
+        for field in self.service.fields.iter().filter(|field| field.is_secret) {
+            match field.kind {
+                FieldKind::Map => secrets.extend(self.secrets(field.name)?.into_values()),
+                FieldKind::List => secrets.extend(self.list(field.name)?.into_iter().map(Secret::new)),
+                _ => secrets.extend(self.optional_secret(field.name)?),
+            }
+        }
+        Ok(secrets)
+    }
+
+    /// Keeps the secrets of this output out of texts.
+    pub(crate) fn redactor(&self) -> Result<Redactor, String> {
+        Ok(Redactor::new(&self.all_secrets()?))
+    }
+
+    /// Sends the http requests of this output.
+    pub(crate) fn poster(&self) -> Result<Poster, String> {
+        self.poster_with(&OwnTls::default())
+    }
+
+    /// Like [`Self::poster`], with certificates of its own.
+    pub(crate) fn poster_with(&self, tls: &OwnTls) -> Result<Poster, String> {
+        let reach = if self.has_proxy() { Reach::Any } else { self.reach };
+        let client = if tls.ca_pem.is_some() || tls.identity_pem.is_some() {
+            http::client(reach, tls)?
+        } else {
+            let shared = match reach {
+                Reach::Public => &self.clients.public,
+                Reach::Any => &self.clients.any,
+            };
+            match shared.get() {
+                Some(client) => client.clone(),
+                None => {
+                    let made = http::client(reach, tls)?;
+                    shared.get_or_init(|| made).clone()
+                }
+            }
+        };
+        Ok(Poster {
+            client,
+            redactor: self.redactor()?,
+            clock: Arc::clone(&self.context.clock) as Arc<dyn Clock>,
+        })
+    }
+
+    /// Behind a proxy it is the proxy that looks names up, and its own name leads to an internal address.
+    fn has_proxy(&self) -> bool {
+        [
+            "HTTPS_PROXY",
+            "https_proxy",
+            "HTTP_PROXY",
+            "http_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+        ]
+        .iter()
+        .any(|name| (self.context.env)(name).is_some_and(|value| !value.is_empty()))
+    }
+
+    /// The bytes of the file that a field names, relative to the base directory.
+    pub(crate) fn file(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+        let Some(path) = self.optional_text(name)? else {
+            return Ok(None);
+        };
+        std::fs::read(self.context.base_dir.join(&path))
+            .map(Some)
+            .map_err(|error| format!("{name} {path} cannot be read: {error}"))
+    }
+}
+
+fn fits(kind: FieldKind, value: &Json) -> bool {
+    match kind {
+        FieldKind::Text => value.is_string() || value.is_object(),
+        // credentials are texts
+        FieldKind::Number => value.is_u64() || value.is_string(),
+        FieldKind::Flag => value.is_boolean() || value.is_string(),
+        FieldKind::Map => value.is_object(),
+        FieldKind::List => value.is_array() || value.is_string(),
+    }
+}
+
+fn split(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
+}

@@ -1,0 +1,104 @@
+use serde_json::Value as Json;
+use streamalert_testkit::{ReceivedRequest, Reply};
+
+/// Part of every secret of a case; must never be seen anywhere but in requests.
+pub(crate) const PLANTED: &str = "planted-S3cr3t";
+
+/// What the suite must know about an output.
+pub(crate) enum Case {
+    /// It asks an API over http.
+    Http(HttpCase),
+    /// It appends lines to a file.
+    Lines(LinesCase),
+    /// It is like neither: its own tests put it through the same, and say how here.
+    #[expect(dead_code, reason = "for outputs that are neither http nor files")]
+    Own(&'static str),
+}
+
+/// How a server answers each request when all is well.
+pub(crate) type Server = Box<dyn FnMut(&ReceivedRequest) -> Reply + Send>;
+
+/// How an output that appends lines is tried.
+pub(crate) struct LinesCase {
+    /// Its settings.
+    pub(crate) settings: fn() -> Json,
+    /// The file that it writes, for `SERVICE:a`, relative to the base directory.
+    pub(crate) file: &'static str,
+}
+
+/// How an output over http is tried. Make one with [`HttpCase::new`] and change what differs:
+/// `HttpCase { refusal: …, ..HttpCase::new(…) }`.
+pub(crate) struct HttpCase {
+    /// Settings that send to the mock at the given url, which has no slash at its end. Every secret field is set and has
+    /// [`PLANTED`] in it.
+    pub(crate) settings: fn(base: &str) -> Json,
+    /// Panics unless the request is what the API documents: method, path, headers, body.
+    pub(crate) check: fn(&ReceivedRequest),
+    /// By what the API tells a repeated request from another: its deduplication key. `None` for requests that create
+    /// nothing, such as searches.
+    pub(crate) identity: fn(&ReceivedRequest) -> Option<String>,
+    /// Makes a server: how it answers each request when all is well. It may keep what was created, so that a later
+    /// search finds it.
+    pub(crate) server: fn() -> Server,
+    /// How the API says "later", besides 500; without `Retry-After`, or with 0.
+    pub(crate) busy: Reply,
+    /// How the API refuses for good. Its body begins with `refused`.
+    pub(crate) refusal: fn(body: &str) -> Reply,
+    /// What a person finds in a request; decode what is encoded.
+    pub(crate) read: fn(&ReceivedRequest) -> String,
+    /// What a repeated request does.
+    pub(crate) repeats: Repeats,
+    /// The largest body it may send.
+    pub(crate) body_bytes_max: usize,
+}
+
+/// What an API makes of the second request about the same thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// It recognises the identity, or the receiver is shown it and can: the output may repeat itself.
+    Recognised,
+    /// Nothing: the output must look first and create nothing twice.
+    #[allow(
+        dead_code,
+        reason = "for outputs that search before they create, and for files"
+    )]
+    Known,
+}
+
+impl HttpCase {
+    /// The usual: 200 for everything, 429 and 400, JSON or text as body, repeats recognised, 1 MiB.
+    pub(crate) fn new(
+        settings: fn(&str) -> Json,
+        check: fn(&ReceivedRequest),
+        identity: fn(&ReceivedRequest) -> Option<String>,
+    ) -> Self {
+        Self {
+            settings,
+            check,
+            identity,
+            server: || Box::new(|_| Reply::status(200, r#"{"ok":true}"#)),
+            busy: Reply::too_many(0),
+            refusal: |body| Reply::status(400, body),
+            read: |request| String::from_utf8(request.body.to_vec()).expect("the body is text"),
+            repeats: Repeats::Recognised,
+            body_bytes_max: 1 << 20,
+        }
+    }
+}
+
+/// The body of a request, read by a strict reader.
+pub(crate) fn json_of(request: &ReceivedRequest) -> Json {
+    let kind = request.header("content-type").unwrap_or_default();
+    assert!(kind.starts_with("application/json"), "content-type {kind:?}");
+    serde_json::from_slice(&request.body).expect("the body is json")
+}
+
+/// The text at `pointer` has from 1 to `max` characters.
+pub(crate) fn within(json: &Json, pointer: &str, max: usize) {
+    let text = json.pointer(pointer).and_then(Json::as_str);
+    let chars = text
+        .unwrap_or_else(|| panic!("no text at {pointer} of {json}"))
+        .chars()
+        .count();
+    assert!((1..=max).contains(&chars), "{chars} characters at {pointer}");
+}

@@ -1,0 +1,75 @@
+//! What each output sends, kept in files: a change of a request is seen in review, and the documentation shows them.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use super::rig::Far;
+use super::{PLANTED, for_each};
+use crate::outputs::fixtures::alert;
+
+/// Headers that say nothing about an output, or differ from run to run.
+const PLAIN_HEADERS: [&str; 5] = [
+    "accept",
+    "content-length",
+    "host",
+    "user-agent",
+    "transfer-encoding",
+];
+
+#[tokio::test]
+async fn requests_are_as_recorded() {
+    for_each(|rig| async move {
+        let name = rig.service.name;
+        rig.deliver(alert(1)).await;
+        let text = match &rig.far {
+            Far::Http { receiver, .. } => {
+                let base = receiver.url("");
+                let shown: Vec<String> = receiver.requests().iter().map(shown).collect();
+                shown
+                    .join("\n")
+                    .replace(&base, "http://SERVER")
+                    .replace(base.trim_start_matches("http://"), "SERVER")
+            }
+            Far::Lines(_) => format!("{}\n", pretty(rig.arrived()[0].text.as_bytes())),
+        };
+        let text = text.replace(PLANTED, "SECRET");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/golden/outputs")
+            .join(format!("{name}.txt"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let recorded = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            text == recorded,
+            "{name}: run again with UPDATE_GOLDEN=1 if this is meant\n{text}\nrecorded:\n{recorded}"
+        );
+    })
+    .await;
+}
+
+fn shown(request: &streamalert_testkit::ReceivedRequest) -> String {
+    let mut text = format!("{} {}\n", request.method, request.path);
+    let mut headers = request.headers.clone();
+    headers.sort();
+    for (name, value) in headers
+        .iter()
+        .filter(|(name, _)| !PLAIN_HEADERS.contains(&name.as_str()))
+    {
+        let _ = writeln!(text, "{name}: {value}");
+    }
+    if !request.body.is_empty() {
+        let _ = writeln!(text, "\n{}", pretty(&request.body));
+    }
+    text
+}
+
+fn pretty(body: &[u8]) -> String {
+    match serde_json::from_slice::<Json>(body) {
+        Ok(json) => serde_json::to_string_pretty(&json).expect("json that was read can be written"),
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
+}

@@ -1,0 +1,93 @@
+//! The table of services itself.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Case, wanted};
+use crate::outputs::services;
+
+#[test]
+fn services_are_in_alphabetical_order_and_each_has_a_folder() {
+    let names: Vec<&str> = services().iter().map(|service| service.name).collect();
+    assert!(
+        names.is_sorted() && names.iter().collect::<BTreeSet<_>>().len() == names.len(),
+        "{names:?}"
+    );
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/outputs");
+    for service in services() {
+        let folder = source.join(service.name.replace('-', "_"));
+        for file in ["mod.rs", "config.rs", "request.rs", "response.rs", "tests.rs"] {
+            assert!(folder.join(file).is_file(), "{}: no {file}", service.name);
+        }
+    }
+}
+
+#[test]
+fn every_service_is_documented() {
+    for service in wanted() {
+        let page = service.page();
+        let first = page.lines().next().unwrap_or_default();
+        assert!(
+            first.starts_with(&format!("`{}:", service.name)) && first.ends_with('.'),
+            "{first}"
+        );
+        for paragraph in ["\n\nIdempotency: ", "\n\nLimits: "] {
+            assert!(
+                page.contains(paragraph),
+                "{}: no paragraph {paragraph:?}",
+                service.name
+            );
+        }
+    }
+}
+
+#[test]
+fn fields_are_described_in_one_style() {
+    for service in wanted() {
+        let mut names = BTreeSet::new();
+        for field in service.fields {
+            let what = format!("{}: {}", service.name, field.name);
+            assert!(names.insert(field.name), "{what} is there twice");
+            assert!(
+                !["delivery", "allow_internal"].contains(&field.name),
+                "{what} has another meaning"
+            );
+            assert!(!field.about.is_empty() && !field.about.ends_with('.'), "{what}");
+            assert!(
+                !(field.is_required && field.default.is_some()),
+                "{what} is required and has a default"
+            );
+            for text in field
+                .default
+                .iter()
+                .chain([&field.example].into_iter().filter(|text| !text.is_empty()))
+            {
+                assert_eq!((field.check)(text), Ok(()), "{what}: {text}");
+            }
+        }
+        assert!(
+            service.fields.iter().filter(|field| field.is_short).count() <= 1,
+            "{}",
+            service.name
+        );
+    }
+}
+
+#[test]
+fn every_secret_of_a_case_is_planted() {
+    for service in wanted() {
+        let Case::Http(case) = (service.case)() else {
+            continue;
+        };
+        let settings = (case.settings)("http://127.0.0.1:1");
+        for field in service.fields.iter().filter(|field| field.is_secret) {
+            let value = settings[field.name].to_string();
+            assert!(
+                value.contains(super::PLANTED),
+                "{}: {} is not planted: {value}",
+                service.name,
+                field.name
+            );
+        }
+    }
+}
