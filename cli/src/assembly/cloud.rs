@@ -36,6 +36,8 @@ pub(crate) struct CloudParts<'a> {
     pub(crate) member: &'a Member,
     pub(crate) leases: Arc<dyn LeaseStore>,
     pub(crate) context: SourceContext,
+    /// Begins the sequences of pauses of this process.
+    pub(crate) seed: u64,
 }
 
 impl CloudSources {
@@ -82,6 +84,7 @@ impl CloudSources {
     /// Begins to read all of them.
     pub(crate) async fn open(self, parts: &CloudParts<'_>) -> Result<Vec<Box<dyn SourceReader>>, Failure> {
         self.check_queues()?;
+        self.check_streams()?;
         let mut readers: Vec<Box<dyn SourceReader>> = Vec::new();
         for (source, input) in self.streams {
             readers.push(Box::new(Box::pin(parts.stream(&source, input)).await?));
@@ -89,7 +92,10 @@ impl CloudSources {
         for ((queue, access), buckets) in self.buckets {
             let config = Box::pin(parts.config(&access, &queue)).await?;
             let (api, name) = (find_queue(&config, &queue).await?, queue_name(&queue).to_owned());
-            let options = S3Options::new(name, buckets);
+            let options = S3Options {
+                reading: parts.reading(),
+                ..S3Options::new(name, buckets)
+            };
             let s3 = Arc::new(AwsS3::new(&config));
             let context = parts.context.clone();
             readers.push(Box::new(S3Source::start(Arc::new(api), s3, options, context)));
@@ -111,6 +117,24 @@ impl CloudSources {
             ));
         }
         Ok(readers)
+    }
+
+    /// Two streams under one name of leases would each be read from the other's places.
+    fn check_streams(&self) -> Result<(), Failure> {
+        let mut seen: BTreeMap<&str, (&Arc<Source>, &KinesisInput)> = BTreeMap::new();
+        for (source, input) in &self.streams {
+            let name = lease_name(input);
+            let Some((other, others)) = seen.insert(name, (source, input)) else {
+                continue;
+            };
+            return Err(Failure::Other(format!(
+                "sources: {} and {} would share the leases named {name:?}; give one of them a lease_name of its own, \
+                 or remove one if both are the same stream",
+                told(other, others),
+                told(source, input)
+            )));
+        }
+        Ok(())
     }
 
     /// A queue whose messages mean two things would lose what the wrong reader takes.
@@ -148,6 +172,7 @@ impl CloudParts<'_> {
                 alone: self.member.alone,
                 ..CoordinatorOptions::new(&self.member.id)
             },
+            seed: self.seed,
             ..KinesisOptions::new(input.stream, &self.member.id)
         };
         KinesisSource::start(options, self.leases.clone(), self.context.clone())
@@ -166,9 +191,16 @@ impl CloudParts<'_> {
         let options = SqsOptions {
             queue: queue_name(queue).to_owned(),
             content,
-            reading: QueueOptions::default(),
+            reading: self.reading(),
         };
         Ok(SqsSource::start(api, options, &self.context.limits))
+    }
+
+    fn reading(&self) -> QueueOptions {
+        QueueOptions {
+            seed: self.seed,
+            ..QueueOptions::default()
+        }
     }
 
     fn access(&self, access: &SourceAccess, name: &str) -> Access {
@@ -197,6 +229,30 @@ impl CloudParts<'_> {
             ))),
         }
     }
+}
+
+/// Under which name the leases of a stream are kept: the stream's own, however it is named, if it is given none.
+fn lease_name(input: &KinesisInput) -> &str {
+    let own = || match input.stream.rsplit_once(":stream/") {
+        Some((_, name)) if input.stream.starts_with("arn:") => name,
+        _ => &input.stream,
+    };
+    input.lease_name.as_deref().unwrap_or_else(own)
+}
+
+/// A stream as its settings say it.
+fn told(source: &Source, input: &KinesisInput) -> String {
+    let mut text = format!("source {source} (stream = {:?}", input.stream);
+    for (key, value) in [
+        ("region", &input.access.region),
+        ("role_arn", &input.access.role_arn),
+        ("lease_name", &input.lease_name),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!(", {key} = {value:?}"));
+        }
+    }
+    text + ")"
 }
 
 /// The region of an ARN, `arn:aws:sqs:REGION:…`, or of a queue's URL, `https://sqs.REGION.amazonaws.com/…`.
@@ -267,5 +323,41 @@ mod tests {
         sources.take(&source("c"), &sqs);
         assert!(sources.check_queues().is_err());
         assert!(!sources.take(&source("d"), &SourceInput::Stdin));
+    }
+
+    #[test]
+    fn two_streams_of_one_name_need_two_names_of_leases() {
+        let stream = |name: &str, arn: &str, lease_name: Option<&str>| {
+            let source = Arc::new(Source {
+                service: "kinesis".into(),
+                resource: name.into(),
+                cluster: None,
+            });
+            let input = KinesisInput {
+                stream: arn.to_owned(),
+                access: SourceAccess::default(),
+                start: StreamStart::TrimHorizon,
+                consumer: None,
+                lease_name: lease_name.map(str::to_owned),
+            };
+            (source, SourceInput::Kinesis(input))
+        };
+        let check = |streams: &[(Arc<Source>, SourceInput)]| {
+            let mut sources = CloudSources::default();
+            for (source, input) in streams {
+                assert!(sources.take(source, input));
+            }
+            sources.check_streams().map_err(|failure| failure.to_string())
+        };
+        let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/logs";
+        let other = "arn:aws:kinesis:us-east-1:123456789012:stream/logs";
+        let error = check(&[stream("logs", arn, None), stream("logs", other, None)]).unwrap_err();
+        for part in [arn, other, "lease_name"] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(check(&[stream("a", "logs", None), stream("b", arn, None)]).is_err());
+        assert!(check(&[stream("a", "x", Some("logs")), stream("b", arn, None)]).is_err());
+        assert!(check(&[stream("logs", arn, None), stream("logs", other, Some("logs-us"))]).is_ok());
+        assert!(check(&[stream("a", "a", None), stream("b", "b", None)]).is_ok());
     }
 }

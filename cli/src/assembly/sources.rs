@@ -14,7 +14,7 @@ use streamalert_stream::{FileSource, HttpOptions, HttpSource, SourceContext, Sou
 use streamalert_types::{Clock, Source, Tracer};
 
 use crate::assembly::cloud::{CloudParts, CloudSources};
-use crate::assembly::{Member, Stores};
+use crate::assembly::{Member, Stores, process_seed};
 use crate::failure::Failure;
 use crate::project::Project;
 
@@ -119,6 +119,7 @@ pub(crate) async fn settings_sources(
         member,
         leases: stores.leases.clone(),
         context: context(&project.settings, stores, clock.clone()),
+        seed: process_seed(&**clock),
     };
     // Boxed: it reads the default chain of credentials, which is a large future.
     readers.extend(Box::pin(cloud.open(&parts)).await?);

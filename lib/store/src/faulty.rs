@@ -283,6 +283,14 @@ impl<S: CheckpointStore> CheckpointStore for FaultyStore<S> {
     async fn list(&self, source: &str) -> Result<Vec<(String, Checkpoint)>, StoreError> {
         self.read(self.inner.list(source)).await
     }
+
+    async fn remove(&self, source: &str, partitions: &[String]) -> Result<(), StoreError> {
+        self.write(self.inner.remove(source, partitions)).await
+    }
+
+    async fn expire(&self, source: &str, now: Timestamp) -> Result<u64, StoreError> {
+        self.write(self.inner.expire(source, now)).await
+    }
 }
 
 #[async_trait]

@@ -202,4 +202,21 @@ impl CheckpointStore for MemoryStore {
             .map(|(partition, checkpoint)| (partition.clone(), checkpoint.clone()))
             .collect())
     }
+
+    async fn remove(&self, source: &str, partitions: &[String]) -> Result<(), StoreError> {
+        if let Some(of) = self.state().checkpoints.get_mut(source) {
+            of.retain(|partition, _| !partitions.contains(partition));
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, source: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        let Some(of) = state.checkpoints.get_mut(source) else {
+            return Ok(0);
+        };
+        let before = of.len();
+        of.retain(|_, checkpoint| checkpoint.expires.is_none_or(|expires| expires > now));
+        Ok((before - of.len()) as u64)
+    }
 }

@@ -338,6 +338,8 @@ pub struct Checkpoint {
     pub finished: bool,
     /// When it was written.
     pub updated: Timestamp,
+    /// From when on it may be forgotten, for a partition that is read once; `None` keeps it for ever.
+    pub expires: Option<Timestamp>,
 }
 
 /// Checkpoints of sources, by `service:resource` and partition.
@@ -361,4 +363,17 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// # Errors
     /// See [`StoreError`].
     async fn list(&self, source: &str) -> Result<Vec<(String, Checkpoint)>, StoreError>;
+
+    /// Forgets partitions of one source; those without a checkpoint are passed over.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. Some may be forgotten then.
+    async fn remove(&self, source: &str, partitions: &[String]) -> Result<(), StoreError>;
+
+    /// Forgets checkpoints of one source whose time has come. Answers how many. A store that forgets by itself, by its
+    /// own clock, answers 0. Until then they are read as any other.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn expire(&self, source: &str, now: Timestamp) -> Result<u64, StoreError>;
 }

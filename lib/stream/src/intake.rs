@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use streamalert_store::{Checkpoint, StoreError};
 use streamalert_types::{Sequence, Source, Timestamp};
@@ -18,7 +19,7 @@ pub(crate) struct Intake {
     context: SourceContext,
     state: Mutex<State>,
     acked: Notify,
-    on_finish: Option<OnFinish>,
+    once: Option<Once>,
     /// Held while checkpoints are written, so that an older watermark cannot overtake a newer one.
     writing: tokio::sync::Mutex<()>,
 }
@@ -26,12 +27,29 @@ pub(crate) struct Intake {
 /// Told of each reading that has ended and is acknowledged. Must not block, nor ask the books anything.
 pub(crate) type OnFinish = Box<dyn Fn(Generation) + Send + Sync>;
 
+/// Of partitions that are read once, and whose checkpoints nobody needs after that.
+struct Once {
+    /// Sources that they are of.
+    sources: Vec<String>,
+    on_finish: OnFinish,
+}
+
+/// How long a checkpoint of a partition that is read once is kept after it was written last: a day longer than SQS
+/// keeps the longest-lived message that may tell of it again.
+const ONCE_KEPT: Duration = Duration::from_secs(15 * 24 * 3600);
+/// How often those are looked for whose time has come.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
+/// Checkpoints that wait to be removed. While the store is down there may be more; those are left to expire.
+const FORGET_MAX: usize = 10_000;
+
 #[derive(Default)]
 struct State {
     tracker: PositionTracker,
     payloads_read: u64,
-    /// Readings of which something is written, where that matters.
-    written: BTreeSet<Generation>,
+    /// Partitions that have a checkpoint, of those that are read once.
+    written: BTreeSet<PartitionName>,
+    /// Of these, the ones that nobody needs any more.
+    forget: BTreeSet<PartitionName>,
 }
 
 /// What came of an attempt to register a payload.
@@ -66,26 +84,27 @@ impl Intake {
         Arc::new(Self::with(context, None))
     }
 
-    /// Books of partitions that are read once. `on_finish` makes sure that they are not read again, so that one that
-    /// is finished before anything of it was written leaves no checkpoint behind.
-    pub(crate) fn of_once(context: SourceContext, on_finish: OnFinish) -> Arc<Self> {
-        Arc::new(Self::with(context, Some(on_finish)))
+    /// Books of partitions that are read once, of these sources. `on_finish` makes sure that they are not read again,
+    /// so that one that is finished before anything of it was written leaves no checkpoint behind. Others leave one
+    /// until [`Intake::forget`] or until it expires.
+    pub(crate) fn of_once(context: SourceContext, sources: Vec<String>, on_finish: OnFinish) -> Arc<Self> {
+        Arc::new(Self::with(context, Some(Once { sources, on_finish })))
     }
 
-    fn with(context: SourceContext, on_finish: Option<OnFinish>) -> Self {
+    fn with(context: SourceContext, once: Option<Once>) -> Self {
         let writing = tokio::sync::Mutex::new(());
         Self {
             context,
             state: Mutex::default(),
             acked: Notify::new(),
-            on_finish,
+            once,
             writing,
         }
     }
 
     fn finished(&self, generation: Generation) {
-        if let Some(on_finish) = &self.on_finish {
-            on_finish(generation);
+        if let Some(once) = &self.once {
+            (once.on_finish)(generation);
         }
     }
 
@@ -125,11 +144,31 @@ impl Intake {
             partition: partition.clone(),
         };
         let mut state = self.state();
-        let generation = state.tracker.open(name, Sequence::Offset(from));
-        if self.on_finish.is_some() && from > 0 {
-            state.written.insert(generation);
+        if self.once.is_some() && from > 0 {
+            state.written.insert(name.clone());
         }
-        generation
+        state.tracker.open(name, Sequence::Offset(from))
+    }
+
+    /// A partition that is read once was found to have a checkpoint.
+    pub(crate) fn note_written(&self, name: PartitionName) {
+        self.state().written.insert(name);
+    }
+
+    /// Nobody will ask again how far a partition was read: its checkpoint, if it has one, is removed with the next
+    /// writing.
+    pub(crate) fn forget(&self, name: PartitionName) {
+        let mut state = self.state();
+        if state.forget.len() < FORGET_MAX {
+            state.forget.insert(name);
+        } else {
+            state.written.remove(&name);
+        }
+    }
+
+    /// A partition's checkpoint is left to whoever reads it next.
+    pub(crate) fn leave(&self, name: &PartitionName) {
+        self.state().written.remove(name);
     }
 
     /// Waits until another payload of `weight_bytes` may be open, and registers it. `None` when the generation is
@@ -204,54 +243,105 @@ impl Intake {
         self.state().tracker.payloads_open() as u64
     }
 
-    /// Writes every watermark that is ahead of what was written, those of one source in one commit.
+    /// Writes every watermark that is ahead of what was written, those of one source in one commit, and removes the
+    /// checkpoints that nobody needs.
     pub(crate) async fn write_checkpoints(&self) -> Result<(), SourceError> {
         let _writing = self.writing.lock().await;
+        // Before: what is read anew meanwhile keeps the checkpoint that it gets.
+        let removed = self.remove_forgotten().await;
         let due = self.state().tracker.due();
         let mut by_source: BTreeMap<_, (Vec<_>, Vec<_>)> = BTreeMap::new();
         for (generation, name, watermark) in due {
-            if self.leaves_nothing(generation, &watermark) {
+            if self.leaves_nothing(generation, &name, &watermark) {
                 continue;
             }
+            let now = self.context.clock.now();
             let checkpoint = Checkpoint {
                 sequence: watermark.sequence.to_string(),
                 finished: watermark.finished,
-                updated: self.context.clock.now(),
+                updated: now,
+                expires: self.once.is_some().then(|| now.plus(ONCE_KEPT)),
             };
-            let (checkpoints, watermarks) = by_source.entry(name.source).or_default();
+            let (checkpoints, watermarks) = by_source.entry(name.source.clone()).or_default();
             checkpoints.push((name.partition.to_string(), checkpoint));
-            watermarks.push((generation, watermark));
+            watermarks.push((generation, name, watermark));
         }
         for (source, (checkpoints, watermarks)) in by_source {
             let written = self.context.checkpoints.put(&source, checkpoints).await;
-            written.map_err(|cause| SourceError::Checkpoint {
-                source_name: source.to_string(),
-                cause,
-            })?;
+            written.map_err(|cause| failed(&source, cause))?;
             let mut state = self.state();
-            for (generation, watermark) in &watermarks {
-                state.tracker.written(*generation, watermark);
-                if watermark.finished {
-                    state.written.remove(generation);
-                } else if self.on_finish.is_some() {
-                    state.written.insert(*generation);
+            for (generation, name, watermark) in watermarks {
+                state.tracker.written(generation, &watermark);
+                if self.once.is_some() {
+                    state.written.insert(name);
                 }
             }
         }
-        Ok(())
+        removed
+    }
+
+    /// Removes the checkpoints that nobody needs any more.
+    async fn remove_forgotten(&self) -> Result<(), SourceError> {
+        let mut by_source: BTreeMap<Arc<str>, Vec<PartitionName>> = BTreeMap::new();
+        {
+            let mut state = self.state();
+            let forget = std::mem::take(&mut state.forget);
+            if forget.is_empty() {
+                return Ok(());
+            }
+            // Finished, and not written yet: there is no need to.
+            for (generation, name, watermark) in state.tracker.due() {
+                if watermark.finished && forget.contains(&name) {
+                    state.tracker.written(generation, &watermark);
+                }
+            }
+            for name in forget {
+                if state.written.contains(&name) {
+                    by_source.entry(name.source.clone()).or_default().push(name);
+                }
+            }
+        }
+        let mut result = Ok(());
+        for (source, names) in by_source {
+            let partitions: Vec<_> = names.iter().map(|name| name.partition.to_string()).collect();
+            let removed = self.context.checkpoints.remove(&source, &partitions).await;
+            let mut state = self.state();
+            match removed {
+                Ok(()) => names.iter().for_each(|name| {
+                    state.written.remove(name);
+                }),
+                Err(cause) => {
+                    state.forget.extend(names);
+                    result = Err(failed(&source, cause));
+                }
+            }
+        }
+        result
     }
 
     /// Forgets a partition that is read once and finished, if nothing of it is written. Answers whether it did.
-    fn leaves_nothing(&self, generation: Generation, watermark: &Watermark) -> bool {
-        if self.on_finish.is_none() || !watermark.finished {
+    fn leaves_nothing(&self, generation: Generation, name: &PartitionName, watermark: &Watermark) -> bool {
+        if self.once.is_none() || !watermark.finished {
             return false;
         }
         let mut state = self.state();
-        if state.written.contains(&generation) {
+        if state.written.contains(name) {
             return false;
         }
         state.tracker.written(generation, watermark);
         true
+    }
+
+    /// Removes what earlier runs left, and nobody asked for again.
+    async fn sweep(&self) {
+        let now = self.context.clock.now();
+        for source in self.once.iter().flat_map(|once| &once.sources) {
+            match self.context.checkpoints.expire(source, now).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(source, count, "checkpoints have expired"),
+                Err(error) => tracing::debug!(source, %error, "checkpoints are not looked through"),
+            }
+        }
     }
 
     /// Writes checkpoints every now and then, for as long as the handle is kept.
@@ -259,8 +349,13 @@ impl Intake {
         let intake = self.clone();
         Writing(tokio::spawn(async move {
             let mut failing = false;
+            let mut sweep_at = tokio::time::Instant::now();
             loop {
                 tokio::time::sleep(intake.context.limits.checkpoint_interval).await;
+                if tokio::time::Instant::now() >= sweep_at {
+                    sweep_at = tokio::time::Instant::now() + SWEEP_INTERVAL;
+                    intake.sweep().await;
+                }
                 match intake.write_checkpoints().await {
                     Ok(()) if failing => {
                         failing = false;
@@ -275,6 +370,13 @@ impl Intake {
                 }
             }
         }))
+    }
+}
+
+fn failed(source: &str, cause: StoreError) -> SourceError {
+    SourceError::Checkpoint {
+        source_name: source.to_owned(),
+        cause,
     }
 }
 

@@ -9,6 +9,7 @@ mod file_source;
 mod folder;
 mod http_source;
 mod intake;
+mod jitter;
 mod kinesis;
 mod known;
 mod lines;
@@ -27,10 +28,14 @@ pub use file_source::FileSource;
 pub use http_source::{HttpOptions, HttpSource};
 pub use kinesis::{KinesisOptions, KinesisSource, KinesisStart, KinesisStatus};
 pub use payload::{AckTarget, AckToken, Payload, PayloadForm};
-pub use reader::{ProgressWatch, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader};
+pub use reader::{
+    ProgressWatch, SourceContext, SourceError, SourceLimits, SourceProgress, SourceReader, SourceStatus,
+    StatusWatch,
+};
 pub use s3::{AwsS3, GetRequest, ObjectBody, ObjectChunks, S3Api, S3Options, S3Source};
 pub use sns::{Fetch, HttpsFetch, SnsCounts, SnsOptions, SnsSource};
 pub use sqs::{
-    AwsSqs, EntryFault, QueueMessage, QueueOptions, ReceiveRequest, SqsApi, SqsContent, SqsOptions, SqsSource,
+    AwsSqs, EntryFault, QueueCounts, QueueMessage, QueueOptions, ReceiveRequest, SqsApi, SqsContent,
+    SqsOptions, SqsSource,
 };
 pub use tracker::{Acked, Generation, PartitionName, PositionTracker, Ticket, Watermark};

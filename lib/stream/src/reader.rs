@@ -7,7 +7,7 @@ use streamalert_aws::Fault;
 use streamalert_store::{CheckpointStore, StoreError};
 use streamalert_types::Clock;
 
-use crate::Payload;
+use crate::{KinesisStatus, Payload, QueueCounts};
 
 /// A source that is being read.
 #[async_trait]
@@ -28,6 +28,11 @@ pub trait SourceReader: Send + 'static {
     /// [`SourceReader::progress`] for somebody else, at any time.
     fn watch(&self) -> ProgressWatch;
 
+    /// What else there is to tell, at any time; nothing for most.
+    fn watch_status(&self) -> StatusWatch {
+        Arc::new(|| SourceStatus::Plain)
+    }
+
     /// Stops reading and writes the last checkpoints. What is not acknowledged by now is read again next time.
     ///
     /// # Errors
@@ -37,6 +42,21 @@ pub trait SourceReader: Send + 'static {
 
 /// Tells how far the reading of a source is whenever it is called.
 pub type ProgressWatch = Arc<dyn Fn() -> SourceProgress + Send + Sync>;
+
+/// What kind of source it is, and what only such sources know.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum SourceStatus {
+    /// Nothing beyond its progress.
+    #[default]
+    Plain,
+    /// A Kinesis stream.
+    Kinesis(KinesisStatus),
+    /// A queue of SQS: of logs, or of what tells of S3 objects.
+    Queue(QueueCounts),
+}
+
+/// Tells the status of a source whenever it is called.
+pub type StatusWatch = Arc<dyn Fn() -> SourceStatus + Send + Sync>;
 
 /// How far the reading of a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,14 +5,17 @@
 
 mod api;
 mod aws;
+mod counts;
 mod desk;
 mod queue;
 mod source;
 
 pub use api::{EntryFault, QueueMessage, ReceiveRequest, SqsApi};
 pub use aws::AwsSqs;
+pub use counts::QueueCounts;
+pub(crate) use desk::Fate;
 pub use queue::QueueOptions;
-pub(crate) use queue::{Arrival, Queue, QueueHandle, QueueRoom};
+pub(crate) use queue::{Arrival, OnFate, Queue, QueueHandle, QueueRoom};
 pub(crate) use source::poisoned;
 pub use source::{SqsContent, SqsOptions, SqsSource};
 

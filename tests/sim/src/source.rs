@@ -140,6 +140,7 @@ async fn write(books: &Books, store: &NodeStore, clock: &NodeClock) {
             sequence: watermark.sequence.to_string(),
             finished: watermark.finished,
             updated: clock.now(),
+            expires: None,
         };
         let places = vec![(name.partition.to_string(), checkpoint)];
         if CheckpointStore::put(store, &name.source, places).await.is_ok() {

@@ -406,6 +406,16 @@ impl CheckpointStore for NodeStore {
         let read = CheckpointStore::list(self.memory(), source);
         self.call("checkpoints", "", Kind::OtherRead, read).await
     }
+
+    async fn remove(&self, source: &str, partitions: &[String]) -> Result<(), StoreError> {
+        let write = CheckpointStore::remove(self.memory(), source, partitions);
+        self.call("remove checkpoints", "", Kind::OtherWrite, write).await
+    }
+
+    async fn expire(&self, source: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let write = CheckpointStore::expire(self.memory(), source, now);
+        self.call("expire checkpoints", "", Kind::OtherWrite, write).await
+    }
 }
 
 #[async_trait]

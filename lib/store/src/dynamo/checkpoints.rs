@@ -1,7 +1,8 @@
 //! Checkpoints of sources that have no lease to keep them in.
 //!
 //! `source` (S, partition key), `partition` (S, sort key, behind a `=` because no key may be empty), `sequence` (S),
-//! `finished` (BOOL), `updated` (N, microseconds).
+//! `finished` (BOOL), `updated` (N, microseconds); `expires` (N, microseconds) and `ttl` (N, the same in whole seconds, by
+//! which DynamoDB removes it) where it is not kept for ever.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -42,6 +43,10 @@ fn decode(item: &Item) -> Result<(String, Checkpoint), ItemError> {
         sequence: attributes.text("sequence")?.to_owned(),
         finished: *finished.ok_or_else(|| attributes.error("finished", "not true or false"))?,
         updated: Timestamp::from_micros(attributes.number("updated")?),
+        expires: match item.get("expires") {
+            Some(_) => Some(Timestamp::from_micros(attributes.number("expires")?)),
+            None => None,
+        },
     };
     Ok((
         partition.strip_prefix('=').unwrap_or(partition).to_owned(),
@@ -56,11 +61,29 @@ impl Inner {
             ("finished".to_owned(), AttributeValue::Bool(checkpoint.finished)),
             ("updated".to_owned(), number(checkpoint.updated.as_micros())),
         ]);
+        if let Some(expires) = checkpoint.expires {
+            item.extend([
+                ("expires".to_owned(), number(expires.as_micros())),
+                (
+                    "ttl".to_owned(),
+                    number(expires.as_micros().div_euclid(1_000_000)),
+                ),
+            ]);
+        }
         let write = || {
             let request = self.client.put_item().table_name(&self.tables.checkpoints);
             request.set_item(Some(item.clone())).send()
         };
         self.caller.call("dynamodb:PutItem", write).await?;
+        Ok(())
+    }
+
+    async fn remove_checkpoint(&self, key: Item) -> Result<(), StoreError> {
+        let write = || {
+            let request = self.client.delete_item().table_name(&self.tables.checkpoints);
+            request.set_key(Some(key.clone())).send()
+        };
+        self.caller.call("dynamodb:DeleteItem", write).await?;
         Ok(())
     }
 }
@@ -111,5 +134,19 @@ impl CheckpointStore for DynamoStore {
                 return Ok(found);
             }
         }
+    }
+
+    /// Each on its own: when it fails, some may have been removed.
+    async fn remove(&self, source: &str, partitions: &[String]) -> Result<(), StoreError> {
+        let inner = &*self.inner;
+        let removals = partitions.iter().map(|partition| async move {
+            inner.remove_checkpoint(checkpoint_key(source, partition)?).await
+        });
+        all(removals.collect()).await.into_iter().collect()
+    }
+
+    /// DynamoDB removes them by itself and for free: answers 0.
+    async fn expire(&self, _source: &str, _now: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }

@@ -105,7 +105,7 @@ impl Tables {
                 partition: "source",
                 sort: Some("partition"),
                 indexes: &[],
-                ttl: None,
+                ttl: Some("ttl"),
             },
         ]
     }

@@ -171,6 +171,21 @@ impl CheckpointStore for EmbeddedStore {
         self.read(move |read| leases::list_checkpoints(read, &source))
             .await
     }
+
+    async fn remove(&self, source: &str, partitions: &[String]) -> Result<(), StoreError> {
+        let (source, partitions) = (source.to_owned(), partitions.to_vec());
+        let weight = ITEM_BYTES * (partitions.len() + 1);
+        self.write(weight, move |tables| {
+            tables.remove_checkpoints(&source, &partitions)
+        })
+        .await
+    }
+
+    async fn expire(&self, source: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let source = source.to_owned();
+        self.write(ITEM_BYTES, move |tables| tables.expire_checkpoints(&source, now))
+            .await
+    }
 }
 
 #[async_trait]

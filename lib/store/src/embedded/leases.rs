@@ -79,6 +79,24 @@ impl Tables<'_> {
         }
         Ok(())
     }
+
+    pub(super) fn remove_checkpoints(&mut self, source: &str, partitions: &[String]) -> Result<(), Failure> {
+        for partition in partitions {
+            self.checkpoints.remove((source, &**partition))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn expire_checkpoints(&mut self, source: &str, now: Timestamp) -> Result<u64, Failure> {
+        let mut expired = Vec::new();
+        for (partition, checkpoint) in checkpoints_of(&self.checkpoints, source)? {
+            if checkpoint.expires.is_some_and(|expires| expires <= now) {
+                expired.push(partition);
+            }
+        }
+        self.remove_checkpoints(source, &expired)?;
+        Ok(expired.len() as u64)
+    }
 }
 
 pub(super) fn list_leases(transaction: &ReadTransaction, prefix: &str) -> Result<Vec<Lease>, Failure> {
@@ -107,7 +125,13 @@ pub(super) fn list_checkpoints(
     transaction: &ReadTransaction,
     source: &str,
 ) -> Result<Vec<(String, Checkpoint)>, Failure> {
-    let checkpoints = transaction.open_table(CHECKPOINTS)?;
+    checkpoints_of(&transaction.open_table(CHECKPOINTS)?, source)
+}
+
+fn checkpoints_of(
+    checkpoints: &impl ReadableTable<(&'static str, &'static str), &'static [u8]>,
+    source: &str,
+) -> Result<Vec<(String, Checkpoint)>, Failure> {
     let mut found = Vec::new();
     for entry in checkpoints.range((source, "")..)? {
         let (key, row) = entry?;

@@ -224,8 +224,10 @@ proptest! {
     }
 
     #[test]
-    fn a_checkpoint_survives_its_row(sequence in ".{0,24}", finished: bool, updated in time()) {
-        let checkpoint = Checkpoint { sequence, finished, updated };
+    fn a_checkpoint_survives_its_row(
+        sequence in ".{0,24}", finished: bool, updated in time(), expires in of(time()),
+    ) {
+        let checkpoint = Checkpoint { sequence, finished, updated, expires };
         let row = encode_checkpoint(&checkpoint);
         prop_assert_eq!(decode_checkpoint(&row), Ok(checkpoint));
         prop_assert!(damaged(&row).all(|row| decode_checkpoint(&row).is_err()));

@@ -185,6 +185,7 @@ async fn a_lost_reply_of_any_write_of_leases_letters_and_checkpoints_changes_no_
         sequence: "7".to_owned(),
         finished: false,
         updated: moment(1),
+        expires: Some(moment(2)),
     };
     pair.lose_reply("PutItem").await;
     CheckpointStore::put(store, "s3:b", vec![("p".to_owned(), checkpoint.clone())])

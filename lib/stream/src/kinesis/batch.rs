@@ -17,11 +17,35 @@ pub(super) struct Batch {
     pub(super) shard: Arc<str>,
     pub(super) generation: Generation,
     pub(super) records: Records,
+    /// Told before any of them: what is lost.
+    pub(super) loss: Option<Loss>,
     /// The place after all of them.
     pub(super) after: Place,
     /// The shard has ended here.
     pub(super) ended: bool,
     pub(super) room: Room,
+}
+
+/// Records that nobody has read and nobody can read any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Loss {
+    /// Where they began: the last place that was read.
+    pub(super) place: Place,
+    /// What happened, in one line.
+    pub(super) reason: String,
+}
+
+impl Loss {
+    /// The payload that tells of it, which becomes a dead letter. It has the same name each time that it is found.
+    pub(super) fn into_item(self, shard: &str) -> Item {
+        Item {
+            token: format!("lost-after:{}", self.place).into(),
+            body: format!("shard {shard}, after {}: {}", self.place, self.reason).into(),
+            after: self.place,
+            spent_bytes: 0,
+            loss: Some(self.reason),
+        }
+    }
 }
 
 /// Records, and those within them.
@@ -52,6 +76,8 @@ pub(super) struct Item {
     pub(super) after: Place,
     /// What the record counted for that is done with it, 0 when more of it follows.
     pub(super) spent_bytes: usize,
+    /// It is no record: it tells why there is none.
+    pub(super) loss: Option<String>,
 }
 
 /// What a record counts for until it is handed out.
@@ -82,6 +108,7 @@ impl Records {
                     spent_bytes: weight_of_record(&record),
                     after: after(&record, None),
                     body: record.data,
+                    loss: None,
                 });
             };
             let mut index = 0;
@@ -109,6 +136,7 @@ impl Records {
             body,
             after: after(&open.record, (!last).then_some(index)),
             spent_bytes: if last { weight_of_record(&open.record) } else { 0 },
+            loss: None,
         };
         if let Some(following) = following {
             open.upcoming = (index + 1, following);

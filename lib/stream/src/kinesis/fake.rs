@@ -25,6 +25,8 @@ struct State {
     consumer: Option<u32>,
     /// Records that polling has given.
     given: usize,
+    /// The ARN, where it is not `arn:stream`.
+    arn: Option<String>,
 }
 
 #[derive(Default)]
@@ -73,6 +75,10 @@ impl FakeKinesis {
             ..FakeShard::default()
         };
         state.shards.insert(id.to_owned(), shard);
+    }
+
+    pub(super) fn rename(&self, arn: &str) {
+        self.state().arn = Some(arn.to_owned());
     }
 
     pub(super) fn remove_shard(&self, id: &str) {
@@ -169,9 +175,9 @@ impl State {
 #[async_trait]
 impl KinesisApi for FakeKinesis {
     async fn describe(&self) -> Result<StreamFacts, Fault> {
-        drop(self.call("kinesis:DescribeStreamSummary", "")?);
+        let state = self.call("kinesis:DescribeStreamSummary", "")?;
         Ok(StreamFacts {
-            arn: "arn:stream".to_owned(),
+            arn: state.arn.clone().unwrap_or_else(|| "arn:stream".to_owned()),
             retention: Duration::from_secs(24 * 3600),
         })
     }

@@ -38,6 +38,9 @@ pub struct KinesisOptions {
     /// How long a shard that is handed over waits for its payloads to be acknowledged; the others are read again by
     /// whoever goes on.
     pub hand_over_timeout: Duration,
+    /// Begins the sequence that the lengths of pauses after failures are drawn from. Different in every process, so
+    /// that those that were throttled together do not return together.
+    pub seed: u64,
 }
 
 /// Where a stream is begun that has no checkpoints.
@@ -68,6 +71,7 @@ impl KinesisOptions {
             list_interval: Duration::from_secs(60),
             page_bytes_max: 2 << 20,
             hand_over_timeout: Duration::from_secs(10),
+            seed: 0,
         }
     }
 }

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::api::{KinesisApi, Page, StoredRecord};
-use super::batch::{Batch, Records, weight_of_record};
+use super::batch::{Batch, Loss, Records, weight_of_record};
 use super::books::{Books, Room};
 use super::place::{Gap, Place, gap};
 use crate::Generation;
+use crate::jitter::Jitter;
 
 /// Pauses after failures: from the first to the last, twice as long each time.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
@@ -44,6 +45,7 @@ pub(super) struct Desk {
     pub(super) poll_interval: Duration,
     pub(super) idle_interval: Duration,
     pub(super) page_bytes_max: usize,
+    pub(super) jitter: Arc<Jitter>,
 }
 
 /// Reads one shard.
@@ -59,6 +61,8 @@ pub(super) struct ShardReader {
     /// Failures in a row.
     failures: u32,
     noted: Instant,
+    /// To be told with what is read next.
+    loss: Option<Loss>,
 }
 
 /// The reading is over: the shard has ended, or nobody wants what is read.
@@ -75,6 +79,7 @@ impl ShardReader {
             record_bytes: RECORD_BYTES_FIRST,
             failures: 0,
             noted: Instant::now(),
+            loss: None,
         }
     }
 
@@ -204,7 +209,7 @@ impl ShardReader {
         }
         // Without a record there is nothing to note: what comes first must be found again after a restart.
         let notable = matches!(self.place, Place::After { .. }) && self.noted.elapsed() >= IDLE_NOTE;
-        if empty && !page.ended && !notable {
+        if empty && !page.ended && !notable && self.loss.is_none() {
             return Ok(());
         }
         self.noted = Instant::now();
@@ -212,6 +217,7 @@ impl ShardReader {
             shard: self.shard.clone(),
             generation: self.generation,
             records: Records::new(page.records, skip_through),
+            loss: self.loss.take(),
             after: self.place.clone(),
             ended: page.ended,
             room,
@@ -310,7 +316,8 @@ impl ShardReader {
             _ => {}
         }
         let doublings = self.failures.saturating_sub(1).min(16);
-        tokio::time::sleep(PAUSE_LAST.min(PAUSE_FIRST * 2_u32.pow(doublings))).await;
+        let pause = PAUSE_LAST.min(PAUSE_FIRST * 2_u32.pow(doublings));
+        tokio::time::sleep(desk.jitter.shorten(pause)).await;
         Ok(())
     }
 
@@ -335,6 +342,14 @@ impl ShardReader {
                      what was between is lost, if it is still the same stream"
                 );
                 desk.books.count(|status| status.gaps += 1);
+                let reason = format!(
+                    "checkpoint is not of this shard any more ({fault}), which is read from its oldest record; what \
+                     was between is lost, if it is still the same stream"
+                );
+                self.loss = Some(Loss {
+                    place: self.place.clone(),
+                    reason,
+                });
                 self.place = Place::Horizon;
                 self.covered_millis = None;
             }
@@ -343,7 +358,8 @@ impl ShardReader {
         true
     }
 
-    fn lost(&self, gap: Gap, what: &str) {
+    /// Tells of records that are gone: in the log, by the metrics, and by a dead letter.
+    fn lost(&mut self, gap: Gap, what: &str) {
         let moment = |millis: i64| streamalert_types::Timestamp::from_micros(millis.saturating_mul(1000));
         error!(
             stream = %self.desk.stream,
@@ -354,6 +370,16 @@ impl ShardReader {
             hours = gap.hours(),
             "{what}"
         );
+        let reason = format!(
+            "{what}: what arrived between {} and {}, {:.1} hours",
+            moment(gap.from_millis),
+            moment(gap.to_millis),
+            gap.hours()
+        );
+        self.loss = Some(Loss {
+            place: self.place.clone(),
+            reason,
+        });
         self.desk.books.note_gap(gap);
     }
 

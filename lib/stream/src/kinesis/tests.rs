@@ -7,6 +7,7 @@ use super::aggregate::tests::aggregate;
 use super::fake::{FakeKinesis, fault};
 use super::*;
 use crate::SourceLimits;
+use streamalert_aws::FaultKind;
 
 const HOUR: i64 = 3_600_000;
 /// The present, in milliseconds.
@@ -169,98 +170,6 @@ async fn a_split_while_reading_is_followed_at_once_and_the_lease_of_a_vanished_p
     let left = world.leases.list("kinesis/logs/").await.unwrap();
     let keys: Vec<_> = left.iter().map(|lease| &*lease.key).collect();
     assert_eq!(keys, ["kinesis/logs/s2"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn throttling_slows_the_reading_and_loses_nothing() {
-    let world = World::new(&["s1"]);
-    world.kinesis.put("s1", NOW, &["a"]);
-    let code = "ProvisionedThroughputExceededException";
-    let throttled = fault("kinesis:GetRecords", FaultKind::Throttled, code);
-    world.kinesis.fail(throttled, 5);
-    let begun = tokio::time::Instant::now();
-    let mut source = world.start("node").await;
-    assert_eq!(take(&mut source, 1).await, ["a"]);
-    // 0.2, 0.4, 0.8, 1.6 and 3.2 seconds.
-    assert!(begun.elapsed() >= Duration::from_millis(6200));
-    assert_eq!(source.status().throttled, 5);
-    // The same iterator served for all of them.
-    assert_eq!(world.kinesis.calls("GetShardIterator").len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_expired_iterator_is_replaced_by_one_after_what_was_read() {
-    let world = World::new(&["s1"]);
-    world.kinesis.put("s1", NOW, &["a", "b"]);
-    let mut source = world.start("node").await;
-    let held = (next(&mut source).await, next(&mut source).await);
-    let expired = fault(
-        "kinesis:GetRecords",
-        FaultKind::Invalid,
-        "ExpiredIteratorException",
-    );
-    world.kinesis.fail(expired, 1);
-    world.kinesis.put("s1", NOW, &["c"]);
-    assert_eq!(take(&mut source, 1).await, ["c"]);
-    let asked = world.kinesis.calls("GetShardIterator");
-    assert_eq!(asked, ["s1 TRIM_HORIZON".to_owned(), format!("s1 2@{NOW}")]);
-    assert_eq!(source.status().iterators_expired, 1);
-    drop(held);
-}
-
-#[tokio::test(start_paused = true)]
-async fn records_that_the_retention_took_are_reported_once_and_reading_goes_on() {
-    let mut world = World::new(&["s1"]);
-    world.kinesis.put("s1", NOW, &["a", "lost", "lost"]);
-    let mut source = world.start("node").await;
-    assert_eq!(take(&mut source, 1).await, ["a"]);
-    Box::new(source).finish().await.unwrap();
-    // Two days later all of that is gone.
-    world.kinesis.trim("s1", 3);
-    world.kinesis.put("s1", NOW + 40 * HOUR, &["b"]);
-    world.kinesis.put("s1", NOW + 47 * HOUR, &["c"]);
-    world.clock = ManualClock::at(Timestamp::from_micros((NOW + 48 * HOUR) * 1000));
-    let mut source = world.start("node").await;
-    assert_eq!(take(&mut source, 2).await, ["b", "c"]);
-    nothing_comes(&mut source, A_WHILE).await;
-    let status = source.status();
-    assert_eq!((status.gaps, status.gap_hours), (1, 40.0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_shard_that_vanished_unread_is_reported_and_what_came_of_it_is_read() {
-    let world = World::new(&["s1"]);
-    world.kinesis.put("s1", NOW, &["a", "lost"]);
-    let mut source = world.start("node").await;
-    assert_eq!(take(&mut source, 1).await, ["a"]);
-    Box::new(source).finish().await.unwrap();
-    world.kinesis.add_shard("s2", &["s1"]);
-    world.kinesis.put("s2", NOW, &["b"]);
-    world.kinesis.remove_shard("s1");
-    let mut source = world.start("node").await;
-    assert_eq!(take(&mut source, 1).await, ["b"]);
-    assert_eq!(source.status().gaps, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stream_that_was_made_anew_is_read_from_its_oldest_record() {
-    let world = World::new(&["s1"]);
-    let key = "kinesis/logs/s1".to_owned();
-    let lease = Lease {
-        checkpoint: Some("9999".to_owned()),
-        ..Lease::free(key)
-    };
-    world.leases.create(vec![lease]).await.unwrap();
-    world.kinesis.put("s1", NOW, &["a"]);
-    let invalid = fault(
-        "kinesis:GetShardIterator",
-        FaultKind::Invalid,
-        "InvalidArgumentException",
-    );
-    world.kinesis.fail(invalid, 1);
-    let mut source = world.start("node").await;
-    assert_eq!(take(&mut source, 1).await, ["a"]);
-    assert_eq!(source.status().gaps, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -439,68 +348,6 @@ async fn the_shards_of_a_node_that_dies_are_taken_over_and_nothing_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_makes_reading_impossible_is_told_at_the_start_with_the_action() {
-    let world = World::new(&["s1"]);
-    let actions = [
-        "kinesis:DescribeStreamSummary",
-        "kinesis:RegisterStreamConsumer",
-        "kinesis:ListShards",
-    ];
-    for action in actions {
-        world
-            .kinesis
-            .fail(fault(action, FaultKind::Denied, "AccessDeniedException"), 1);
-        let options = KinesisOptions {
-            consumer: Some("us".to_owned()),
-            ..World::options("node")
-        };
-        let error = world.try_start(options).await.err().unwrap();
-        assert!(error.to_string().contains(action), "{error}");
-        assert!(!error.is_retryable());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn many_nodes_that_start_together_are_patient() {
-    let world = World::new(&["s1"]);
-    world.kinesis.put("s1", NOW, &["a"]);
-    for action in ["kinesis:DescribeStreamSummary", "kinesis:ListShards"] {
-        world
-            .kinesis
-            .fail(fault(action, FaultKind::Throttled, "LimitExceededException"), 3);
-    }
-    // Another node registers the consumer between our look and our attempt.
-    let taken = fault(
-        "kinesis:RegisterStreamConsumer",
-        FaultKind::Invalid,
-        "ResourceInUseException",
-    );
-    world.kinesis.fail(taken, 1);
-    let options = KinesisOptions {
-        consumer: Some("us".to_owned()),
-        ..World::options("node")
-    };
-    let mut source = world.try_start(options).await.unwrap();
-    assert_eq!(take(&mut source, 1).await, ["a"]);
-    // But not for ever.
-    let dead = fault("kinesis:DescribeStreamSummary", FaultKind::Unknown, "");
-    world.kinesis.fail(dead, 100);
-    let error = world.try_start(World::options("other")).await.err().unwrap();
-    assert!(error.is_retryable());
-}
-
-#[tokio::test(start_paused = true)]
-async fn later_faults_are_tried_again_for_as_long_as_they_last() {
-    let world = World::new(&["s1"]);
-    let mut source = world.start("node").await;
-    world.kinesis.put("s1", NOW, &["a"]);
-    let denied = fault("kinesis:GetRecords", FaultKind::Denied, "AccessDeniedException");
-    world.kinesis.fail(denied, 6);
-    assert_eq!(take(&mut source, 1).await, ["a"]);
-    assert_eq!(source.status().failed, 6);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_consumer_is_registered_and_subscribes_again_where_its_subscription_ended() {
     let world = World::new(&["s1"]);
     let bodies: Vec<String> = (0..20).map(|at| at.to_string()).collect();
@@ -533,3 +380,5 @@ async fn a_consumer_is_registered_and_subscribes_again_where_its_subscription_en
     world.kinesis.put("s2", NOW, &["after"]);
     assert_eq!(take(&mut source, 1).await, ["after"]);
 }
+
+mod faults;

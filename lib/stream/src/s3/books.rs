@@ -8,8 +8,17 @@ use crate::Generation;
 /// Names an object while it is read.
 pub(super) type ObjectId = u64;
 
-/// What an object is checkpointed under: bucket and partition.
+/// What an object is checkpointed under: source and partition.
 pub(super) type ObjectPlace = (Arc<str>, Arc<str>);
+
+/// What became of the checkpoint of an object when no message of this reader tells of it any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    /// Nobody asks for it again.
+    Forget(ObjectPlace),
+    /// A message that tells of it comes again, perhaps to another reader.
+    Keep(ObjectPlace),
+}
 
 /// Messages and their objects.
 #[derive(Debug, Default)]
@@ -21,7 +30,18 @@ pub(super) struct Books {
     /// Objects that are opened and not acknowledged.
     opened: HashMap<Generation, Opened>,
     by_place: HashMap<ObjectPlace, Generation>,
+    /// What each message told of, until it is deleted or given back.
+    told: HashMap<u64, Vec<ObjectPlace>>,
+    held: HashMap<ObjectPlace, Held>,
     next: ObjectId,
+}
+
+/// An object whose messages are not all deleted.
+#[derive(Debug, Default)]
+struct Held {
+    messages: usize,
+    /// One of them was given back.
+    comes_again: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +71,7 @@ impl Books {
             && let Some(key) = self.unopened.remove(&object)
         {
             opened.keys.push(key);
+            self.hold(key, place.clone());
         }
         true
     }
@@ -58,6 +79,7 @@ impl Books {
     /// An object is being read as `generation`.
     pub(super) fn open(&mut self, object: ObjectId, place: ObjectPlace, generation: Generation) {
         if let Some(key) = self.unopened.remove(&object) {
+            self.hold(key, place.clone());
             self.by_place.insert(place.clone(), generation);
             let keys = vec![key];
             self.opened.insert(generation, Opened { place, keys });
@@ -65,8 +87,9 @@ impl Books {
     }
 
     /// An object needs no reading. The message that is done with that, if any.
-    pub(super) fn skip(&mut self, object: ObjectId) -> Option<u64> {
+    pub(super) fn skip(&mut self, object: ObjectId, place: ObjectPlace) -> Option<u64> {
         let key = self.unopened.remove(&object)?;
+        self.hold(key, place);
         self.less(key)
     }
 
@@ -86,6 +109,37 @@ impl Books {
             self.by_place.remove(&place);
         }
         keys.into_iter().filter_map(|key| self.less(key)).collect()
+    }
+
+    fn hold(&mut self, key: u64, place: ObjectPlace) {
+        self.held.entry(place.clone()).or_default().messages += 1;
+        self.told.entry(key).or_default().push(place);
+    }
+
+    /// A message is deleted, or comes again: of what it told, that which no other message here tells of.
+    pub(super) fn release(&mut self, key: u64, comes_again: bool) -> Vec<Released> {
+        let mut released = Vec::new();
+        for place in self.told.remove(&key).unwrap_or_default() {
+            let Some(held) = self.held.get_mut(&place) else {
+                continue;
+            };
+            held.messages -= 1;
+            held.comes_again |= comes_again;
+            if held.messages > 0 {
+                continue;
+            }
+            let keep = held.comes_again;
+            self.held.remove(&place);
+            // Still being read, for a message that comes again: it is held anew then.
+            if !self.by_place.contains_key(&place) {
+                released.push(if keep {
+                    Released::Keep(place)
+                } else {
+                    Released::Forget(place)
+                });
+            }
+        }
+        released
     }
 
     fn less(&mut self, key: u64) -> Option<u64> {
@@ -129,7 +183,7 @@ mod tests {
         books.open(ids[0], place("a"), a);
         books.open(ids[1], place("b"), b);
         assert_eq!(books.finished(b), [0; 0]);
-        assert_eq!(books.skip(ids[2]), None);
+        assert_eq!(books.skip(ids[2], place("c")), None);
         assert_eq!(books.finished(a), [7]);
         assert_eq!(books.finished(a), [0; 0], "once");
     }
@@ -157,8 +211,39 @@ mod tests {
         let reading = generation();
         books.open(ids[0], place("a"), reading);
         assert_eq!(books.fail(ids[1]), Some(1));
-        assert_eq!((books.fail(ids[2]), books.skip(ids[2])), (None, None));
+        assert_eq!((books.fail(ids[2]), books.skip(ids[2], place("c"))), (None, None));
         assert_eq!(books.finished(reading), [0; 0]);
         assert!(books.messages.is_empty() && books.unopened.is_empty() && books.by_place.is_empty());
+    }
+
+    #[test]
+    fn a_checkpoint_is_forgotten_with_the_last_message_that_tells_of_its_object() {
+        let (mut books, mut generation) = (Books::default(), generations());
+        let (one, two) = (books.message(1, 2), books.message(2, 1));
+        let reading = generation();
+        books.open(one[0], place("a"), reading);
+        books.skip(one[1], place("b"));
+        books.join(two[0], &place("a"));
+        books.finished(reading);
+        assert_eq!(books.release(1, false), [Released::Forget(place("b"))]);
+        assert_eq!(books.release(2, false), [Released::Forget(place("a"))]);
+        assert_eq!(books.release(2, false), []);
+        assert!(books.told.is_empty() && books.held.is_empty());
+    }
+
+    #[test]
+    fn a_checkpoint_is_kept_for_a_message_that_comes_again() {
+        let (mut books, mut generation) = (Books::default(), generations());
+        let (one, two) = (books.message(1, 1), books.message(2, 1));
+        let reading = generation();
+        books.open(one[0], place("a"), reading);
+        books.join(two[0], &place("a"));
+        books.finished(reading);
+        assert_eq!(books.release(1, true), []);
+        assert_eq!(books.release(2, false), [Released::Keep(place("a"))]);
+        let three = books.message(3, 1);
+        books.open(three[0], place("a"), generation());
+        assert_eq!(books.release(3, true), [], "it is still being read");
+        assert!(books.told.is_empty() && books.held.is_empty());
     }
 }

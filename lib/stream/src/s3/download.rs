@@ -10,22 +10,24 @@ use streamalert_aws::{Fault, FaultKind};
 use tokio::sync::mpsc;
 
 use super::{GetRequest, ObjectBody, S3Api};
+use crate::jitter::Jitter;
 
 /// Chunks that wait for the thread. S3 sends chunks of up to some hundred KiB.
 const CHUNKS_MAX: usize = 4;
 
 /// Pauses between attempts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Backoff {
     pub(super) initial: Duration,
     pub(super) max: Duration,
+    pub(super) jitter: Arc<Jitter>,
 }
 
 impl Backoff {
     /// Waits before the attempt after so many have failed.
-    async fn wait(self, failures: u32) {
+    async fn wait(&self, failures: u32) {
         let doubled = self.initial.saturating_mul(1 << failures.min(16));
-        tokio::time::sleep(doubled.min(self.max)).await;
+        tokio::time::sleep(self.jitter.shorten(doubled.min(self.max))).await;
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) fn channel() -> (mpsc::Sender<Chunk>, ChunkReader) {
 pub(super) async fn open(
     api: &dyn S3Api,
     request: &GetRequest,
-    backoff: Backoff,
+    backoff: &Backoff,
 ) -> Result<ObjectBody, Fault> {
     let mut failures = 0;
     loop {
@@ -97,7 +99,7 @@ pub(super) async fn feed(
     api: &dyn S3Api,
     mut request: GetRequest,
     mut body: ObjectBody,
-    backoff: Backoff,
+    backoff: &Backoff,
     count: Arc<AtomicU64>,
     chunks: mpsc::Sender<Chunk>,
 ) {

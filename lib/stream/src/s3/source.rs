@@ -1,6 +1,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,17 +9,19 @@ use streamalert_types::{Position, Sequence, Source};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::books::{Books, ObjectId};
+use super::books::{Books, ObjectId, ObjectPlace, Released};
 use super::download::Backoff;
 use super::event::{self, ObjectName, Told};
 use super::task::{News, ObjectTask};
 use super::{GetRequest, S3Api};
 use crate::intake::{Intake, Writing};
+use crate::jitter::Jitter;
 use crate::payload::weight_of;
 use crate::pump::{Pumped, Raw};
-use crate::sqs::{Arrival, Queue, QueueHandle, QueueOptions, QueueRoom, SqsApi, poisoned};
+use crate::sqs::{Arrival, Fate, OnFate, Queue, QueueHandle, QueueOptions, QueueRoom, SqsApi, poisoned};
 use crate::{
-    Generation, Payload, PayloadForm, ProgressWatch, SourceContext, SourceError, SourceProgress, SourceReader,
+    Generation, PartitionName, Payload, PayloadForm, ProgressWatch, SourceContext, SourceError,
+    SourceProgress, SourceReader, SourceStatus, StatusWatch,
 };
 
 /// How an [`S3Source`] is set up.
@@ -80,6 +82,7 @@ pub struct S3Source {
     ready: VecDeque<(Open, Raw)>,
     large: Arc<Mutex<()>>,
     bytes_read: Arc<AtomicU64>,
+    jitter: Arc<Jitter>,
     _writing: Writing,
 }
 
@@ -120,9 +123,12 @@ impl S3Source {
             messages_max: options.messages_max,
             bytes_max: context.limits.bytes_open_max,
         };
-        let queue = Queue::start(queue, options.reading.clone(), room);
-        let handle = queue.handle();
         let books = Arc::new(Mutex::new(Books::default()));
+        // The queue is told of what is finished, and tells what became of the message.
+        let forgetting = Arc::new(OnceLock::<Weak<Intake>>::new());
+        let on_fate = on_fate(books.clone(), forgetting.clone());
+        let queue = Queue::start(queue, options.reading.clone(), room, Some(on_fate));
+        let handle = queue.handle();
         let on_finish = {
             let (books, handle) = (books.clone(), handle.clone());
             move |generation| {
@@ -130,11 +136,16 @@ impl S3Source {
                 done.into_iter().for_each(|key| handle.done(key));
             }
         };
-        let intake = Intake::of_once(context.clone(), Box::new(on_finish));
+        let names = options.buckets.iter().map(|source| source.to_string());
+        let intake = Intake::of_once(context.clone(), names.collect(), Box::new(on_finish));
+        // Set once, here.
+        let _ = forgetting.set(Arc::downgrade(&intake));
         let writing = intake.keep_writing();
         // One: what has been read waits with its object.
         let (news_in, news) = mpsc::channel(1);
         Self {
+            // Another sequence than the queue's.
+            jitter: Arc::new(Jitter::new(!options.reading.seed)),
             options,
             context,
             api,
@@ -158,7 +169,10 @@ impl S3Source {
     fn arrived(&mut self, arrival: Arrival) {
         let Arrival { key, message } = arrival;
         let told = match poisoned(&message, self.options.reading.poison_receives) {
-            Some(reason) => Told::Nothing(reason),
+            Some(reason) => {
+                self.queue.tally().count(|counts| counts.poisoned += 1);
+                Told::Nothing(reason)
+            }
             None => event::read(&message.body),
         };
         let objects = match told {
@@ -229,7 +243,7 @@ impl S3Source {
 
     fn open(&self, id: ObjectId, source: Arc<Source>, partition: Arc<str>, from: u64) -> Open {
         let generation = self.intake.open(&source, &partition, from);
-        let place = (source.resource.clone(), partition.clone());
+        let place = (source.to_string().into(), partition.clone());
         lock(&self.books).open(id, place, generation);
         Open {
             source,
@@ -259,6 +273,7 @@ impl S3Source {
                 backoff: Backoff {
                     initial: self.options.reading.retry_initial,
                     max: self.options.reading.retry_max,
+                    jitter: self.jitter.clone(),
                 },
                 large: self.large.clone(),
                 bytes_read: self.bytes_read.clone(),
@@ -278,12 +293,7 @@ impl S3Source {
     fn told(&mut self, id: ObjectId, news: News) -> Result<(), SourceError> {
         match news {
             News::Opened { partition, from } => self.opened(id, partition, from),
-            News::Known => {
-                self.reading.remove(&id);
-                if let Some(key) = lock(&self.books).skip(id) {
-                    self.handle.done(key);
-                }
-            }
+            News::Known(partition) => self.known(id, partition),
             News::Missing(fault) => self.missing(id, &fault),
             News::Failed(error) => {
                 self.later(id);
@@ -318,6 +328,18 @@ impl S3Source {
         Ok(())
     }
 
+    /// An earlier run finished an object and its message came all the same.
+    fn known(&mut self, id: ObjectId, partition: Arc<str>) {
+        let Some(reading) = self.reading.remove(&id) else {
+            return;
+        };
+        let place: ObjectPlace = (reading.pending.source.to_string().into(), partition);
+        self.intake.note_written(name_of(place.clone()));
+        if let Some(key) = lock(&self.books).skip(id, place) {
+            self.handle.done(key);
+        }
+    }
+
     fn opened(&mut self, id: ObjectId, partition: Arc<str>, from: u64) {
         let Some(source) = self
             .reading
@@ -326,7 +348,7 @@ impl S3Source {
         else {
             return;
         };
-        let place = (source.resource.clone(), partition.clone());
+        let place = (source.to_string().into(), partition.clone());
         if lock(&self.books).join(id, &place) {
             // Told of twice: both messages wait for the reading that is under way.
             if let Some(reading) = self.reading.remove(&id) {
@@ -367,8 +389,10 @@ impl S3Source {
     /// The message that tells of an object is to come again.
     fn later(&mut self, id: ObjectId) {
         self.reading.remove(&id);
-        if let Some(key) = lock(&self.books).fail(id) {
+        let failed = lock(&self.books).fail(id);
+        if let Some(key) = failed {
             self.pending.retain(|pending| pending.key != key);
+            release(&self.books, &self.intake, key, Fate::ComesAgain);
             self.handle.later(key, self.options.missing_retry);
         }
     }
@@ -407,6 +431,30 @@ impl S3Source {
         let mut open = self.reading.values().filter_map(|reading| reading.open.as_ref());
         open.any(|open| open.generation == generation)
     }
+}
+
+/// What is done when the queue tells how a message ended.
+fn on_fate(books: Arc<Mutex<Books>>, intake: Arc<OnceLock<Weak<Intake>>>) -> OnFate {
+    Box::new(move |key, fate| {
+        if let Some(intake) = intake.get().and_then(Weak::upgrade) {
+            release(&books, &intake, key, fate);
+        }
+    })
+}
+
+/// A message ended: checkpoints that only it needed are forgotten.
+fn release(books: &Mutex<Books>, intake: &Intake, key: u64, fate: Fate) {
+    let released = lock(books).release(key, fate == Fate::ComesAgain);
+    for released in released {
+        match released {
+            Released::Forget(place) => intake.forget(name_of(place)),
+            Released::Keep(place) => intake.leave(&name_of(place)),
+        }
+    }
+}
+
+fn name_of((source, partition): ObjectPlace) -> PartitionName {
+    PartitionName { source, partition }
 }
 
 fn lock(books: &Mutex<Books>) -> MutexGuard<'_, Books> {
@@ -453,6 +501,11 @@ impl SourceReader for S3Source {
         })
     }
 
+    fn watch_status(&self) -> StatusWatch {
+        let tally = self.queue.tally();
+        Arc::new(move || SourceStatus::Queue(tally.counts()))
+    }
+
     async fn finish(mut self: Box<Self>) -> Result<SourceProgress, SourceError> {
         // What was read to its end and is acknowledged needs no second reading.
         while self.ready.is_empty()
@@ -464,6 +517,8 @@ impl SourceReader for S3Source {
         // Checkpoints first: whoever gets a message that is given back goes on from them.
         let written = self.intake.write_checkpoints().await;
         self.queue.finish().await;
+        // Again, without those of messages that are deleted now. Where that fails they expire.
+        let _ = self.intake.write_checkpoints().await;
         written.map(|()| self.progress())
     }
 }

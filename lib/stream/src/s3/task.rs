@@ -24,7 +24,7 @@ pub(super) enum News {
         from: u64,
     },
     /// An earlier run finished it.
-    Known,
+    Known(Arc<str>),
     /// S3 does not give it.
     Missing(Fault),
     /// Its checkpoint cannot be read.
@@ -48,7 +48,7 @@ pub(super) struct ObjectTask {
 
 impl ObjectTask {
     pub(super) async fn run(self) {
-        let body = match download::open(&*self.api, &self.request, self.backoff).await {
+        let body = match download::open(&*self.api, &self.request, &self.backoff).await {
             Ok(body) => body,
             Err(fault) => return self.tell(News::Missing(fault)).await,
         };
@@ -60,7 +60,7 @@ impl ObjectTask {
             .trim_matches('"');
         let partition: Arc<str> = format!("{}#{told_by}", self.request.key).into();
         let from = match self.intake.resume(&self.source, &partition).await {
-            Ok((_, true)) => return self.tell(News::Known).await,
+            Ok((_, true)) => return self.tell(News::Known(partition)).await,
             Ok((from, false)) => from,
             Err(error) => return self.tell(News::Failed(error)).await,
         };
@@ -79,7 +79,7 @@ impl ObjectTask {
             &*self.api,
             request,
             body,
-            self.backoff,
+            &self.backoff,
             self.bytes_read.clone(),
             chunks,
         );

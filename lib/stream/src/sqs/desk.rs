@@ -53,6 +53,15 @@ struct Held {
     is_done: bool,
 }
 
+/// How a message ended that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is gone.
+    Deleted,
+    /// It could not be deleted, and will be received again.
+    ComesAgain,
+}
+
 /// Messages that one call is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
@@ -167,21 +176,31 @@ impl Desk {
         self.batch(keys)
     }
 
-    /// What came of a deletion. What failed and may succeed is tried again at `again`.
-    pub(super) fn deleted(&mut self, batch: &Batch, faults: Option<&[EntryFault]>, again: Instant) {
+    /// What came of a deletion. What failed and may succeed is tried again at `again`. Answers what else became of
+    /// the messages.
+    pub(super) fn deleted(
+        &mut self,
+        batch: &Batch,
+        faults: Option<&[EntryFault]>,
+        again: Instant,
+    ) -> Vec<(u64, Fate)> {
+        let mut fates = Vec::new();
         self.delete_from = faults.is_none().then_some(again);
         for (index, key) in batch.keys.iter().enumerate() {
-            let failed = match faults {
-                None => true,
-                Some(faults) => faults.iter().any(|fault| fault.index == index && !fault.is_final),
-            };
-            if failed {
-                self.done.push_back((again, *key));
-            } else {
+            let fault = faults.map(|faults| faults.iter().find(|fault| fault.index == index));
+            let fate = match fault {
+                Some(None) => Fate::Deleted,
                 // A receipt that is not valid any more: it comes again, and is then read again.
-                self.give_up(*key);
-            }
+                Some(Some(fault)) if fault.is_final => Fate::ComesAgain,
+                None | Some(Some(_)) => {
+                    self.done.push_back((again, *key));
+                    continue;
+                }
+            };
+            self.give_up(*key);
+            fates.push((*key, fate));
         }
+        fates
     }
 
     /// What is to be extended now.

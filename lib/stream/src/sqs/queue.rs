@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::desk::{Batch, Desk, DeskLimits};
+use super::counts::QueueTally;
+use super::desk::{Batch, Desk, DeskLimits, Fate};
 use super::{EntryFault, QueueMessage, ReceiveRequest, SqsApi};
+use crate::jitter::Jitter;
 
 /// Calls at a time that delete and extend.
 const CALLS_MAX: usize = 32;
@@ -37,6 +39,9 @@ pub struct QueueOptions {
     pub retry_initial: Duration,
     /// Longest pause (20 s).
     pub retry_max: Duration,
+    /// Begins the sequence that the lengths of pauses are drawn from, each between half and all of what it would be.
+    /// Different in every process.
+    pub seed: u64,
 }
 
 impl Default for QueueOptions {
@@ -49,6 +54,7 @@ impl Default for QueueOptions {
             delete_linger: Duration::from_millis(200),
             retry_initial: Duration::from_millis(200),
             retry_max: Duration::from_secs(20),
+            seed: 0,
         }
     }
 }
@@ -77,11 +83,15 @@ enum Verdict {
     Later(u64, Duration),
 }
 
+/// Told how each message ended that was done. Must not block.
+pub(crate) type OnFate = Box<dyn Fn(u64, Fate) + Send + Sync>;
+
 /// A queue that is being read. Ends when dropped: what is done by then is deleted, the rest is given back.
 #[derive(Debug)]
 pub(crate) struct Queue {
     arrivals: mpsc::Receiver<Result<Arrival, Fault>>,
     handle: QueueHandle,
+    tally: Arc<QueueTally>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
@@ -103,7 +113,12 @@ impl QueueHandle {
 }
 
 impl Queue {
-    pub(crate) fn start(api: Arc<dyn SqsApi>, options: QueueOptions, room: QueueRoom) -> Self {
+    pub(crate) fn start(
+        api: Arc<dyn SqsApi>,
+        options: QueueOptions,
+        room: QueueRoom,
+        on_fate: Option<OnFate>,
+    ) -> Self {
         // One: what has been received waits in the task, which counts it.
         let (arrivals_in, arrivals) = mpsc::channel(1);
         // Bounded by the messages that are open.
@@ -115,6 +130,7 @@ impl Queue {
             visibility: options.visibility,
             linger: options.delete_linger,
         };
+        let tally = Arc::<QueueTally>::default();
         let keeper = Keeper {
             desk: Desk::new(limits),
             calls: JoinSet::new(),
@@ -125,12 +141,16 @@ impl Queue {
             worked: false,
             waiting: std::collections::VecDeque::new(),
             api,
+            jitter: Jitter::new(options.seed),
             options,
+            on_fate,
+            tally: tally.clone(),
         };
         let task = tokio::spawn(keeper.run(arrivals_in, verdicts, stop.clone()));
         Self {
             arrivals,
             handle: QueueHandle(verdicts_in),
+            tally,
             stop,
             task,
         }
@@ -146,6 +166,11 @@ impl Queue {
 
     pub(crate) fn handle(&self) -> QueueHandle {
         self.handle.clone()
+    }
+
+    /// What was done so far, counted for whoever asks.
+    pub(crate) fn tally(&self) -> Arc<QueueTally> {
+        self.tally.clone()
     }
 
     /// Deletes what is done and gives back the rest.
@@ -201,7 +226,10 @@ struct Keeper {
     /// Messages that nobody has taken yet.
     waiting: std::collections::VecDeque<Arrival>,
     api: Arc<dyn SqsApi>,
+    jitter: Jitter,
     options: QueueOptions,
+    on_fate: Option<OnFate>,
+    tally: Arc<QueueTally>,
 }
 
 impl Keeper {
@@ -310,6 +338,7 @@ impl Keeper {
             Verdict::Done(key) => self.desk.finished(key, Instant::now()),
             Verdict::Later(key, delay) => {
                 if let Some(receipt) = self.desk.give_up(key) {
+                    self.tally.count(|counts| counts.given_back += 1);
                     self.give_back(vec![receipt], delay);
                 }
             }
@@ -333,6 +362,10 @@ impl Keeper {
         match came {
             Came::GivenBack => {}
             Came::Received(asked, Ok(messages)) => {
+                self.tally.count(|counts| {
+                    counts.receives += 1;
+                    counts.received += messages.len() as u64;
+                });
                 self.receiving -= 1;
                 self.desk.answered(asked);
                 self.worked = true;
@@ -353,33 +386,55 @@ impl Keeper {
                 }
             }
             Came::Received(asked, Err(fault)) => {
+                self.tally.failed(&fault);
                 self.receiving -= 1;
                 self.desk.answered(asked);
                 self.receiving_wanted = 1;
                 if !self.worked && !fault.is_retryable() {
                     return Some(fault);
                 }
-                self.receive_at = now + pause(&mut self.pauses.receive, &self.options, &fault);
+                self.receive_at = now
+                    + self
+                        .jitter
+                        .shorten(pause(&mut self.pauses.receive, &self.options, &fault));
             }
             Came::Deleted(batch, Ok(faults)) => {
                 self.pauses.delete = None;
                 report(&faults, "message is not deleted");
                 let again = now + self.options.retry_initial;
-                self.desk.deleted(&batch, Some(&faults), again);
+                for (key, fate) in self.desk.deleted(&batch, Some(&faults), again) {
+                    self.tally
+                        .count(|counts| counts.deleted += u64::from(fate == Fate::Deleted));
+                    if let Some(on_fate) = &self.on_fate {
+                        on_fate(key, fate);
+                    }
+                }
             }
             Came::Deleted(batch, Err(fault)) => {
-                let again = now + pause(&mut self.pauses.delete, &self.options, &fault);
+                self.tally.failed(&fault);
+                let again = now
+                    + self
+                        .jitter
+                        .shorten(pause(&mut self.pauses.delete, &self.options, &fault));
                 self.desk.deleted(&batch, None, again);
             }
             Came::Extended(batch, Ok(faults)) => {
                 self.pauses.extend = None;
                 report(&faults, "message is not held any longer");
+                let held = batch.keys.len().saturating_sub(faults.len()) as u64;
+                self.tally.count(|counts| {
+                    counts.extended += held;
+                    counts.extensions_refused += faults.len() as u64;
+                });
                 let again = now + self.options.retry_initial;
                 self.desk.extended(&batch, Some(&faults), now, again);
             }
             Came::Extended(batch, Err(fault)) => {
+                self.tally.failed(&fault);
                 // Sooner than the message comes to light, however long the failure has lasted.
-                let wait = pause(&mut self.pauses.extend, &self.options, &fault);
+                let wait = self
+                    .jitter
+                    .shorten(pause(&mut self.pauses.extend, &self.options, &fault));
                 let again = now + wait.min(self.options.visibility / 6);
                 self.desk.extended(&batch, None, now, again);
             }
@@ -432,7 +487,7 @@ impl Keeper {
     }
 }
 
-/// How long to wait after a failure; says so the first time.
+/// How long to wait at most after a failure; says so the first time.
 fn pause(last: &mut Option<Duration>, options: &QueueOptions, fault: &Fault) -> Duration {
     let next = match *last {
         Some(last) => (last * 2).min(options.retry_max),

@@ -9,7 +9,7 @@ use super::{Arrival, Queue, QueueHandle, QueueMessage, QueueOptions, QueueRoom, 
 use crate::sns::{Envelope, EnvelopeKind};
 use crate::{
     AckTarget, AckToken, Payload, PayloadForm, ProgressWatch, SourceError, SourceLimits, SourceProgress,
-    SourceReader, Ticket,
+    SourceReader, SourceStatus, StatusWatch, Ticket,
 };
 
 /// What the messages of a queue are.
@@ -65,7 +65,7 @@ impl SqsSource {
             messages_max: limits.payloads_open_max,
             bytes_max: limits.bytes_open_max,
         };
-        let queue = Queue::start(api, options.reading.clone(), room);
+        let queue = Queue::start(api, options.reading.clone(), room, None);
         let counts = Arc::new(Counts {
             read: AtomicU64::new(0),
             open: AtomicU64::new(0),
@@ -87,6 +87,9 @@ impl SqsSource {
             .bytes
             .fetch_add(message.body.len() as u64, Ordering::Relaxed);
         let token = AckToken::new(self.counts.clone(), Ticket::numbered(key));
+        if poisoned(&message, self.options.reading.poison_receives).is_some() {
+            self.queue.tally().count(|counts| counts.poisoned += 1);
+        }
         let read = self.options.read(message);
         Payload {
             source: read.source,
@@ -210,6 +213,11 @@ impl SourceReader for SqsSource {
             bytes_read: counts.bytes.load(Ordering::Relaxed),
             bytes_total: None,
         })
+    }
+
+    fn watch_status(&self) -> StatusWatch {
+        let tally = self.queue.tally();
+        Arc::new(move || SourceStatus::Queue(tally.counts()))
     }
 
     async fn finish(mut self: Box<Self>) -> Result<SourceProgress, SourceError> {

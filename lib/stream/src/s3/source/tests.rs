@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use streamalert_aws::FaultKind;
-use streamalert_store::MemoryStore;
+use streamalert_store::{Checkpoint, CheckpointStore, Faults, FaultyStore, MemoryStore};
 use streamalert_types::{ManualClock, Timestamp};
 
 use super::*;
@@ -74,16 +74,19 @@ impl Buckets {
 struct World {
     queue: Arc<Played>,
     buckets: Arc<Buckets>,
-    store: Arc<MemoryStore>,
+    store: Arc<FaultyStore<MemoryStore>>,
+    faults: Faults,
     limits: SourceLimits,
 }
 
 impl World {
     fn new() -> Self {
+        let store = FaultyStore::new(MemoryStore::new());
         Self {
             queue: Played::new(),
             buckets: Arc::default(),
-            store: Arc::new(MemoryStore::new()),
+            faults: store.faults(),
+            store: Arc::new(store),
             limits: SourceLimits::default(),
         }
     }
@@ -112,6 +115,16 @@ impl World {
         let records: Vec<_> = records.collect();
         self.queue
             .send(id, format!(r#"{{"Records":[{}]}}"#, records.join(",")));
+    }
+
+    async fn checkpoints(&self) -> Vec<(String, Checkpoint)> {
+        CheckpointStore::list(&*self.store, "s3:b").await.unwrap()
+    }
+
+    async fn left_no_checkpoint(&self) {
+        while !self.checkpoints().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until nothing is left of the messages.
@@ -172,9 +185,7 @@ async fn an_object_is_read_whatever_its_packing_and_its_message_deleted_when_all
     last.token.ack();
     world.deleted().await;
     Box::new(source).finish().await.unwrap();
-    let kept = streamalert_store::CheckpointStore::list(&*world.store, "s3:b")
-        .await
-        .unwrap();
+    let kept = world.checkpoints().await;
     assert!(
         kept.is_empty(),
         "nothing is left of objects that were read at once: {kept:?}"
@@ -208,6 +219,7 @@ async fn a_large_object_goes_on_after_a_crash_where_it_was_acknowledged_with_the
     for _ in 300..1000 {
         rest.push(take(&mut source).await);
     }
+    let at_first = places[0].clone();
     assert_eq!(rest[0].body, "{\"n\":300}");
     assert_eq!(
         rest[..200]
@@ -221,9 +233,83 @@ async fn a_large_object_goes_on_after_a_crash_where_it_was_acknowledged_with_the
     quiet(&mut source).await;
     world.deleted().await;
 
+    // With its message the checkpoint goes. Told of anew, the object is read anew, with the same positions.
+    world.left_no_checkpoint().await;
     world.tell("again", &["k"]);
+    assert_eq!(take(&mut source).await.position, at_first);
+}
+
+#[tokio::test]
+async fn an_object_that_an_earlier_run_finished_is_not_read_again_and_leaves_nothing() {
+    let mut world = World::new();
+    world.limits.checkpoint_interval = Duration::from_millis(20);
+    world.limits.object_bytes_max = 100;
+    world.buckets.put("k", "t", lines(100));
+    let row = Checkpoint {
+        sequence: "7".to_owned(),
+        finished: true,
+        updated: Timestamp::EPOCH,
+        expires: None,
+    };
+    CheckpointStore::put(&*world.store, "s3:b", vec![("k#t".to_owned(), row)])
+        .await
+        .unwrap();
+    world.tell("m", &["k"]);
+    let mut source = world.source();
     quiet(&mut source).await;
+    assert_eq!(world.queue.left(), [""; 0]);
+    world.left_no_checkpoint().await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_removed_once_the_store_answers_again_and_else_expires() {
+    let mut world = World::new();
+    world.limits.checkpoint_interval = Duration::from_millis(20);
+    world.limits.object_bytes_max = 100;
+    world.buckets.put("k", "t", lines(100));
+    world.tell("m", &["k"]);
+    let mut source = world.source();
+    let mut payloads = Vec::new();
+    for _ in 0..100 {
+        payloads.push(take(&mut source).await);
+    }
+    let last = payloads.pop().unwrap();
+    payloads.into_iter().for_each(|payload| payload.token.ack());
+    while world.checkpoints().await.is_empty() {
+        quiet(&mut source).await;
+    }
+    let rows = world.checkpoints().await;
+    assert_eq!(
+        rows[0].1.expires,
+        Some(Timestamp::EPOCH.plus(Duration::from_secs(15 * 86_400)))
+    );
+    world.faults.fail_before(3);
+    last.token.ack();
     world.deleted().await;
+    world.left_no_checkpoint().await;
+
+    // What a crash left expires: it is looked for when a source starts.
+    drop(source);
+    let rows = vec![
+        ("old".to_owned(), until(Timestamp::EPOCH)),
+        ("new".to_owned(), until(Timestamp::from_micros(1))),
+    ];
+    CheckpointStore::put(&*world.store, "s3:b", rows).await.unwrap();
+    let source = world.source();
+    while world.checkpoints().await.len() > 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.checkpoints().await[0].0, "new");
+    drop(source);
+}
+
+fn until(expires: Timestamp) -> Checkpoint {
+    Checkpoint {
+        sequence: "1".to_owned(),
+        finished: false,
+        updated: Timestamp::EPOCH,
+        expires: Some(expires),
+    }
 }
 
 #[tokio::test]
