@@ -5,6 +5,7 @@ use super::expr::Abs;
 use super::paths::Paths;
 use super::raises::{Caught, Raises};
 use super::shape::{Change, Shape};
+use super::ways::{Ends, forget, hold};
 use crate::ir::{CallArgs, Code, Expr, Item, Stmt, StmtKind, Target, Try};
 use crate::program::{Const, ConstId, Program, RuleCode};
 use crate::types::{ExcKind, Type};
@@ -21,39 +22,6 @@ pub(super) struct Analysis<'p, 's> {
     steps: u32,
     calls: u32,
     gave_up: bool,
-}
-
-/// How a body ends, and when. Upper bounds, as in [`Abs`].
-#[derive(Default)]
-pub(super) struct Ends {
-    /// It returns something true.
-    pub(super) t: Vec<Cond>,
-    /// It returns something false.
-    f: Vec<Cond>,
-    /// It raises.
-    pub(super) r: Vec<Raises>,
-    /// It leaves.
-    pub(super) x: Vec<Cond>,
-}
-
-impl Ends {
-    fn anything(&mut self, when: &Cond) {
-        for ends in [&mut self.t, &mut self.f] {
-            ends.push(when.clone());
-        }
-        self.leaves(when);
-    }
-
-    /// It raises or leaves.
-    fn leaves(&mut self, when: &Cond) {
-        self.r.push(when.clone().into());
-        self.x.push(when.clone());
-    }
-
-    fn goes_wrong(&mut self, when: &Cond, value: &Abs) {
-        self.r.push(value.r.clone().when(when));
-        self.x.push(when.clone().and(value.x.clone()));
-    }
 }
 
 impl<'p, 's> Analysis<'p, 's> {
@@ -324,7 +292,7 @@ impl<'p, 's> Analysis<'p, 's> {
                     [Target::Local(slot)] => hold(env, *slot, value),
                     [Target::Index(place)] if self.is_in_context(env, place) => {}
                     _ => {
-                        self.forget(stmt, env);
+                        forget(stmt, env);
                         ends.leaves(&when);
                     }
                 }
@@ -352,7 +320,7 @@ impl<'p, 's> Analysis<'p, 's> {
                 let over = self.expr(env, &statement.iter);
                 ends.goes_wrong(&when, &over);
                 let items = self.items(&over.shape);
-                self.forget(stmt, env);
+                forget(stmt, env);
                 match (&statement.target, items) {
                     (Target::Local(slot), Some(items)) => {
                         for item in items {
@@ -372,10 +340,10 @@ impl<'p, 's> Analysis<'p, 's> {
                         self.body(&statement.body, &mut inner, some, ends);
                     }
                 }
-                self.forget(stmt, env);
+                forget(stmt, env);
                 let mut after = env.clone();
                 self.body(&statement.orelse, &mut after, when.clone(), ends);
-                self.forget(stmt, env);
+                forget(stmt, env);
                 Some(when)
             }
             StmtKind::Try(statement) => self.attempt(stmt, statement, env, when, ends),
@@ -387,7 +355,7 @@ impl<'p, 's> Analysis<'p, 's> {
             StmtKind::Break | StmtKind::Continue => None,
             _ => {
                 ends.anything(&when);
-                self.forget(stmt, env);
+                forget(stmt, env);
                 Some(when)
             }
         }
@@ -403,7 +371,7 @@ impl<'p, 's> Analysis<'p, 's> {
     ) -> Option<Cond> {
         if !statement.finally.is_empty() {
             ends.anything(&when);
-            self.forget(stmt, env);
+            forget(stmt, env);
             return Some(when);
         }
         let mut inner = Ends::default();
@@ -415,7 +383,7 @@ impl<'p, 's> Analysis<'p, 's> {
         let mut raised = Raises::any(inner.r);
         let normal = body.and_then(|body| self.body(&statement.orelse, &mut tried, body, ends));
         // Where in the body it was raised is not known, so neither are the variables it sets.
-        self.forget(stmt, env);
+        forget(stmt, env);
         let mut after = normal;
         for handler in &statement.handlers {
             let mut handling = env.to_vec();
@@ -483,7 +451,7 @@ impl<'p, 's> Analysis<'p, 's> {
     ) -> Option<Cond> {
         match (one, two) {
             (Some(one), Some(two)) => {
-                self.forget(stmt, env);
+                forget(stmt, env);
                 Some(one.or(two))
             }
             (Some(one), None) => Some(one),
@@ -494,48 +462,6 @@ impl<'p, 's> Analysis<'p, 's> {
                 Some(two)
             }
             (None, None) => None,
-        }
-    }
-
-    /// Forgets every variable that a statement may set.
-    fn forget(&self, stmt: &'p Stmt, env: &mut [Abs]) {
-        match &stmt.kind {
-            StmtKind::Assign(targets, _) | StmtKind::Delete(targets) => {
-                for target in targets {
-                    forget_target(target, env);
-                }
-            }
-            StmtKind::AugAssign(target, ..) => forget_target(target, env),
-            StmtKind::If(_, then, otherwise) => self.forget_all([then, otherwise], env),
-            StmtKind::While(_, body, orelse) => self.forget_all([body, orelse], env),
-            StmtKind::For(statement) => {
-                forget_target(&statement.target, env);
-                self.forget_all([&statement.body, &statement.orelse], env);
-            }
-            StmtKind::Try(statement) => {
-                self.forget_all([&statement.body, &statement.orelse, &statement.finally], env);
-                for handler in &statement.handlers {
-                    if let Some(name) = &handler.name {
-                        forget_target(name, env);
-                    }
-                    self.forget_all([&handler.body], env);
-                }
-            }
-            StmtKind::With(_) | StmtKind::Match(_) => env.fill(Abs::unknown()),
-            StmtKind::Yield(Some(target), _) | StmtKind::YieldFrom(Some(target), _) => {
-                forget_target(target, env);
-            }
-            _ => {}
-        }
-    }
-
-    fn forget_all<'b>(&self, bodies: impl IntoIterator<Item = &'b crate::ir::Body>, env: &mut [Abs])
-    where
-        'p: 'b,
-        'b: 'p,
-    {
-        for stmt in bodies.into_iter().flat_map(|body| body.iter()) {
-            self.forget(stmt, env);
         }
     }
 }
@@ -555,17 +481,6 @@ fn parallel<'p>(targets: &[Target], items: &'p [Item]) -> Option<Vec<(u16, &'p E
     parts.iter().zip(items).map(pair).collect()
 }
 
-/// A variable that holds a value does not raise again.
-fn hold(env: &mut [Abs], slot: u16, value: Abs) {
-    if let Some(local) = env.get_mut(usize::from(slot)) {
-        *local = Abs {
-            r: Raises::NEVER,
-            x: Cond::False,
-            ..value
-        };
-    }
-}
-
 /// `len(value)`
 fn measured(value: &Abs) -> Abs {
     let Shape::Field(path, _, absent) = &value.shape else {
@@ -580,17 +495,5 @@ fn measured(value: &Abs) -> Abs {
         r: wrong.clone().into(),
         x: wrong,
         ..Abs::some(Shape::Number)
-    }
-}
-
-fn forget_target(target: &Target, env: &mut [Abs]) {
-    match target {
-        Target::Local(slot) => {
-            if let Some(local) = env.get_mut(usize::from(*slot)) {
-                *local = Abs::unknown();
-            }
-        }
-        Target::Unpack(targets, _) => targets.iter().for_each(|target| forget_target(target, env)),
-        _ => {}
     }
 }

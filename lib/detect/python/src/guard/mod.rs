@@ -19,6 +19,7 @@ mod pattern;
 mod raises;
 mod shape;
 mod walk;
+mod ways;
 mod why;
 
 pub use cond::{Atom, Cond, Fact};

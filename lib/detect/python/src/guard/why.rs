@@ -1,12 +1,13 @@
 //! Why a rule is not indexed: the tests that stand before any that the index could use. It asks the analysis the same
 //! questions statement by statement and changes nothing of what it answers.
 
-use super::analysis::{Analysis, Ends};
+use super::analysis::Analysis;
 use super::cond::Cond;
 use super::expr::Abs;
 use super::paths::Paths;
 use super::raises::Raises;
 use super::shape::Shape;
+use super::ways::Ends;
 use crate::ir::{Code, Expr, Stmt, StmtKind, UnaryOp};
 use crate::program::{CodeId, Const, ConstId, Program, RuleCode};
 

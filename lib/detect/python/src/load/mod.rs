@@ -8,6 +8,7 @@ mod builtin;
 mod comp;
 mod expr;
 mod heap;
+mod importing;
 mod imports;
 mod logger;
 mod mention;
