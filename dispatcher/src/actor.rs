@@ -12,9 +12,11 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
-use crate::outputs::{Output, SendError};
+use crate::outputs::{Output, Receipt, SendError};
 use crate::traces::{self, Attempt};
-use crate::{DeliveryOptions, OutputStats, Publication, Publisher};
+use crate::{
+    DeliveryOptions, IncidentAction, LinkTemplates, OutputStats, Publication, Publisher, References,
+};
 
 /// For one commit of the dead-letter store; after it the commit counts as failed and is repeated, which the
 /// letters' deterministic ids allow.
@@ -55,6 +57,8 @@ pub(crate) struct Surroundings {
     pub(crate) dead_letters: Arc<dyn DeadLetterStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracer: Tracer,
+    pub(crate) links: Arc<LinkTemplates>,
+    pub(crate) references: Arc<dyn References>,
 }
 
 /// Figures that the handle reads while the actor works.
@@ -284,11 +288,17 @@ async fn attempt(
     let tracing = Attempt::begin(&surroundings.tracer, &*surroundings.clock, &alert, &name);
     let mut publication = Publication::compose(alert, name, publisher, surroundings.publish_timeout).await;
     publication.traceparent = tracing.published(&publication, &*surroundings.clock);
+    publication.links = Arc::clone(&surroundings.links);
     let idempotency_key = format!("{}/{}", key.0, key.1);
     let deadline = Instant::now() + timeout;
-    let sending = output.send(&publication, &idempotency_key, deadline);
+    let references = &*surroundings.references;
+    let sending = send(&*output, references, &mut publication, &idempotency_key, deadline);
     let result = match tokio::time::timeout_at(deadline, sending).await {
-        Ok(result) => result.map(|_receipt| ()),
+        Ok(Ok(receipt)) => {
+            remember(references, &publication, receipt).await;
+            Ok(())
+        }
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(SendError::unsure(format!(
             "no answer within {} s",
             timeout.as_secs_f64()
@@ -301,6 +311,43 @@ async fn attempt(
         fallback: publication.fallback.is_some(),
         alert: publication.alert,
     }
+}
+
+/// Sends, with the reference of the incident if it was opened before.
+async fn send(
+    output: &dyn Output,
+    references: &dyn References,
+    publication: &mut Publication,
+    idempotency_key: &str,
+    deadline: Instant,
+) -> Result<Receipt, SendError> {
+    let incident = publication.incident();
+    if incident.action == IncidentAction::Update {
+        let known = references.get(&publication.output, &incident.key).await;
+        publication.reference = known
+            .map_err(|error| SendError::retry(format!("reference of the incident not read: {error}")))?;
+    }
+    output.send(publication, idempotency_key, deadline).await
+}
+
+/// For remembering one reference; the delivery itself is done by then.
+const REMEMBER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Remembers where an incident is. Without it only a later update has to look for it.
+async fn remember(references: &dyn References, publication: &Publication, receipt: Receipt) {
+    let Some(reference) = receipt.reference else {
+        return;
+    };
+    let incident = publication.incident();
+    let put = references.put(&publication.output, &incident.key, reference);
+    let error = match tokio::time::timeout(REMEMBER_TIMEOUT, put).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(_) => format!("no answer within {} s", REMEMBER_TIMEOUT.as_secs()),
+    };
+    tracing::warn!(
+        output = %publication.output, alert = %publication.alert.id, %error, "reference not remembered"
+    );
 }
 
 /// Stores dead letters in one commit.

@@ -12,12 +12,14 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::actor::{Caller, Message, OutputActor, SharedStats, Surroundings};
 use crate::registry::{Unavailable, unavailable_options};
-use crate::{DeliveryOptions, DispatcherStats, OutputRegistry, Publisher};
+use crate::{
+    DeliveryOptions, DispatcherStats, LinkTemplates, MemoryReferences, OutputRegistry, Publisher, References,
+};
 
 const SERVICE: &str = "dispatcher";
 
 /// Settings of the dispatcher as a whole; those of single outputs come with the registry.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DispatcherOptions {
     /// For one publication. Publishers have limits of their own; this one is for a publisher that hangs.
     pub publish_timeout: Duration,
@@ -25,6 +27,10 @@ pub struct DispatcherOptions {
     pub outputs: BTreeMap<OutputName, DeliveryOptions>,
     /// Tells of every attempt.
     pub tracer: Tracer,
+    /// Where alerts and traces can be looked at.
+    pub links: Arc<LinkTemplates>,
+    /// Remembers where incidents are.
+    pub references: Arc<dyn References>,
 }
 
 impl Default for DispatcherOptions {
@@ -33,7 +39,19 @@ impl Default for DispatcherOptions {
             publish_timeout: Duration::from_secs(10),
             outputs: BTreeMap::new(),
             tracer: Tracer::default(),
+            links: Arc::default(),
+            references: Arc::new(MemoryReferences::default()),
         }
+    }
+}
+
+impl fmt::Debug for DispatcherOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DispatcherOptions")
+            .field("publish_timeout", &self.publish_timeout)
+            .field("outputs", &self.outputs)
+            .field("links", &self.links)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,6 +90,8 @@ impl Dispatcher {
             dead_letters: self.dead_letters,
             clock: self.clock,
             tracer: self.options.tracer,
+            links: self.options.links,
+            references: self.options.references,
         };
         let mut actors = JoinSet::new();
         let mut spawn = |name: &str, output, options: DeliveryOptions, seed| {

@@ -6,6 +6,7 @@
 
 mod actor;
 mod backoff;
+mod card;
 mod dispatcher;
 mod json;
 mod machine;
@@ -13,6 +14,7 @@ mod options;
 mod outputs;
 mod publication;
 mod rate;
+mod references;
 mod registry;
 mod secret;
 #[allow(
@@ -25,6 +27,7 @@ mod stats;
 mod traces;
 
 pub use backoff::Backoff;
+pub use card::{Card, Fact, Link, LinkTemplates, Merged, Severity};
 pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherOptions};
 pub use json::to_json;
 pub use machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
@@ -33,6 +36,7 @@ pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, sign, verify};
 pub use outputs::{Output, Receipt, SendError, SendErrorKind, service, services};
 pub use publication::{DefaultPublisher, Incident, IncidentAction, Publication, Publisher};
 pub use rate::{Rate, RateLimiter};
+pub use references::{MemoryReferences, References};
 pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError};
 pub use secret::{EnvLookup, Redactor, Secret, SecretSetting};
 pub use service::{Field, FieldKind, Reach, Service};

@@ -7,6 +7,8 @@ use streamalert_detect::{DEFAULT_PUBLISHER, publisher_names};
 use streamalert_types::{Alert, OutputName, Traceparent};
 use streamalert_value::{Map, Value};
 
+use crate::card::{Card, LinkTemplates};
+
 /// Turns an alert into what an output gets: StreamAlert's publishers.
 #[async_trait]
 pub trait Publisher: Send + Sync + 'static {
@@ -44,6 +46,8 @@ pub struct Publication {
     /// What the output answered to the first delivery of this incident, such as the key of the issue it made; `None`
     /// for the first, and where it is not known any more.
     pub reference: Option<String>,
+    /// Where alerts and traces can be looked at.
+    pub links: Arc<LinkTemplates>,
 }
 
 /// What one alert is to an API that knows incidents.
@@ -92,6 +96,7 @@ impl Publication {
                 fallback: None,
                 traceparent: None,
                 reference: None,
+                links: Arc::default(),
             };
         }
         let failure = match tokio::time::timeout(timeout, publisher.publish(&alert, &output)).await {
@@ -103,6 +108,7 @@ impl Publication {
                     fallback: None,
                     traceparent: None,
                     reference: None,
+                    links: Arc::default(),
                 };
             }
             Ok(Err(failure)) => failure,
@@ -123,6 +129,7 @@ impl Publication {
             fallback: Some(failure),
             traceparent: None,
             reference: None,
+            links: Arc::default(),
         }
     }
 
@@ -133,6 +140,17 @@ impl Publication {
             key: self.alert.id.to_string(),
             action: IncidentAction::Open,
         }
+    }
+
+    /// It as people are to see it.
+    #[must_use]
+    pub fn card(&self) -> Card {
+        Card::of(self)
+    }
+
+    /// Whether publishers made something of it.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.fallback.is_none() && names_publisher(&self.alert, &self.output)
     }
 
     /// The fields of [`Self::body`]. A publisher's answer that is no dictionary is the one field `publication`.

@@ -15,14 +15,14 @@ const ATTACHMENT_TEXT_CHARS_MAX: usize = 4000;
 
 /// The message to post.
 pub(super) fn message(publication: &Publication, key: &str) -> Value {
-    let fields = &*publication.fields();
+    let card = publication.card();
     let magic = |name: &str| publication.magic("slack", name);
     let custom_text = magic("text")
         .and_then(Value::as_str)
         .filter(|text| !text.trim().is_empty());
 
     let mut message = Map::new();
-    let text = custom_text.map_or_else(|| layout::summary(fields, &publication.alert), str::to_owned);
+    let text = custom_text.map_or_else(|| layout::summary(&card), str::to_owned);
     message.insert("text".to_owned(), Value::Str(within(&text, TEXT_CHARS_MAX)));
     message.insert("mrkdwn".to_owned(), Value::Bool(true));
     if let Some(attachments) = magic("attachments").filter(|value| !value.is_null()) {
@@ -33,7 +33,7 @@ pub(super) fn message(publication: &Publication, key: &str) -> Value {
             Value::List(layout::at_most_50(blocks.clone())),
         );
     } else {
-        let blocks = layout::blocks(fields, &publication.alert, custom_text, key);
+        let blocks = layout::blocks(&card, custom_text, key);
         message.insert("blocks".to_owned(), Value::List(blocks));
     }
     for (name, value) in publication.magic_fields("slack") {

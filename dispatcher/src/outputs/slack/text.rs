@@ -54,38 +54,6 @@ pub(super) fn within(text: &str, chars_max: usize) -> String {
     cut
 }
 
-/// A rule's name as a title: `cloudtrail_root_login` → `Cloudtrail root login`.
-pub(super) fn title(rule_name: &str) -> String {
-    let spaced = rule_name.replace('_', " ");
-    let spaced = spaced.trim();
-    let mut chars = spaced.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => "Alert".to_owned(),
-    }
-}
-
-/// The one line of a rule's docstring that says what happened: what follows `description:` if there is such a
-/// line, else the first that is not empty.
-pub(super) fn first_line(docstring: &str) -> &str {
-    let mut lines = docstring.lines().map(str::trim).filter(|line| !line.is_empty());
-    let described = docstring.lines().map(str::trim).skip_while(|line| {
-        !line
-            .get(..12)
-            .is_some_and(|start| start.eq_ignore_ascii_case("description:"))
-    });
-    let mut described = described.map(|line| {
-        let is_label = line
-            .get(..12)
-            .is_some_and(|start| start.eq_ignore_ascii_case("description:"));
-        if is_label { line[12..].trim() } else { line }
-    });
-    described
-        .find(|line| !line.is_empty())
-        .or_else(|| lines.next())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,26 +77,5 @@ mod tests {
             "{cut}"
         );
         assert_eq!(escaped_within(&"x".repeat(3000), 3000).len(), 3000);
-    }
-
-    #[test]
-    fn the_first_line_is_that_of_the_description_if_there_is_one() {
-        let docstring =
-            "\n    author:      airbnb\n    description: Alert on root logins.\n                 More.\n";
-        assert_eq!(first_line(docstring), "Alert on root logins.");
-        assert_eq!(first_line("\nDescription:\n  Below.\n"), "Below.");
-        assert_eq!(
-            first_line("\n\n  Somebody did it.\n author: x"),
-            "Somebody did it."
-        );
-        assert_eq!(first_line("author: x\ndescription:\n"), "author: x");
-        assert_eq!(first_line("ééééééééé: x"), "ééééééééé: x");
-        assert_eq!(first_line(" \n"), "");
-    }
-
-    #[test]
-    fn titles_read_like_sentences() {
-        assert_eq!(title("cloudtrail_root_login"), "Cloudtrail root login");
-        assert_eq!(title("__"), "Alert");
     }
 }
