@@ -1,63 +1,31 @@
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use serde_json::Value;
-use streamalert_proto::{AdminRequest, v1};
-use streamalert_testkit::emulator::{Calls, Emulator, EmulatorKind, Microburst, account};
 use streamalert_testkit::{TempDir, WebhookReceiver, tempdir};
+use streamalert_types::{Clock as _, SystemClock, Timestamp};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::account::{Account, Arrived, Kind, Spell, expected};
-use crate::faults::{Choice, Chooser, Fault, TICK, mergers};
+use crate::account::Spell;
+use crate::aws::Aws;
+use crate::faults::{Dealer, Fault, TICK, mergers};
+use crate::links::{Links, Target};
 use crate::member::{Hurt, Member, Role};
+use crate::project;
+use crate::stream::{Stream, Watch};
+use crate::tally::{Deed, Tally};
 
 /// Long enough for the slowest machine; a run waits for events and never this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-const STREAM: &str = "stream";
-const STREAM_SHARDS: u32 = 4;
-const EVENTS_PER_TICK: usize = 3;
-/// Few, because the emulator does some hundred writes a second, and each lease is renewed all the time.
-const MERGER_SHARDS: u32 = 8;
-const DISPATCHER_SLOTS: u32 = 4;
-const LEASE_SECS: u32 = 4;
-
-const RULES: &str = "
-from streamalert.shared.rule import rule
-
-@rule(logs=['load:event'], outputs=['webhook:sink0'])
-def single_0(record):
-    return record['kind'] == 'alert' and record['n'] % 3 == 0
-
-@rule(logs=['load:event'], outputs=['webhook:sink1'])
-def single_1(record):
-    return record['kind'] == 'alert' and record['n'] % 3 == 1
-
-@rule(logs=['load:event'], outputs=['webhook:sink2'])
-def single_2(record):
-    return record['kind'] == 'alert' and record['n'] % 3 == 2
-
-@rule(logs=['load:event'], outputs=['webhook:sink3'], merge_by_keys=['group'], merge_window_mins=30)
-def grouped(record):
-    return record['kind'] == 'group'
-";
-
-/// Half of the calls are refused, and of some the reply is lost.
-const THROTTLE: &str = r#"[
-    {"service": "dynamodb", "probability": 0.05, "response": {"abort_bytes": 0}},
-    {"service": "dynamodb", "probability": 0.5, "error": {"code": "ProvisionedThroughputExceededException"}},
-    {"service": "kinesis", "probability": 0.5, "error": {"code": "ProvisionedThroughputExceededException"}}
-]"#;
+/// A run of this length makes every fault.
+const ALL_DUE: Duration = Duration::from_secs(120);
 
 /// What to do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
-    seed: u64,
-    duration: Duration,
+    pub(crate) seed: u64,
+    pub(crate) duration: Duration,
     /// How many of each.
     fleet: [(Role, usize); 4],
 }
@@ -77,172 +45,159 @@ impl Plan {
             ],
         }
     }
+
+    /// Whether every fault must have been made.
+    pub(crate) fn all_due(&self) -> bool {
+        self.duration >= ALL_DUE
+    }
 }
 
-/// The processes, what they work on, and what came of it.
+/// The processes, what they work on, and what is done to them.
 pub(crate) struct Fleet {
-    plan: Plan,
+    pub(crate) plan: Plan,
     // Dropped in this order: what the processes need outlives them.
-    members: Vec<Member>,
-    /// Between the processes and the emulator; nothing is throttled without it.
-    proxy: Option<Microburst>,
-    _emulator: Emulator,
-    dir: TempDir,
+    pub(crate) members: Vec<Member>,
+    links: Links,
+    pub(crate) watch: Watch,
+    pub(crate) stream: Stream,
+    pub(crate) aws: Aws,
+    pub(crate) dir: TempDir,
     binary: PathBuf,
-    env: Vec<(String, String)>,
-    calls: Calls,
-    receiver: WebhookReceiver,
-    started: Instant,
-    events: usize,
-    faults: BTreeMap<&'static str, usize>,
-    spells: Vec<Spell>,
-    /// In which tick throttling ends.
-    throttled: Option<u64>,
-    /// The sequence number of the last record of each shard.
-    last: BTreeMap<String, String>,
+    pub(crate) receiver: WebhookReceiver,
+    /// The receiver's clock, and when it began.
+    pub(crate) started: Instant,
+    pub(crate) zero: Timestamp,
+    pub(crate) tally: Tally,
+    pub(crate) spells: Vec<Spell>,
+    pub(crate) throttled: Vec<Spell>,
+    /// Since when, and in which tick it ends.
+    throttling: Option<(Duration, u64)>,
 }
 
 impl Fleet {
-    /// Starts everything; `None`, with a word, where the emulator is not installed.
+    /// Starts everything; `None`, with a word, where an emulator is not installed.
     pub(crate) async fn start(plan: Plan) -> Option<Self> {
-        let emulator = match Emulator::start(EmulatorKind::Ministack).await {
-            Ok(emulator) => emulator,
-            Err(error) if std::env::var_os("CI").is_none() => {
-                println!("skipped: {error}");
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
-        let started = Instant::now();
+        let aws = Aws::start().await?;
+        let (started, zero) = (Instant::now(), SystemClock.now());
         let receiver = WebhookReceiver::start(None).await;
-        let account = account();
-        let calls = emulator.calls(&account);
-        calls.create_stream(STREAM, STREAM_SHARDS).await;
-        let proxy = Microburst::before(&emulator).await;
-        let mut env = emulator.env(&account);
-        if let Some(proxy) = &proxy {
-            env.push(("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()));
-        }
+        let dir = tempdir().unwrap();
+        project::write(dir.path(), &receiver.url("/hook"));
+        let stream = Stream::create(aws.streams()).await;
+        let members: Vec<Member> = plan
+            .fleet
+            .iter()
+            .flat_map(|(role, count)| (0..*count).map(|index| Member::new(*role, index)))
+            .collect();
+        let links = Links::between(&members, aws.addresses()).await;
         let mut fleet = Self {
             plan,
-            members: Vec::new(),
-            env,
-            proxy,
-            _emulator: emulator,
-            dir: tempdir().unwrap(),
+            members,
+            links,
+            watch: Watch::new(aws.tables()),
+            stream,
+            aws,
+            dir,
             binary: env!("CARGO_BIN_EXE_streamalert").into(),
-            calls,
             receiver,
             started,
-            events: 0,
-            faults: BTreeMap::new(),
+            zero,
+            tally: Tally::default(),
             spells: Vec::new(),
-            throttled: None,
-            last: BTreeMap::new(),
+            throttled: Vec::new(),
+            throttling: None,
         };
-        fleet.write_project();
-        let made = fleet.command(&["aws", "init"]);
+        let made = fleet.command(&["aws", "init"]).unwrap();
         assert!(made.contains("table streamalert-alerts: is being made"), "{made}");
+        fleet.watch.start();
         fleet.start_members().await;
-        println!("fleet: seed {}, {} processes", plan.seed, fleet.members.len());
+        println!("fleet: seed {}, {} processes", plan.seed, fleet.running().len());
         Some(fleet)
     }
 
-    fn write_project(&self) {
-        let dir = self.dir.path();
-        let write = |name: &str, text: &str| {
-            let path = dir.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
-        write(
-            "conf/clusters/test.json",
-            r#"{"id": "test", "data_sources": {"kinesis": {"stream": ["load"]}}}"#,
-        );
-        write(
-            "conf/global.json",
-            r#"{"general": {"rule_locations": ["rules"]}}"#,
-        );
-        write(
-            "conf/outputs.json",
-            r#"{"webhook": ["sink0", "sink1", "sink2", "sink3"]}"#,
-        );
-        write(
-            "conf/schemas/load.json",
-            r#"{"load:event": {"parser": "json", "schema": {"n": "integer", "group": "string", "kind": "string"}}}"#,
-        );
-        write("rules/load.py", RULES);
-        let url = self.receiver.url("/hook");
-        let outputs = (0..4).map(|sink| format!("[outputs.\"webhook:sink{sink}\"]\nurl = \"{url}\"\n"));
-        let settings = outputs.collect::<String>()
-            + &format!(
-                "[aws]\ndata_sources = true\n[store]\ntype = \"dynamodb\"\n\
-                 [node]\nlease_secs = {LEASE_SECS}\n[merger]\nshards = {MERGER_SHARDS}\n\
-                 [dispatcher]\nslots = {DISPATCHER_SLOTS}\nretry_initial_ms = 20\nretry_max_ms = 200\n\
-                 [python]\nworkers = 1\n"
-            );
-        write("streamalert.toml", &settings);
-    }
-
     async fn start_members(&mut self) {
-        for (role, count) in self.plan.fleet {
-            self.members
-                .extend((0..count).map(|index| Member::new(role, index)));
-        }
-        let nodes: Vec<String> = self
-            .members
-            .iter()
-            .filter(|member| member.role == Role::RulesNode)
-            .map(|member| format!("127.0.0.1:{}", member.port))
-            .collect();
-        // The others are found by their leases.
-        let sets = [format!("peers.rules_node={}", nodes.join(","))];
-        for member in &mut self.members {
-            member.configure(&self.binary, self.dir.path(), &self.env, &sets);
-            member.wanted = member.role != Role::Merger;
+        let mut mergers_wanted = mergers(0.0);
+        for index in 0..self.members.len() {
+            let env = self.aws.env(self.links.aws_of(index));
+            let sets = self.links.settings_of(index, &self.members);
+            let member = &mut self.members[index];
+            member.configure(&self.binary, self.dir.path(), env, sets);
+            member.wanted = member.role != Role::Merger || mergers_wanted > 0;
+            mergers_wanted -= usize::from(member.role == Role::Merger && member.wanted);
             if member.wanted {
                 member.start().await;
             }
         }
-        self.scale_mergers(mergers(0.0)).await;
-        self.faults.clear();
+        for member in &mut self.members {
+            member.ready().await;
+        }
+    }
+
+    /// Those that are to run, by index.
+    fn running(&self) -> Vec<usize> {
+        let wanted = |index: &usize| self.members[*index].wanted;
+        (0..self.members.len()).filter(wanted).collect()
+    }
+
+    /// By the receiver's clock.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn say(&self, what: &str) {
+        println!("{:>6.1} s {what}", self.now().as_secs_f64());
     }
 
     /// Events and faults for as long as is planned.
     pub(crate) async fn run(&mut self) {
-        let mut chooser = Chooser::new(StdRng::seed_from_u64(self.plan.seed));
+        let mut dealer = Dealer::new(self.plan.seed);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.stream.start();
         let begin = Instant::now();
-        let mut tick = 0;
         while begin.elapsed() < self.plan.duration {
             ticks.tick().await;
-            tick += 1;
-            self.load().await;
+            // By the clock: a tick that took long is followed by fewer.
+            let tick = u64::try_from(begin.elapsed().as_millis() / TICK.as_millis()).unwrap();
             self.mend_what_is_due(tick).await;
             let part = begin.elapsed().as_secs_f64() / self.plan.duration.as_secs_f64();
             self.scale_mergers(mergers(part)).await;
-            match chooser.choose(tick, self.members.len()) {
-                Some(Choice::Process(index, fault)) => self.inflict(index, fault, tick).await,
-                Some(Choice::Throttle(ticks)) => self.throttle(tick + ticks).await,
-                None => {}
+            if let Some(fault) = dealer.deal(tick) {
+                self.inflict(fault, &mut dealer, tick).await;
             }
         }
         self.mend_what_is_due(u64::MAX).await;
+        for member in &mut self.members {
+            member.ready().await;
+        }
+        self.count_throttled().await;
+    }
+
+    async fn count_throttled(&mut self) {
+        for (index, count) in self.aws.throttled().await.into_iter().enumerate() {
+            self.tally.set_effect(Deed::Throttled, index, count);
+        }
     }
 
     async fn mend_what_is_due(&mut self, tick: u64) {
-        if self.throttled.is_some_and(|until| until <= tick) {
-            self.throttled = None;
-            if let Some(proxy) = &self.proxy {
-                proxy.clear_rules().await;
+        if let Some((from, _)) = self.throttling.take_if(|(_, until)| *until <= tick) {
+            self.aws.relent().await;
+            let to = self.now();
+            self.throttled.push(Spell { from, to });
+        }
+        for mended in self.links.mend_what_is_due(tick) {
+            if mended.held {
+                self.tally.took_effect(mended.deed);
+            }
+            if mended.delivers {
+                let (from, to) = (mended.from, self.now());
+                self.spells.push(Spell { from, to });
             }
         }
         for index in 0..self.members.len() {
             if self.members[index]
                 .hurt
                 .as_ref()
-                .is_some_and(|hurt| hurt.until <= tick)
+                .is_some_and(|(_, until)| *until <= tick)
             {
                 self.mend(index).await;
             }
@@ -257,174 +212,145 @@ impl Fleet {
             if self.members[index].wanted == wanted {
                 continue;
             }
-            let at = self.started.elapsed().as_secs_f64();
-            println!(
-                "{at:>6.1} s {}: {}",
-                self.members[index].name,
-                if wanted { "joins" } else { "leaves" }
-            );
             self.mend(index).await;
+            // Of two that leave, the last does not say so.
+            let deed = match wanted {
+                true => Deed::Joined,
+                false if place + 1 < 4 && self.members[index + 1].wanted => Deed::Left,
+                false => Deed::LeftByKill,
+            };
+            self.say(&format!("{}: {}", self.members[index].name, deed.name()));
+            self.tally.made(deed);
+            let from = self.now();
             let member = &mut self.members[index];
             member.wanted = wanted;
-            if wanted {
-                member.start().await;
-            } else {
-                member.terminate().await;
+            let took_effect = match deed {
+                Deed::Joined => {
+                    member.start().await;
+                    false
+                }
+                Deed::Left => member.terminate().await,
+                _ => {
+                    self.spells.push(Spell { from, to: from });
+                    member.kill().await
+                }
+            };
+            if took_effect {
+                self.tally.took_effect(deed);
             }
-            *self.faults.entry("joined or left").or_default() += 1;
         }
     }
 
-    async fn throttle(&mut self, until: u64) {
-        let Some(proxy) = &self.proxy else { return };
-        println!("{:>6.1} s AWS: throttles", self.started.elapsed().as_secs_f64());
-        proxy.add_rules(THROTTLE).await;
-        self.throttled = Some(until);
-        *self.faults.entry("times of throttling").or_default() += 1;
-    }
-
-    async fn load(&mut self) {
-        let events = self.events..self.events + EVENTS_PER_TICK;
-        let records: Vec<(String, String)> = events
-            .map(|n| {
-                let kind = Kind::of(n).name();
-                let group = n % 7;
-                (
-                    format!("key{n}"),
-                    format!(r#"{{"n": {n}, "group": "g{group}", "kind": "{kind}"}}"#),
-                )
-            })
-            .collect();
-        for placed in self.calls.put_records(STREAM, &records).await {
-            self.last.insert(placed.shard, placed.sequence);
-        }
-        self.events += EVENTS_PER_TICK;
-    }
-
-    async fn inflict(&mut self, index: usize, fault: Fault, tick: u64) {
-        let member = &mut self.members[index];
-        if !member.wanted || member.hurt.is_some() {
-            return;
-        }
-        let from = self.started.elapsed();
-        println!("{:>6.1} s {}: {fault:?}", from.as_secs_f64(), member.name);
-        let (name, ticks) = match fault {
-            Fault::Kill(ticks) => {
-                member.kill().await;
-                ("kills", ticks)
+    async fn inflict(&mut self, fault: Fault, dealer: &mut Dealer, tick: u64) {
+        let deed = match fault {
+            Fault::Kill(_) | Fault::Freeze(_) | Fault::Restart => {
+                let mut whole = self.running();
+                whole.retain(|index| self.members[*index].hurt.is_none());
+                let Some(index) = dealer.pick(&whole) else { return };
+                return self.hurt(index, fault, tick).await;
             }
-            Fault::Freeze(ticks) => {
-                member.freeze();
-                ("freezes", ticks)
+            Fault::Cut(ticks) => {
+                let whole = self.links.whole(&self.running());
+                let Some(link) = dealer.pick(&whole) else { return };
+                return self.cut(Target::Link(link), tick + ticks);
             }
-            Fault::Restart => {
-                member.terminate().await;
-                ("restarts", 0)
+            Fault::Isolate(ticks) => {
+                let Some(member) = dealer.pick(&self.running()) else {
+                    return;
+                };
+                return self.cut(Target::Member(member), tick + ticks);
+            }
+            Fault::Throttle(ticks) => {
+                if self.throttling.is_some() {
+                    return;
+                }
+                self.say("AWS: throttles");
+                self.throttling = Some((self.now(), tick + ticks));
+                self.aws.throttle().await;
+                Deed::Throttled
+            }
+            Fault::Split | Fault::Merge => {
+                // In turn one or the other, where the first would leave too many shards or too few.
+                let (mut deed, mut done) = match fault {
+                    Fault::Split => (Deed::Split, self.stream.split().await),
+                    _ => (Deed::Merged, self.stream.merge().await),
+                };
+                if done.is_none() {
+                    (deed, done) = match fault {
+                        Fault::Split => (Deed::Merged, self.stream.merge().await),
+                        _ => (Deed::Split, self.stream.split().await),
+                    };
+                }
+                let Some(shards) = done else { return };
+                self.say(&format!("{shards}: {}", deed.name()));
+                deed
             }
         };
-        let until = tick + ticks;
-        member.hurt = Some(Hurt { fault, from, until });
-        *self.faults.entry(name).or_default() += 1;
+        self.tally.made(deed);
+    }
+
+    fn cut(&mut self, target: Target, until: u64) {
+        let from = self.now();
+        if let Some((name, deed)) = self.links.cut(target, &self.members, from, until) {
+            self.say(&format!("{name}: {}", deed.name()));
+            self.tally.made(deed);
+        }
+    }
+
+    async fn hurt(&mut self, index: usize, fault: Fault, tick: u64) {
+        let from = self.now();
+        let member = &mut self.members[index];
+        println!("{:>6.1} s {}: {fault:?}", from.as_secs_f64(), member.name);
+        let (deed, took_effect, hurt, ticks) = match fault {
+            Fault::Freeze(ticks) => {
+                let frozen = member.freeze().await;
+                (Deed::Frozen, frozen, Hurt::Frozen(from), ticks)
+            }
+            Fault::Restart => (Deed::Restarted, member.terminate().await, Hurt::Away, 0),
+            Fault::Kill(ticks) => {
+                // Who is asked to end hands over what it has: that excuses nothing.
+                if member.delivers() {
+                    self.spells.push(Spell { from, to: from });
+                }
+                (Deed::Killed, member.kill().await, Hurt::Away, ticks)
+            }
+            _ => return,
+        };
+        member.hurt = Some((hurt, tick + ticks));
+        self.tally.made(deed);
+        if took_effect {
+            self.tally.took_effect(deed);
+        }
     }
 
     async fn mend(&mut self, index: usize) {
+        let to = self.now();
         let member = &mut self.members[index];
-        let Some(hurt) = member.hurt.take() else { return };
-        match hurt.fault {
-            Fault::Freeze(_) => member.thaw(),
-            Fault::Kill(_) | Fault::Restart => member.start().await,
-        }
-        // Who is asked to end hands over what it has: that excuses nothing.
-        if hurt.fault != Fault::Restart {
-            let (from, to) = (hurt.from, self.started.elapsed());
-            self.spells.push(Spell { from, to });
-        }
-    }
-
-    /// Waits until everything has arrived and is acknowledged, and draws up the account.
-    pub(crate) async fn settle(&mut self) -> Account {
-        let deadline = Instant::now() + PATIENCE;
-        let mut looks = tokio::time::interval(Duration::from_millis(500));
-        let mut acknowledged = 0;
-        loop {
-            looks.tick().await;
-            let arrived = Arrived::at(&self.receiver);
-            let complete = arrived.singles.len() == expected(self.events, Kind::Single).len();
-            if complete {
-                acknowledged = self.acknowledged();
-            }
-            // Groups wait for half an hour otherwise, and are closed once all their alerts are there.
-            if acknowledged == self.last.len() {
-                self.close_groups().await;
-            }
-            let all = arrived.grouped.len() == expected(self.events, Kind::Grouped).len();
-            if (complete && all && acknowledged == self.last.len()) || Instant::now() >= deadline {
-                break;
+        match member.hurt.take() {
+            None => {}
+            Some((Hurt::Away, _)) => member.start().await,
+            Some((Hurt::Frozen(from), _)) => {
+                member.thaw();
+                if member.delivers() {
+                    self.spells.push(Spell { from, to });
+                }
             }
         }
-        let dir = self.dir.path();
-        let logs = self
-            .members
-            .iter()
-            .map(|member| member.log(dir))
-            .collect::<String>();
-        Account {
-            seed: self.plan.seed,
-            events: self.events,
-            faults: std::mem::take(&mut self.faults),
-            spells: std::mem::take(&mut self.spells),
-            arrived: Arrived::at(&self.receiver),
-            shards: (self.last.len(), acknowledged),
-            logs,
-        }
     }
 
-    async fn close_groups(&self) {
-        for member in self
-            .members
-            .iter()
-            .filter(|member| member.role == Role::Merger && member.wanted)
-        {
-            let request = AdminRequest::FlushGroups(v1::FlushGroupsRequest { rule: None });
-            member.ask(self.dir.path(), request).await;
-        }
-    }
-
-    /// Shards of which the last record is acknowledged, as the command line tells.
-    fn acknowledged(&self) -> usize {
-        let status = self.command(&["--set", "listen.admin=127.0.0.1:1", "status", "--json"]);
-        let status: Value = serde_json::from_str(&status).unwrap();
-        let kinds = status["leases"].as_array().unwrap();
-        let shards = kinds
-            .iter()
-            .filter(|kind| kind["kind"] == format!("kinesis/{STREAM}").as_str())
-            .flat_map(|kind| kind["shards"].as_array().unwrap());
-        let is_read = |shard: &&Value| {
-            let checkpoint = shard["checkpoint"].as_str().unwrap_or_default();
-            let sequence = checkpoint.split(['#', '@']).next().unwrap_or_default();
-            let last = self.last.get(shard["shard"].as_str().unwrap());
-            last.is_some_and(|last| decimal(sequence) >= decimal(last))
-        };
-        shards.filter(is_read).count()
-    }
-
-    /// Runs the binary in the project to its end and answers what it wrote.
-    fn command(&self, args: &[&str]) -> String {
+    /// Runs the binary in the project to its end and answers what it wrote; what it complained of if it failed.
+    pub(crate) fn command(&self, args: &[&str]) -> Result<String, String> {
         let output = Command::new(&self.binary)
             .args(["--data-dir", "command-line"])
             .args(args)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.aws.env(self.aws.addresses()))
             .current_dir(self.dir.path())
             .output()
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
-        text(&output.stdout)
+        match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(format!("{args:?}: {}", text(&output.stderr))),
+        }
     }
-}
-
-/// A whole number of any length, in a form that compares.
-fn decimal(text: &str) -> (usize, &str) {
-    let digits = text.trim_start_matches('0');
-    (digits.len(), digits)
 }

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -5,8 +7,9 @@ use streamalert_proto::{Admin, AdminRequest};
 use streamalert_service::{AdminClient, ClientOptions};
 use streamalert_testkit::{ServiceProcess, ServiceSpec, free_port};
 
-use crate::faults::Fault;
 use crate::fleet::PATIENCE;
+
+const SIGKILL: i32 = 9;
 
 /// What a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,14 +42,13 @@ impl Role {
     }
 }
 
-/// What was done to a process, and not mended yet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Hurt {
-    pub(crate) fault: Fault,
-    /// Since when, by the receiver's clock.
-    pub(crate) from: Duration,
-    /// The tick in which it is mended.
-    pub(crate) until: u64,
+/// What is done to a process, and not mended yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hurt {
+    /// It does not run; it is to run again.
+    Away,
+    /// It stands still, since then by the receiver's clock.
+    Frozen(Duration),
 }
 
 /// One process of the fleet.
@@ -56,7 +58,8 @@ pub(crate) struct Member {
     pub(crate) port: u16,
     /// Whether it is to run.
     pub(crate) wanted: bool,
-    pub(crate) hurt: Option<Hurt>,
+    /// With the tick in which it is mended.
+    pub(crate) hurt: Option<(Hurt, u64)>,
     spec: Option<ServiceSpec>,
     process: Option<ServiceProcess>,
 }
@@ -74,16 +77,29 @@ impl Member {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    /// Whether its death can leave a delivery made and not noted.
+    pub(crate) fn delivers(&self) -> bool {
+        matches!(self.role, Role::Merger | Role::Dispatcher)
+    }
+
     /// Says how it is started: in `dir`, with these settings.
-    pub(crate) fn configure(&mut self, binary: &Path, dir: &Path, env: &[(String, String)], sets: &[String]) {
-        let mut args = vec![
-            "--data-dir".to_owned(),
-            dir.join(&self.name).display().to_string(),
-        ];
-        let mut sets = sets.to_vec();
+    pub(crate) fn configure(
+        &mut self,
+        binary: &Path,
+        dir: &Path,
+        env: Vec<(String, String)>,
+        mut sets: Vec<String>,
+    ) {
+        let data = dir.join(&self.name).display().to_string();
+        let mut args = vec!["--data-dir".to_owned(), data];
         sets.push("listen.admin=127.0.0.1:0".to_owned());
         if let Some(key) = self.role.key() {
-            sets.push(format!("listen.{key}=127.0.0.1:{}", self.port));
+            sets.push(format!("listen.{key}={}", self.address()));
         }
         for set in sets {
             args.extend(["--set".to_owned(), set]);
@@ -92,39 +108,77 @@ impl Member {
         self.spec = Some(ServiceSpec {
             binary: binary.to_owned(),
             args,
-            env: env.to_vec(),
+            env,
             dir: dir.to_owned(),
             log_dir: dir.to_owned(),
             name: self.name.clone(),
         });
     }
 
+    /// Starts it, and does not wait until it is ready.
     pub(crate) async fn start(&mut self) {
         let spec = self.spec.as_ref().expect("it is configured");
-        let started = ServiceProcess::start(spec, Some("ready"), PATIENCE).await;
+        let started = ServiceProcess::start(spec, None, PATIENCE).await;
         self.process = Some(started.unwrap_or_else(|error| panic!("{}: {error}", self.name)));
     }
 
-    pub(crate) async fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().await.unwrap();
+    /// Waits until it serves.
+    pub(crate) async fn ready(&mut self) {
+        if let Some(process) = &mut self.process {
+            let ready = process.wait_for_line("ready", PATIENCE).await;
+            ready.unwrap_or_else(|error| panic!("{}: {error}", self.name));
         }
     }
 
-    pub(crate) fn freeze(&self) {
-        self.process.as_ref().expect("it runs").freeze().unwrap();
+    /// Whether it ended so, and not by itself before.
+    pub(crate) async fn kill(&mut self) -> bool {
+        let Some(mut process) = self.process.take() else {
+            return false;
+        };
+        let status = process.kill().await.unwrap();
+        let by_signal = status.signal() == Some(SIGKILL);
+        assert!(
+            by_signal,
+            "{} had ended with {status}: {}",
+            self.name,
+            process.output()
+        );
+        by_signal
+    }
+
+    /// Whether it stands still now.
+    pub(crate) async fn freeze(&self) -> bool {
+        let process = self.process.as_ref().expect("it runs");
+        process.freeze().unwrap();
+        let id = process.id().unwrap();
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        for _ in 0..100 {
+            looks.tick().await;
+            // `PID (NAME) STATE …`; T is stopped.
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            if stat
+                .rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
+            {
+                return true;
+            }
+        }
+        false
     }
 
     pub(crate) fn thaw(&self) {
         self.process.as_ref().expect("it runs").thaw().unwrap();
     }
 
-    /// Ends it as an orchestrator does.
-    pub(crate) async fn terminate(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let status = process.terminate(PATIENCE).await.unwrap();
-            assert!(status.success(), "{}: {}", self.name, process.output());
-        }
+    /// Ends it as an orchestrator does, once it serves. Whether it ended in good order.
+    pub(crate) async fn terminate(&mut self) -> bool {
+        self.ready().await;
+        let Some(mut process) = self.process.take() else {
+            return false;
+        };
+        let status = process.terminate(PATIENCE).await.unwrap();
+        assert!(status.success(), "{}: {}", self.name, process.output());
+        true
     }
 
     /// Asks it something; `None` when it does not answer.

@@ -6,14 +6,16 @@ use std::process::{Command, ExitCode};
 /// How long it runs: what CI has time for.
 const MINUTES: u32 = 3;
 
-const USAGE: &str = "usage: cargo xtask fleet [--minutes N] [--seed N]
-runs for N minutes, 3 if not said otherwise; equal seeds choose equal faults, 1 if not said otherwise";
+const USAGE: &str = "usage: cargo xtask fleet [--minutes N] [--seed N] [--mutant NAME]
+runs for N minutes, 3 if not said otherwise; equal seeds deal equal faults, 1 if not said otherwise; with a mutant,
+such as loses-alert, the books are wrong and the run must fail";
 
 /// What is to run.
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
     minutes: u32,
     seed: u64,
+    mutant: Option<String>,
 }
 
 impl Plan {
@@ -21,6 +23,7 @@ impl Plan {
         let mut plan = Self {
             minutes: MINUTES,
             seed: 1,
+            mutant: None,
         };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -28,6 +31,7 @@ impl Plan {
             match argument.as_str() {
                 "--minutes" => plan.minutes = value.parse().ok()?,
                 "--seed" => plan.seed = value.parse().ok()?,
+                "--mutant" => plan.mutant = Some(value.clone()),
                 _ => return None,
             }
         }
@@ -35,22 +39,19 @@ impl Plan {
     }
 }
 
-/// Runs it; fails when an alert is missing or came twice.
+/// Runs it; fails when the account of the run does, as `tests/chaos` has it.
 ///
 /// # Errors
 /// When the arguments are wrong or cargo cannot be started.
 pub(super) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, String> {
     let plan = Plan::new(arguments).ok_or(USAGE)?;
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "test",
-            "-p",
-            "streamalert-cli",
-            "--test",
-            "chaos",
-            "--",
-            "--nocapture",
-        ])
+    let mut command = Command::new(env!("CARGO"));
+    if let Some(mutant) = &plan.mutant {
+        command.env("STREAMALERT_FLEET_MUTANT", mutant);
+    }
+    let status = command
+        // Of the workspace: of one package alone other features would be chosen, and everything be built anew.
+        .args(["test", "--workspace", "--test", "chaos", "--", "--nocapture"])
         .current_dir(root)
         .env("STREAMALERT_FLEET_SECS", (plan.minutes * 60).to_string())
         .env("STREAMALERT_FLEET_SEED", plan.seed.to_string())
@@ -75,10 +76,20 @@ mod tests {
     }
 
     #[test]
-    fn minutes_and_seed_may_be_given() {
-        assert_eq!(plan(&[]), Some(Plan { minutes: 3, seed: 1 }));
+    fn minutes_seed_and_a_mutant_may_be_given() {
+        let planned = |minutes, seed, mutant: Option<&str>| {
+            let mutant = mutant.map(str::to_owned);
+            Some(Plan {
+                minutes,
+                seed,
+                mutant,
+            })
+        };
+        assert_eq!(plan(&[]), planned(3, 1, None));
         let given = plan(&["--seed", "7", "--minutes", "30"]);
-        assert_eq!(given, Some(Plan { minutes: 30, seed: 7 }));
+        assert_eq!(given, planned(30, 7, None));
+        let given = plan(&["--mutant", "loses-alert"]);
+        assert_eq!(given, planned(3, 1, Some("loses-alert")));
         for wrong in [&["--minutes"][..], &["--minutes", "0"], &["--hours", "1"]] {
             assert_eq!(plan(wrong), None, "{wrong:?}");
         }

@@ -13,15 +13,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS] | fuzz [--seconds N] [TARGET] | sim [OPTIONS]
-       | fleet [--minutes N] [--seed N]
+       | fleet [--minutes N] [--seed N] [--mutant NAME]
 
 tidy   checks dependency direction, file length, log style, left-over macros, ignored tests, names and doc links;
        prints file:line: message and fails when there is anything to mend
 diff-python   generated rules on generated records, CPython against the native engine; --help tells more
 fuzz   the fuzz targets of fuzz/, each for 20 seconds or N; needs cargo-fuzz
 sim    the services with faulty stores, clocks and connections; --help tells more
-fleet  every service as processes on this machine, killed and frozen at random while alerts flow, for 3 minutes or N;
-       prints what became of every alert; needs tests/emulators/install.sh";
+fleet  every service as processes on this machine, killed, frozen, cut off and throttled at random while alerts flow,
+       for 3 minutes or N; prints what became of every alert; needs tests/emulators/install.sh";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

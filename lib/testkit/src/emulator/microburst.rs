@@ -80,6 +80,16 @@ impl Microburst {
         self.control("GET", "/_microburst/fired", "").await
     }
 
+    /// How often each rule fired since the start, by service, operation and action, in the text form of Prometheus:
+    /// `microburst_faults_total{service="dynamodb",operation="PutItem",action="error:…"} 7`. Unlike
+    /// [`Self::fired`] it forgets nothing.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn counts(&self) -> String {
+        self.control("GET", "/_microburst/metrics", "").await
+    }
+
     /// Waits until something fired that names `what`, such as an operation.
     ///
     /// # Panics
