@@ -32,6 +32,7 @@ pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherOptions};
 pub use json::to_json;
 pub use machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
 pub use options::{DeliveryOptions, DeliveryOverrides};
+pub use outputs::aws::{AwsConfigs, aws_configs};
 pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, sign, verify};
 pub use outputs::{Output, Receipt, SendError, SendErrorKind, service, services};
 pub use publication::{DefaultPublisher, Incident, IncidentAction, Publication, Publisher};

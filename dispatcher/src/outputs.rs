@@ -17,11 +17,13 @@
 //!    requests (search before create) is a `match` on the answers so far, see [`Api`](http::Api).
 //! 6. `tests.rs`: `case()`, by which the suite of all outputs ([`suite`]) runs it through every misfortune, and tests
 //!    of its own for what is its own.
-//! 7. One line in the table below, `mod` and entry, in alphabetical order; then run the suite (
-//!    `cargo test -p streamalert-dispatcher suite::SERVICE`) and the documentation (`cargo xtask docs-outputs`).
+//! 7. One line in the table below, `mod` and entry, in alphabetical order; then
+//!    `OUTPUT=slack UPDATE_GOLDEN=1 cargo test -p streamalert-dispatcher suite` runs the suite over it, and writes what
+//!    it sends and its page in `docs/outputs/`. Read both before they are committed.
 //!
 //! What an output never does: sleep, retry, log, read clocks or the environment, or put a secret into a message.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,14 +34,16 @@ use crate::Publication;
 use crate::service::Service;
 
 mod aws_firehose;
+mod aws_sqs;
 mod file;
 mod pagerduty_v2;
 mod slack;
 pub(crate) mod webhook;
 
-/// Every service, in alphabetical order.
+/// Every service, one a line.
 static SERVICES: &[&Service] = &[
     &aws_firehose::SERVICE,
+    &aws_sqs::SERVICE,
     &file::SERVICE,
     &pagerduty_v2::SERVICE,
     &slack::SERVICE,
@@ -49,7 +53,12 @@ static SERVICES: &[&Service] = &[
 /// Every service that can be delivered to, in alphabetical order.
 #[must_use]
 pub fn services() -> &'static [&'static Service] {
-    SERVICES
+    static SORTED: OnceLock<Vec<&'static Service>> = OnceLock::new();
+    SORTED.get_or_init(|| {
+        let mut services = SERVICES.to_vec();
+        services.sort_by_key(|service| service.name);
+        services
+    })
 }
 
 /// The service of this name.
@@ -58,6 +67,11 @@ pub fn service(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name).copied()
 }
 
+#[allow(
+    dead_code,
+    reason = "outputs to come need more of it than those that are there"
+)]
+pub(crate) mod aws;
 #[allow(
     dead_code,
     reason = "outputs to come need more of it than those that are there"

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use streamalert_types::{Clock, OutputName};
 use tokio::time::Instant;
 
+use crate::outputs::aws::AwsConfigs;
 use crate::outputs::{Clients, Output, Receipt, SendError, Settings, Table, service, services};
 use crate::{DeliveryOptions, DeliveryOverrides, EnvLookup, Publication, Secret, SecretSetting};
 
@@ -62,6 +63,8 @@ pub struct LoadContext {
     /// What is stored about outputs elsewhere, such as in StreamAlert's parameters: fields of the service by name.
     /// Settings win.
     pub credentials: Arc<BTreeMap<OutputName, serde_json::Map<String, serde_json::Value>>>,
+    /// Makes configurations of SDK clients: [`crate::aws_configs`].
+    pub aws: Arc<AwsConfigs>,
 }
 
 impl LoadContext {

@@ -58,6 +58,7 @@ pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<Outpu
         env: Arc::new(|name| std::env::var(name).ok()),
         clock,
         credentials: Arc::default(),
+        aws: streamalert_dispatcher::aws_configs(),
     };
     OutputRegistry::load(&specs, &context).map_err(|error| Failure::Other(error.to_string()))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use streamalert_testkit::emulator::emulated;
 use streamalert_types::{Alert, AlertId, ManualClock, OutputName};
 use streamalert_value::{Map, Value};
 
@@ -61,6 +62,10 @@ pub(crate) fn context(dir: &Path) -> LoadContext {
         env: Arc::new(|name| (name == "PLANTED").then(|| "planted-env-secret".to_owned())),
         clock: Arc::new(ManualClock::at("2026-01-31T08:00:00.000000Z".parse().unwrap())),
         credentials: Arc::default(),
+        aws: Arc::new(|access| {
+            let endpoint = access.endpoint_url.unwrap_or_default();
+            Box::pin(async move { emulated(&endpoint, "100000000000").await })
+        }),
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use answer::Answer;
 #[cfg(test)]
 pub(crate) use answer::parse_retry_after;
 pub(crate) use api::{Api, HttpOutput, Parcel, Step};
-pub(crate) use poster::Poster;
+pub(crate) use poster::{MESSAGE_CHARS_MAX, Poster};
 pub(crate) use request::Request;
 #[allow(unused_imports, reason = "for outputs to come")]
 pub(crate) use request::url_with;

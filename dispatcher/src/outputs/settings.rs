@@ -57,6 +57,9 @@ impl<'a> Settings<'a> {
         let reach = match table.remove("allow_internal") {
             None | Some(Json::Bool(false)) => service.reach,
             Some(Json::Bool(true)) => Reach::Any,
+            // where all fields are texts
+            Some(Json::String(text)) if text == "true" => Reach::Any,
+            Some(Json::String(text)) if text == "false" => service.reach,
             Some(_) => return Err("allow_internal: must be true or false".to_owned()),
         };
         if let Some(unknown) = table.keys().find(|name| service.field(name).is_none()) {

@@ -2,6 +2,7 @@
 //! over one.
 
 mod case;
+mod docs;
 mod golden;
 mod http;
 mod rig;

@@ -20,7 +20,7 @@ pub enum FaultKind {
     Invalid,
     /// The request never left this machine. Nothing happened.
     NotSent,
-    /// No answer, a broken one, or a failure inside AWS. It may have happened.
+    /// No answer, a broken one (one of success that cannot be read, too), or a failure inside AWS. It may have happened.
     Unknown,
 }
 
@@ -142,7 +142,7 @@ fn kind_of<E>(error: &SdkError<E, HttpResponse>, code: &str, status: Option<u16>
         FaultKind::NotFound
     } else if is(&DENIED) || (code.is_empty() && status == Some(403)) {
         FaultKind::Denied
-    } else if status.is_some_and(|status| status < 500) {
+    } else if status.is_some_and(|status| (300..500).contains(&status)) {
         FaultKind::Invalid
     } else {
         FaultKind::Unknown
@@ -244,6 +244,8 @@ mod tests {
             (403, None, FaultKind::Denied),
             (403, Some("InvalidAccessKeyId"), FaultKind::NoCredentials),
             (400, Some("ValidationException"), FaultKind::Invalid),
+            // success that could not be read
+            (200, None, FaultKind::Unknown),
             (500, Some("InternalServerError"), FaultKind::Unknown),
             (503, None, FaultKind::Unknown),
         ];

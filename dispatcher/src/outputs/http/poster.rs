@@ -11,7 +11,7 @@ use crate::Redactor;
 use crate::outputs::SendError;
 
 /// Characters of an answer kept in errors and dead letters.
-const MESSAGE_CHARS_MAX: usize = 520;
+pub(crate) const MESSAGE_CHARS_MAX: usize = 520;
 
 /// Sends requests of one output and keeps its secrets out of what is said about them.
 #[derive(Clone)]

@@ -48,6 +48,8 @@ pub(crate) struct HttpCase {
     pub(crate) read: fn(&ReceivedRequest) -> String,
     /// What a repeated request does.
     pub(crate) repeats: Repeats,
+    /// Whether an SDK of AWS makes the requests, which knows neither `Retry-After` nor our trace.
+    pub(crate) is_sdk: bool,
     /// The largest body it may send.
     pub(crate) body_bytes_max: usize,
 }
@@ -81,6 +83,7 @@ impl HttpCase {
             refusal: |body| Reply::status(400, body),
             read: |request| String::from_utf8(request.body.to_vec()).expect("the body is text"),
             repeats: Repeats::Recognised,
+            is_sdk: false,
             body_bytes_max: 1 << 20,
         }
     }

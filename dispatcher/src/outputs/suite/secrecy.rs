@@ -8,6 +8,7 @@ use streamalert_testkit::Reply;
 
 use super::rig::{Far, Rig, Trouble};
 use super::{PLANTED, wanted};
+use crate::Service;
 use crate::outputs::fixtures::alert;
 
 /// Where the log goes during a test.
@@ -53,7 +54,8 @@ async fn no_output_lets_a_secret_out() {
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    for service in wanted() {
+    let has_secrets = |service: &Service| service.fields.iter().any(|field| field.is_secret);
+    for service in wanted().into_iter().filter(|service| has_secrets(service)) {
         let Some(rig) = Rig::of(service) else { continue };
         let mut rig = rig.await;
         rig.deliver(alert(0)).await;

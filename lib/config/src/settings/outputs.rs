@@ -10,7 +10,8 @@ use crate::conf::OUTPUT_SERVICES;
 section! {
     /// One output, named `service:descriptor`: `file:NAME` takes `path`; `webhook:NAME` takes `url` or `url_env`,
     /// `headers`, `hmac_secret` or `hmac_secret_env`; `slack:NAME` takes `url` or `url_env`;
-    /// `aws-firehose:alerts`, the history of all alerts, takes `dir`; every other service takes `fields`.
+    /// `aws-firehose:alerts`, the history of all alerts, takes `dir`; every other service takes `fields`, and these
+    /// may too.
     pub(crate) struct OutputTable {
         /// `file`: the file that JSON lines are appended to.
         path: Option<PathBuf> = None,
@@ -26,7 +27,7 @@ section! {
         hmac_secret_env: Option<String> = None,
         /// `aws-firehose:alerts`: directory of the alert history. Unset: `history` in `data.dir`.
         dir: Option<PathBuf> = None,
-        /// Any other service: its fields by name ([their documentation](outputs/README.md)). A value of the form
+        /// Any service: its fields by name ([their documentation](outputs/README.md)). A value of the form
         /// `env:NAME` is read from the environment.
         fields: BTreeMap<String, String> = BTreeMap::new(),
     }
@@ -180,6 +181,13 @@ impl OutputTable {
             .collect()
     }
 
+    fn fields(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, Secret> {
+        let fields = self.fields.iter();
+        fields
+            .map(|(name, text)| (name.clone(), from_text(text, env)))
+            .collect()
+    }
+
     fn url(&self, env: &BTreeMap<String, String>) -> Result<Secret, TableError> {
         let url = secret(("url", &self.url), ("url_env", &self.url_env), env)?
             .ok_or_else(|| TableError::new("", "has no url", "set url or url_env"))?;
@@ -203,12 +211,16 @@ impl OutputTable {
         data_dir: &Path,
         env: &BTreeMap<String, String>,
     ) -> Result<OutputTarget, TableError> {
+        let is_ours = name.service() == "aws-firehose";
+        if !is_ours && OUTPUT_SERVICES.contains(&name.service()) && self.given() == ["fields"] {
+            return Ok(OutputTarget::Fields(self.fields(env)));
+        }
         let allowed: &[&str] = match name.service() {
             "file" => &["path"],
             "webhook" => &["url", "url_env", "headers", "hmac_secret", "hmac_secret_env"],
             "slack" => &["url", "url_env"],
             "aws-firehose" if name.descriptor() == "alerts" => &["dir"],
-            service if OUTPUT_SERVICES.contains(&service) && service != "aws-firehose" => &["fields"],
+            service if OUTPUT_SERVICES.contains(&service) && !is_ours => &["fields"],
             service => {
                 let fix = crate::suggest::did_you_mean(service, OUTPUT_SERVICES);
                 return Err(TableError::new(
@@ -245,12 +257,7 @@ impl OutputTable {
                     env,
                 )?,
             }),
-            service if service != "aws-firehose" => Ok(OutputTarget::Fields(
-                self.fields
-                    .iter()
-                    .map(|(name, text)| (name.clone(), from_text(text, env)))
-                    .collect(),
-            )),
+            _ if !is_ours => Ok(OutputTarget::Fields(self.fields(env))),
             _ => Ok(OutputTarget::History {
                 dir: self.dir.clone().unwrap_or_else(|| data_dir.join("history")),
             }),

@@ -96,6 +96,19 @@ fn environment_and_flags_take_every_kind_of_value() {
 }
 
 #[test]
+fn any_service_takes_fields_and_their_values_are_not_printed() {
+    let file = "[outputs.\"pagerduty-v2:a\".fields]\nrouting_key = \"env:KEY\"\n[outputs.\"slack:b\".fields]\nurl = \"s3cret\"\n";
+    let settings = load(file, &[("KEY", "t0ken")], &[]).unwrap();
+    let OutputTarget::Fields(fields) = &settings.outputs[&"pagerduty-v2:a".parse().unwrap()] else {
+        panic!("no fields")
+    };
+    assert_eq!(fields["routing_key"].reveal(), Ok("t0ken"));
+    let shown = format!("{:?}", settings.outputs);
+    assert!(!shown.contains("t0ken") && !shown.contains("s3cret"), "{shown}");
+    assert!(load("[outputs.\"aws-firehose:alerts\".fields]\na = \"b\"\n", &[], &[]).is_err());
+}
+
+#[test]
 fn secrets_come_from_the_environment_and_are_not_printed() {
     let file = "[outputs.\"webhook:x\"]\nurl_env = \"HOOK\"\nhmac_secret = \"s3cret\"\nheaders = { A = \"env:NONE\" }\n";
     let settings = load(file, &[("HOOK", "https://example.com/t0ken")], &[]).unwrap();

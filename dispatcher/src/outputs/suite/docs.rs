@@ -1,0 +1,157 @@
+//! The documentation of every output, made from the table and from what the suite recorded.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{PLANTED, wanted};
+use crate::outputs::services;
+use crate::{Field, FieldKind, Reach, Service};
+
+const NOTE: &str = "<!-- made by the tests of the dispatcher from its sources; change those -->\n";
+
+#[test]
+fn the_pages_of_outputs_are_current() {
+    for service in wanted() {
+        is_current(&format!("{}.md", service.name), &page(service));
+    }
+    is_current("README.md", &index());
+}
+
+/// Compares with the file, or writes it when told to.
+fn is_current(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/outputs")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    // services that were written at the same time may have been put into the list in any order
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert!(
+        kept == text || (name == "README.md" && lines(&kept) == lines(text)),
+        "docs/outputs/{name} is out of date: run the tests once with UPDATE_GOLDEN=1"
+    );
+}
+
+fn index() -> String {
+    let mut text = format!(
+        "# Outputs\n\n{NOTE}\nAn output is named `service:descriptor`. `streamalert output services` lists the services. Their \
+         fields stand in\n`streamalert.toml` (`[outputs.\"service:descriptor\".fields]`, one text each, `env:NAME` for an \
+         environment variable) or are\nstored by `streamalert output add`; `conf/outputs.json` of StreamAlert names outputs too. \
+         How deliveries are paced, and\nwhat happens to those that fail: [OPERATIONS.md](../OPERATIONS.md). How to write an \
+         output: the top of\n[outputs.rs](../../dispatcher/src/outputs.rs).\n\n| service | |\n|---|---|\n"
+    );
+    for service in services() {
+        let _ = writeln!(text, "| [{}]({0}.md) | {} |", service.name, service.title);
+    }
+    text
+}
+
+fn page(service: &Service) -> String {
+    let mut text = format!("# {}\n\n{NOTE}\n{}\n", service.title, service.page().trim());
+    let _ = write!(text, "\n## Fields\n\n| field | | |\n|---|---|---|\n");
+    for field in service.fields {
+        let _ = writeln!(text, "| `{}` | {} | {} |", field.name, kind(field), about(field));
+    }
+    if service.reach == Reach::Public {
+        let about = "`true`: names that lead to internal addresses are allowed (a proxy, a stand-in)";
+        let _ = writeln!(text, "| `allow_internal` | flag | {about} |");
+    }
+    let _ = write!(
+        text,
+        "\n```toml\n{}```\n\n## Delivery\n\n{}\n",
+        example(service),
+        pace(service)
+    );
+    if let Ok(recorded) = std::fs::read_to_string(golden(service)) {
+        let _ = write!(
+            text,
+            "\n## What is sent\n\nAbout the alert of the tests, with the default publisher:\n\n````\n{recorded}````\n"
+        );
+    }
+    text
+}
+
+fn golden(service: &Service) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/outputs");
+    folder.join(format!("{}.txt", service.name))
+}
+
+fn kind(field: &Field) -> String {
+    let kind = match field.kind {
+        FieldKind::Text => "text",
+        FieldKind::Number => "number",
+        FieldKind::Flag => "flag",
+        FieldKind::Map => "table",
+        FieldKind::List => "list",
+    };
+    let mut words = vec![kind];
+    words.extend(field.is_secret.then_some("secret"));
+    words.extend(field.is_required.then_some("required"));
+    words.join(", ")
+}
+
+fn about(field: &Field) -> String {
+    let mut about = field.about.to_owned();
+    if let Some(default) = field.default {
+        let _ = write!(about, "; default `{default}`");
+    }
+    if field.is_short {
+        about.push_str("; `conf/outputs.json` gives it");
+    }
+    about.replace('|', "\\|")
+}
+
+fn example(service: &Service) -> String {
+    let mut text = format!("[outputs.\"{}:NAME\".fields]\n", service.name);
+    for field in service
+        .fields
+        .iter()
+        .filter(|field| field.is_required || !field.example.is_empty())
+    {
+        let variable = format!("env:{}", field.name.to_ascii_uppercase());
+        let value = if field.is_secret {
+            &*variable
+        } else {
+            field.example
+        };
+        let _ = writeln!(text, "{} = \"{value}\"", field.name);
+    }
+    text
+}
+
+/// The defaults, in words.
+fn pace(service: &Service) -> String {
+    let options = (service.delivery)();
+    let rate = options.rate.map_or_else(
+        || "no limit of attempts a second".to_owned(),
+        |rate| {
+            format!(
+                "{} attempts a second in the long run, {} at once",
+                rate.per_sec, rate.burst
+            )
+        },
+    );
+    let secs = |duration: Duration| duration.as_secs_f64();
+    format!(
+        "{} at a time; {rate}; {} s for each attempt; from {} s to {} s between attempts, or as long as it is told; after {} \
+         failures in a row\none delivery at a time tries whether it is back; a dead letter after {} h.",
+        options.concurrency,
+        secs(options.timeout),
+        secs(options.backoff.first),
+        secs(options.backoff.max),
+        options.circuit_failures,
+        options.dead_letter_after.as_secs() / 3600,
+    )
+}
+
+#[test]
+fn no_page_shows_what_was_planted() {
+    for service in wanted() {
+        assert!(!page(service).contains(PLANTED), "{}", service.name);
+    }
+}
