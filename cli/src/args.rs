@@ -349,6 +349,17 @@ pub(crate) enum Schema {
 pub(crate) enum Output {
     /// Every output service, one a line
     Services,
+    /// Every output that is configured, and why it cannot be delivered to if it cannot
+    List,
+    /// Send a test alert, which says that it is one
+    Test {
+        /// Outputs, such as slack:security
+        #[arg(required_unless_present = "all", value_name = "SERVICE:NAME")]
+        outputs: Vec<String>,
+        /// All that are configured, but for the history
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 #[derive(Debug, Args)]

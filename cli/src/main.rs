@@ -119,7 +119,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::DeadLetter(args) => commands::dead_letter::run(global, &args).await,
         Command::Rules(args) => commands::rules::run(global, &args).await,
         Command::Schema(args) => commands::schema::run(global, &args),
-        Command::Output(args) => commands::output::run(&args),
+        Command::Output(args) => commands::output::run(global, &args).await,
         Command::Validate(args) => commands::validate::run(global, &args).await,
         Command::Bench(args) => commands::bench::run(global, &args).await,
         Command::Aws(args) => commands::aws::run(global, &args).await,

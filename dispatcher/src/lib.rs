@@ -25,6 +25,7 @@ mod service;
 mod slots;
 mod stats;
 mod traces;
+mod trial;
 
 pub use backoff::Backoff;
 pub use card::{Card, Fact, Link, LinkTemplates, Merged, Severity};

@@ -88,29 +88,10 @@ impl Publication {
         timeout: Duration,
     ) -> Self {
         if !names_publisher(&alert, &output) {
-            let body = default_body(&alert);
-            return Self {
-                alert,
-                output,
-                body,
-                fallback: None,
-                traceparent: None,
-                reference: None,
-                links: Arc::default(),
-            };
+            return Self::unpublished(alert, output);
         }
         let failure = match tokio::time::timeout(timeout, publisher.publish(&alert, &output)).await {
-            Ok(Ok(body)) => {
-                return Self {
-                    alert,
-                    output,
-                    body,
-                    fallback: None,
-                    traceparent: None,
-                    reference: None,
-                    links: Arc::default(),
-                };
-            }
+            Ok(Ok(body)) => return Self::new(alert, output, body),
             Ok(Err(failure)) => failure,
             Err(_) => format!("publisher took longer than {} s", timeout.as_secs_f64()),
         };
@@ -118,15 +99,26 @@ impl Publication {
             alert = %alert.id, rule = %alert.rule_name, output = %output, trace_id = alert.trace_id(), error = %failure,
             "publisher failed, sending the default publication"
         );
-        let mut body = default_body(&alert);
-        if let Value::Map(fields) = &mut body {
+        let mut publication = Self::unpublished(alert, output);
+        if let Value::Map(fields) = &mut publication.body {
             fields.insert(FALLBACK_FIELD.to_owned(), Value::Str(failure.clone()));
         }
+        publication.fallback = Some(failure);
+        publication
+    }
+
+    /// What the default publisher makes of `alert`.
+    pub(crate) fn unpublished(alert: Arc<Alert>, output: OutputName) -> Self {
+        let body = default_body(&alert);
+        Self::new(alert, output, body)
+    }
+
+    fn new(alert: Arc<Alert>, output: OutputName, body: Value) -> Self {
         Self {
             alert,
             output,
             body,
-            fallback: Some(failure),
+            fallback: None,
             traceparent: None,
             reference: None,
             links: Arc::default(),

@@ -208,6 +208,10 @@ impl OutputRegistry {
         self.outputs.get(name).map(|registered| &registered.options)
     }
 
+    pub(crate) fn get(&self, name: &OutputName) -> Option<&Registered> {
+        self.outputs.get(name)
+    }
+
     /// Outputs that are known but cannot be delivered to: alerts to them become dead letters.
     #[must_use]
     pub fn warnings(&self) -> &[OutputProblem] {

@@ -4,8 +4,8 @@ use streamalert_types::Timestamp;
 use tokio::time::Instant;
 
 use super::{Answer, Poster, Request};
-use crate::Publication;
 use crate::outputs::{Output, Receipt, SendError};
+use crate::{Publication, Secret};
 
 /// Requests of one attempt at most, so that an API that answers oddly cannot keep us asking.
 const STEPS_MAX: usize = 8;
@@ -60,7 +60,12 @@ impl<A: Api> HttpOutput<A> {
         Self { api, poster }
     }
 
-    async fn attempt(&self, parcel: &Parcel<'_>, deadline: Instant) -> Result<Receipt, SendError> {
+    async fn attempt(
+        &self,
+        parcel: &Parcel<'_>,
+        deadline: Instant,
+        seen: &mut Vec<Secret>,
+    ) -> Result<Receipt, SendError> {
         let mut answers = Vec::new();
         loop {
             let mut request = match self.api.step(parcel, &answers)? {
@@ -70,6 +75,8 @@ impl<A: Api> HttpOutput<A> {
                 }
                 Step::Ask(request) => request,
             };
+            let sensitive = request.headers.values().filter(|value| value.is_sensitive());
+            seen.extend(sensitive.filter_map(|value| Some(Secret::new(value.to_str().ok()?.to_owned()))));
             if let Some(traceparent) = parcel.publication.traceparent
                 && let Ok(value) = HeaderValue::from_str(&traceparent.to_string())
             {
@@ -96,8 +103,9 @@ impl<A: Api> Output for HttpOutput<A> {
             key,
             now: self.poster.clock.now(),
         };
-        self.attempt(&parcel, deadline)
+        let mut seen = Vec::new();
+        self.attempt(&parcel, deadline, &mut seen)
             .await
-            .map_err(|error| self.poster.cleaned(error))
+            .map_err(|error| self.poster.cleaned(error, &seen))
     }
 }

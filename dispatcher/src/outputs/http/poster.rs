@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::Request;
 use super::answer::{Answer, parse_retry_after};
-use crate::Redactor;
 use crate::outputs::SendError;
+use crate::{Redactor, Secret};
 
 /// Characters of an answer kept in errors and dead letters.
 pub(crate) const MESSAGE_CHARS_MAX: usize = 520;
@@ -69,8 +69,12 @@ impl Poster {
         })
     }
 
-    /// `error` without secrets and not too long.
-    pub(crate) fn cleaned(&self, mut error: SendError) -> SendError {
+    /// `error` without secrets and not too long. `seen` are values that were made of secrets, such as the Base64 of
+    /// a password, and went out with the requests.
+    pub(crate) fn cleaned(&self, mut error: SendError, seen: &[Secret]) -> SendError {
+        if !seen.is_empty() {
+            error.message = Redactor::new(seen).clean(&error.message, usize::MAX);
+        }
         error.message = self.redactor.clean(&error.message, MESSAGE_CHARS_MAX);
         error
     }

@@ -1,12 +1,16 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use streamalert_testkit::{Reply, WebhookReceiver};
 use streamalert_types::Timestamp;
 
 use super::reach::is_public;
 use super::request::base64;
 use super::*;
 use crate::SendErrorKind;
+use crate::outputs::fixtures::{alert, publication};
+use crate::outputs::{Output, Receipt, SendError};
 
 #[test]
 fn statuses_are_judged_by_whether_trying_again_can_help() {
@@ -95,13 +99,13 @@ fn internal_addresses_are_told_from_public_ones() {
 
 #[tokio::test]
 async fn a_public_service_whose_name_leads_inside_is_not_asked() {
-    let receiver = streamalert_testkit::WebhookReceiver::start(None).await;
+    let receiver = WebhookReceiver::start(None).await;
     let url = receiver.url("/x").replace("127.0.0.1", "localhost");
     for (reach, arrives) in [(Reach::Public, false), (Reach::Any, true)] {
         let poster = Poster {
             client: client(reach, &OwnTls::default()).unwrap(),
             redactor: crate::Redactor::default(),
-            clock: std::sync::Arc::new(streamalert_types::SystemClock),
+            clock: Arc::new(streamalert_types::SystemClock),
         };
         let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
         let sent = poster
@@ -138,4 +142,79 @@ fn base64_is_that_of_the_standard() {
     ] {
         assert_eq!(base64(plain.as_bytes()), encoded);
     }
+}
+
+/// An API that knows no deduplication: it is searched first. The password goes out as Base64.
+struct Issues(Secret);
+
+impl Api for Issues {
+    fn step(&self, parcel: &Parcel<'_>, answers: &[Answer]) -> Result<Step, SendError> {
+        let basic = |request: Request| request.basic("user", &Secret::new("planted-password".to_owned()));
+        match answers {
+            [] => {
+                let url = url_with(&self.0, &["search"], &[("q", parcel.key)])?;
+                Ok(Step::Ask(basic(Request::get(&url))?))
+            }
+            [found] => match found.json()?["keys"].get(0).and_then(serde_json::Value::as_str) {
+                Some(key) => Ok(Step::Done(Receipt {
+                    reference: Some(key.to_owned()),
+                })),
+                None => {
+                    let url = url_with(&self.0, &["issues"], &[])?;
+                    Ok(Step::Ask(basic(Request::post_json(
+                        &url,
+                        &serde_json::json!({"key": parcel.key}),
+                    ))?))
+                }
+            },
+            [_, created, ..] => {
+                let key = created.json()?["key"].as_str().map(str::to_owned);
+                Ok(Step::Done(Receipt { reference: key }))
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_is_searched_first_creates_once_though_the_answer_was_lost() {
+    let receiver = WebhookReceiver::start(None).await;
+    let mut created = Vec::new();
+    let mut lost = true;
+    receiver.choose(move |request| {
+        if request.method == "GET" {
+            return Reply::status(200, &serde_json::json!({"keys": created}).to_string());
+        }
+        created.push("ISSUE-1");
+        if std::mem::take(&mut lost) {
+            return Reply::Reset;
+        }
+        Reply::status(201, r#"{"key":"ISSUE-1"}"#)
+    });
+    let poster = Poster {
+        client: client(Reach::Any, &OwnTls::default()).unwrap(),
+        redactor: crate::Redactor::default(),
+        clock: Arc::new(streamalert_types::SystemClock),
+    };
+    let output = HttpOutput::new(Issues(Secret::new(receiver.url("/api"))), poster);
+    let publication = publication(alert(1), "jira:a").await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let error = output.send(&publication, "k", deadline).await.unwrap_err();
+    assert!(error.is_retryable() && error.may_have_happened, "{error}");
+    let receipt = output.send(&publication, "k", deadline).await.unwrap();
+    assert_eq!(receipt.reference.as_deref(), Some("ISSUE-1"));
+    let methods: Vec<String> = receiver
+        .requests()
+        .into_iter()
+        .map(|request| request.method)
+        .collect();
+    assert_eq!(methods, ["GET", "POST", "GET"]);
+
+    let shown = receiver.requests()[0].header("authorization").unwrap().to_owned();
+    receiver.then([Reply::status(403, &format!("not you: {shown}"))]);
+    let error = output.send(&publication, "k", deadline).await.unwrap_err();
+    let token = shown.strip_prefix("Basic ").unwrap();
+    assert!(
+        error.message.contains("not you") && !error.message.contains(token),
+        "{error}"
+    );
 }

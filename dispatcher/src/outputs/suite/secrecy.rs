@@ -1,5 +1,6 @@
 //! No output lets a secret out.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +44,20 @@ fn echoes(rig: &Rig) -> Vec<String> {
         )
     };
     requests.iter().map(echo).collect()
+}
+
+/// What was made of secrets: the tokens of `Authorization`, such as Base64.
+fn tokens(rig: &Rig) -> BTreeSet<String> {
+    let Far::Http { receiver, .. } = &rig.far else {
+        return BTreeSet::new();
+    };
+    let requests = receiver.requests();
+    let values = requests
+        .iter()
+        .filter_map(|request| request.header("authorization"));
+    values
+        .filter_map(|value| Some(value.split_whitespace().next_back()?.to_owned()))
+        .collect()
 }
 
 #[tokio::test]
@@ -89,6 +104,9 @@ async fn no_output_lets_a_secret_out() {
         let refused = tokio::time::timeout(Duration::from_millis(300), handle.deliver(delivery)).await;
         let (stats, letters) = (rig.handle.stats(), rig.dead_letters().await);
         let shown = format!("{outcomes:?} {refused:?} {stats:?} {letters:?} {:?}", rig.handle);
+        for token in tokens(&rig) {
+            assert!(!shown.contains(&token), "{}: {token}: {shown}", service.name);
+        }
         assert!(!shown.contains(PLANTED), "{}: {shown}", service.name);
         if rig.http().is_some() {
             assert!(
