@@ -235,3 +235,51 @@ fn the_names_of_typical_rules_are_those_of_their_files() {
     }
     assert_eq!(files.len(), 40);
 }
+
+#[test]
+fn the_services_apart_come_to_the_same_alerts_and_their_computing_time_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = corpus(dir.path(), "typical", "2000");
+    let args = [
+        "bench", "--stage", "apart", "--in", &input, "--events", "2000", "--passes", "1", "--json",
+    ];
+    let report = json(&run(&typical(), &args));
+    assert_eq!(report["records"], 2_000, "{report}");
+    assert_eq!(report["left_out"], 0, "{report}");
+    assert!(report["alerts"].as_u64().unwrap() > 0, "{report}");
+    let shapes: Vec<&str> = report["shapes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|shape| shape["shape"].as_str().unwrap())
+        .collect();
+    assert_eq!(shapes, ["one process", "four processes"]);
+    assert!(
+        report["shapes"][1]["ratio_median"].as_f64().unwrap() > 0.0,
+        "{report}"
+    );
+}
+
+#[test]
+fn every_alert_of_an_open_loop_arrives_and_has_its_latency() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = json(&run(
+        dir.path(),
+        &["bench", "--stage", "latency", "--seconds", "1", "--json"],
+    ));
+    let runs = report["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 4, "{report}");
+    for run in runs {
+        let sum: u64 = run["histogram"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| column["alerts"].as_u64().unwrap())
+            .sum();
+        assert_eq!(run["alerts"], sum, "{run}");
+        assert!(
+            sum > 0 && run["latency"]["p50_ms"].as_f64().unwrap() > 0.0,
+            "{run}"
+        );
+    }
+}

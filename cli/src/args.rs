@@ -387,6 +387,10 @@ pub(crate) enum Stage {
     Merge,
     /// Durable alerts on the embedded store
     Store,
+    /// Computing time of all services in one process and in four, --passes times in turn; with [tls] also encrypted
+    Apart,
+    /// Source to output at half of the highest rate, in one process and in four
+    Latency,
 }
 
 #[derive(Debug, Args)]
@@ -415,6 +419,9 @@ pub(crate) struct Bench {
     /// Distinct merge keys to measure merging with; may be repeated; default: 1, 1000, 100000, 1000000
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) keys: Vec<u64>,
+    /// How long latency is measured, each time
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    pub(crate) seconds: u16,
     /// As JSON, one object a stage
     #[arg(long)]
     pub(crate) json: bool,

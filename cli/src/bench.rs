@@ -2,6 +2,7 @@
 //! things measured in turn within one run, so that its speed matters little.
 
 mod alerts;
+mod apart;
 mod classify;
 mod cloudtrail;
 mod corpus;
@@ -9,6 +10,8 @@ mod cpu;
 mod cpython;
 mod engine;
 mod inputs;
+mod latency;
+mod live;
 mod machine;
 mod merge;
 mod native;
@@ -19,9 +22,11 @@ mod rule_set;
 mod rules;
 mod store;
 
+pub(crate) use apart::apart;
 pub(crate) use classify::classify;
 pub(crate) use corpus::{CorpusOptions, Mix, corpus};
 pub(crate) use inputs::Inputs;
+pub(crate) use latency::latency;
 pub(crate) use merge::merge;
 pub(crate) use reload::reload;
 pub(crate) use rule_set::{RuleSetOptions, rule_set};

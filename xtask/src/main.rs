@@ -1,10 +1,12 @@
 //! Chores of the repository: `cargo xtask tidy` checks the rules that neither rustc nor clippy knows;
 //! `cargo xtask diff-python` compares engines with CPython; `cargo xtask fuzz` looks for inputs that hurt;
-//! `cargo xtask sim` runs the services on a simulated network, `cargo xtask fleet` as processes that it kills.
+//! `cargo xtask sim` runs the services on a simulated network, `cargo xtask fleet` as processes that it kills;
+//! `cargo xtask scaling` computes what a fleet of some size takes.
 
 mod diff;
 mod fleet;
 mod fuzz;
+mod scaling;
 mod sim;
 mod tidy;
 
@@ -13,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy | diff-python [OPTIONS] | fuzz [--seconds N] [TARGET] | sim [OPTIONS]
-       | fleet [--minutes N] [--seed N] [--mutant NAME]
+       | fleet [--minutes N] [--seed N] [--mutant NAME] | scaling [--write]
 
 tidy   checks dependency direction, file length, log style, left-over macros, ignored tests, names and doc links;
        prints file:line: message and fails when there is anything to mend
@@ -21,7 +23,8 @@ diff-python   generated rules on generated records, CPython against the native e
 fuzz   the fuzz targets of fuzz/, each for 20 seconds or N; needs cargo-fuzz
 sim    the services with faulty stores, clocks and connections; --help tells more
 fleet  every service as processes on this machine, killed, frozen, cut off and throttled at random while alerts flow,
-       for 3 minutes or N; prints what became of every alert; needs tests/emulators/install.sh";
+       for 3 minutes or N; prints what became of every alert; needs tests/emulators/install.sh
+scaling   what a fleet takes and costs, from docs/scaling.toml; --write brings docs/SCALING.md up to date";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -74,6 +77,16 @@ fn main() -> ExitCode {
         },
         ["sim", ..] => match sim::run(root, arguments.get(1..).unwrap_or_default()) {
             Ok(code) => code,
+            Err(error) => {
+                say(&error);
+                ExitCode::FAILURE
+            }
+        },
+        ["scaling", ..] => match scaling::run(root, &arguments) {
+            Ok(tables) => {
+                say(&tables);
+                ExitCode::SUCCESS
+            }
             Err(error) => {
                 say(&error);
                 ExitCode::FAILURE

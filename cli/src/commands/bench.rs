@@ -41,6 +41,22 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
             Stage::Rules => rules(global, args, bench::Path::Rules).await?,
             Stage::All => rules(global, args, bench::Path::Whole).await?,
             Stage::Reload => reload(global, args).await?,
+            Stage::Apart => {
+                let Some((global, _made)) = with_conf(global)? else {
+                    return Err(Failure::Other(NO_PROJECT.to_owned()));
+                };
+                let inputs = Inputs::load(args.input.as_deref())?.at_most(args.events);
+                let once = args.events.is_some();
+                bench::apart(&global, &Project::load(&global)?, inputs, args.passes, once).await?
+            }
+            Stage::Latency => {
+                let own = tempfile::tempdir()?;
+                let (global, _made) = match with_conf(global)? {
+                    Some(found) => found,
+                    None => (without_project(global, own.path())?, None),
+                };
+                bench::latency(&global, &Project::load(&global)?, args.seconds).await?
+            }
             Stage::Merge => {
                 let keys = args.keys.clone();
                 apart(move || bench::merge(&keys)).await?
@@ -180,6 +196,15 @@ fn with_conf(global: &Global) -> Result<Option<(Global, Option<tempfile::TempDir
     std::fs::write(made.path().join("outputs.json"), "{}")?;
     global.conf = Some(made.path().to_owned());
     Ok(Some((global, Some(made))))
+}
+
+/// A project of nothing, in `dir`: what is measured brings its own rule.
+fn without_project(global: &Global, dir: &Path) -> Result<Global, Failure> {
+    std::fs::write(dir.join("global.json"), r#"{"general": {"rule_locations": []}}"#)?;
+    std::fs::write(dir.join("outputs.json"), "{}")?;
+    let mut global = global.clone();
+    global.conf = Some(dir.to_owned());
+    Ok(global)
 }
 
 /// The nearest `conf` folder on the way up from the rules, at most as far as the one that holds `rules`.
