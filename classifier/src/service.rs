@@ -108,7 +108,7 @@ impl Classifier {
             drop(done_in);
         }
         for source in parts.sources {
-            stats.watch(source.name(), source.watch());
+            stats.watch(&*source);
             readers.spawn(read(source, work_in.clone(), times.clone(), stopped.clone()));
         }
         drop(work_in);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use streamalert_stream::{ProgressWatch, SourceProgress};
+use streamalert_stream::{ProgressWatch, SourceProgress, SourceReader, SourceStatus, StatusWatch};
 
 use crate::taker::Taken;
 
@@ -22,6 +22,8 @@ pub struct ClassifierStats {
     pub acknowledged: u64,
     /// How far each source is read, by its name.
     pub sources: BTreeMap<Arc<str>, SourceProgress>,
+    /// What there is to tell of sources beyond that, by their names.
+    pub statuses: BTreeMap<Arc<str>, SourceStatus>,
 }
 
 impl ClassifierStats {
@@ -39,7 +41,7 @@ pub struct StatsHandle(Arc<Mutex<Shared>>);
 #[derive(Default)]
 struct Shared {
     stats: ClassifierStats,
-    sources: BTreeMap<Arc<str>, ProgressWatch>,
+    sources: BTreeMap<Arc<str>, (ProgressWatch, StatusWatch)>,
 }
 
 impl std::fmt::Debug for StatsHandle {
@@ -55,9 +57,10 @@ impl StatsHandle {
         let shared = self.shared();
         let mut stats = shared.stats.clone();
         let sources = shared.sources.iter();
-        stats.sources = sources
-            .map(|(name, progress)| (name.clone(), progress()))
-            .collect();
+        for (name, (progress, status)) in sources {
+            stats.sources.insert(name.clone(), progress());
+            stats.statuses.insert(name.clone(), status());
+        }
         stats
     }
 
@@ -89,9 +92,9 @@ impl StatsHandle {
         }
     }
 
-    pub(crate) fn watch(&self, source: String, progress: ProgressWatch) {
-        let mut shared = self.shared();
-        shared.sources.insert(source.into(), progress);
+    pub(crate) fn watch(&self, source: &dyn SourceReader) {
+        let watches = (source.watch(), source.watch_status());
+        self.shared().sources.insert(source.name().into(), watches);
     }
 
     pub(crate) fn acknowledged(&self) {

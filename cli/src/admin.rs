@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use streamalert_classifier::Classifier;
-use streamalert_dispatcher::DispatcherHandle;
+use streamalert_dispatcher::{DispatcherHandle, DispatcherNode};
 use streamalert_merger::MergerHandle;
 use streamalert_proto::{Admin, AdminError, AdminRequest, v1};
 use streamalert_rules_node::RulesNode;
@@ -38,6 +38,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) runtime: Option<Runtime>,
     pub(crate) merger: Option<MergerHandle>,
     pub(crate) dispatcher: Option<DispatcherHandle>,
+    /// Its share of the outputs, where others have one, too.
+    pub(crate) dispatcher_node: Option<DispatcherNode>,
     pub(crate) replayer: Option<Arc<Replayer>>,
     /// The health events of the rules.
     pub(crate) health: Option<Arc<HealthCounts>>,

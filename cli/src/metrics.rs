@@ -4,12 +4,14 @@
 
 mod deliveries;
 mod rules;
+mod sources;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use streamalert_classifier::ClassifierStats;
 use streamalert_service::{MetricSnapshot, MetricSource, SpanCounts};
+use streamalert_store::LeaseChurn;
 
 use crate::admin::ProcessAdmin;
 
@@ -24,8 +26,11 @@ impl MetricSource for ProcessAdmin {
             "version",
             version,
         );
+        let mut leases = Vec::new();
         if let Some(classifier) = &self.classifier {
-            self::classifier(&mut to, &classifier.stats().snapshot());
+            let stats = classifier.stats().snapshot();
+            self::classifier(&mut to, &stats);
+            leases.extend(sources::leases(&stats));
         }
         if let Some(runtime) = &self.runtime {
             rules::rule_set(&mut to, runtime);
@@ -45,10 +50,15 @@ impl MetricSource for ProcessAdmin {
         }
         if let Some(merger) = &self.merger {
             deliveries::merger(&mut to, &merger.stats().await);
+            leases.push((Arc::from("merger"), merger.lease_churn()));
         }
         if let Some(dispatcher) = &self.dispatcher {
             deliveries::dispatcher(&mut to, &dispatcher.stats());
         }
+        if let Some(node) = &self.dispatcher_node {
+            leases.push((Arc::from("dispatcher"), node.lease_churn()));
+        }
+        self::leases(&mut to, &leases);
         if let Some(spans) = &self.spans {
             self::spans(&mut to, spans.counts());
         }
@@ -58,6 +68,54 @@ impl MetricSource for ProcessAdmin {
             to.gauge("streamalert_dead_letters", "Dead letters that are kept.", kept);
         }
         to
+    }
+}
+
+/// What is told of one node's leases.
+type Churn = fn(&LeaseChurn) -> u64;
+
+/// Leases of mergers, dispatchers and streams.
+fn leases(to: &mut MetricSnapshot, all: &[(Arc<str>, LeaseChurn)]) {
+    let points = |count: Churn| {
+        all.iter()
+            .map(move |(name, churn)| (name.clone(), count(churn)))
+            .collect::<Vec<_>>()
+    };
+    to.gauges(
+        "streamalert_leases",
+        "Leases that this process works under.",
+        "of",
+        points(|churn| churn.held),
+    );
+    let counters: [(&str, &str, Churn); 5] = [
+        (
+            "streamalert_leases_taken",
+            "Free leases, or leases of a former run, that were taken.",
+            |churn| churn.taken,
+        ),
+        (
+            "streamalert_leases_stolen",
+            "Leases taken from a process that stood still.",
+            |churn| churn.stolen,
+        ),
+        (
+            "streamalert_leases_released",
+            "Leases given back in good order.",
+            |churn| churn.released,
+        ),
+        (
+            "streamalert_leases_lost",
+            "Leases that another process took.",
+            |churn| churn.lost,
+        ),
+        (
+            "streamalert_leases_expired",
+            "Times that work stopped because a lease could not be renewed.",
+            |churn| churn.expired,
+        ),
+    ];
+    for (name, help, count) in counters {
+        to.counters(name, help, "of", points(count));
     }
 }
 
@@ -103,33 +161,6 @@ fn classifier(to: &mut MetricSnapshot, stats: &ClassifierStats) {
         "Payloads whose source may forget them.",
         stats.acknowledged,
     );
-    let sources = || stats.sources.iter();
-    to.counters(
-        "streamalert_source_payloads",
-        "Payloads read.",
-        "source",
-        sources().map(|(name, progress)| (name.clone(), progress.payloads_read)),
-    );
-    to.counters(
-        "streamalert_source_bytes",
-        "Bytes read from the medium, before decompression.",
-        "source",
-        sources().map(|(name, progress)| (name.clone(), progress.bytes_read)),
-    );
-    to.gauges(
-        "streamalert_source_open_payloads",
-        "Payloads read and not acknowledged.",
-        "source",
-        sources().map(|(name, progress)| (name.clone(), progress.payloads_open)),
-    );
-    let unread = sources().filter_map(|(name, progress)| {
-        let total = progress.bytes_total?;
-        Some((name.clone(), total.saturating_sub(progress.bytes_read)))
-    });
-    to.gauges(
-        "streamalert_source_unread_bytes",
-        "Bytes that are there and not read, of sources that know.",
-        "source",
-        unread,
-    );
+    sources::progress(to, stats);
+    sources::statuses(to, stats);
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use streamalert_proto::{Deliveries, NeighbourError, NotOwned};
 use streamalert_store::coordinator::CoordinatorOptions;
-use streamalert_store::{Keeper, KeeperHandle, KeeperOptions, LeaseStore, News, StoreError, create_leases};
+use streamalert_store::{
+    Keeper, KeeperHandle, KeeperOptions, LeaseChurn, LeaseStore, News, StoreError, create_leases,
+};
 use streamalert_types::{Clock, Delivery, DeliveryOutcome, OutputName, SlotId};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
@@ -139,6 +141,12 @@ impl DispatcherNode {
             owned.store(false, Ordering::Release);
         }
         self.shared.dispatcher.drain().await;
+    }
+
+    /// How often slots came to this node and went.
+    #[must_use]
+    pub fn lease_churn(&self) -> LeaseChurn {
+        self.shared.keeper.churn()
     }
 
     /// Slots that it serves now.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::join_all;
 use streamalert_proto::{Alerts, NeighbourError, NotOwned};
-use streamalert_store::{KeeperHandle, ShardId};
+use streamalert_store::{KeeperHandle, LeaseChurn, ShardId};
 use streamalert_types::{AlertBatch, Clock, Tracer};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -76,6 +76,12 @@ impl MergerHandle {
             sum.add(&stats);
         }
         sum
+    }
+
+    /// How often shards came to this merger and went.
+    #[must_use]
+    pub fn lease_churn(&self) -> LeaseChurn {
+        self.inner.keeper.churn()
     }
 
     /// Whether nothing is to be delivered at this moment. Groups may be open; see

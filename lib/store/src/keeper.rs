@@ -1,5 +1,7 @@
 //! The async shell of a [`Coordinator`]: carries its calls to the store and its news to the owner of the work.
 
+mod churn;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,9 @@ use tracing::{info, warn};
 
 use crate::coordinator::{Coordinator, CoordinatorOptions, Effect, Event, Loss};
 use crate::{Lease, LeaseStore, StoreError};
+
+pub use churn::LeaseChurn;
+use churn::{Change, Tally};
 
 /// Calls open at the same time: enough that a store with group commit writes all in a few commits.
 const CALLS_MAX: usize = 64;
@@ -85,6 +90,7 @@ pub struct KeeperHandle {
     /// Unbounded because each message answers a piece of news or replaces the one before it.
     commands: mpsc::UnboundedSender<Command>,
     leases: watch::Receiver<Arc<BTreeMap<String, Lease>>>,
+    tally: Tally,
 }
 
 impl KeeperHandle {
@@ -117,6 +123,12 @@ impl KeeperHandle {
         Arc::clone(&self.leases.borrow())
     }
 
+    /// How often leases of the prefix came to this node and went.
+    #[must_use]
+    pub fn churn(&self) -> LeaseChurn {
+        self.tally.churn()
+    }
+
     fn tell(&self, command: Command) {
         // A keeper that has ended needs to know nothing.
         let _ = self.commands.send(command);
@@ -134,7 +146,10 @@ pub struct Keeper {
     leases: watch::Sender<Arc<BTreeMap<String, Lease>>>,
     /// Unbounded because news are few (a handful for each lease and change of owner) and must not wait.
     news: mpsc::UnboundedSender<News>,
-    calls: JoinSet<Event>,
+    calls: JoinSet<(Event, Option<Change>)>,
+    /// Leases that the owner of the work was told to work under.
+    working: BTreeSet<String>,
+    tally: Tally,
     open: Arc<Semaphore>,
     stopping: Vec<oneshot::Sender<()>>,
     stopped: bool,
@@ -160,6 +175,7 @@ impl Keeper {
         let (news, reader) = mpsc::unbounded_channel();
         let (sender, commands) = mpsc::unbounded_channel();
         let (leases, seen) = watch::channel(Arc::default());
+        let tally = Tally::default();
         let keeper = Self {
             coordinator: Coordinator::new(options.coordinator.clone()),
             options,
@@ -170,6 +186,8 @@ impl Keeper {
             leases,
             news,
             calls: JoinSet::new(),
+            working: BTreeSet::new(),
+            tally: tally.clone(),
             open: Arc::new(Semaphore::new(CALLS_MAX)),
             stopping: Vec::new(),
             stopped: false,
@@ -178,6 +196,7 @@ impl Keeper {
         let handle = KeeperHandle {
             commands: sender,
             leases: seen,
+            tally,
         };
         (keeper, handle, reader)
     }
@@ -190,7 +209,12 @@ impl Keeper {
             tokio::select! {
                 biased;
                 Some(ended) = self.calls.join_next() => match ended {
-                    Ok(event) => self.answered(event),
+                    Ok((event, change)) => {
+                        if let Some(change) = change {
+                            self.changed(change, &event);
+                        }
+                        self.answered(event);
+                    }
                     // A store that panics: the coordinator counts the call as lost after a term.
                     Err(problem) => warn!(%problem, "a call about a lease died"),
                 },
@@ -208,6 +232,13 @@ impl Keeper {
         info!(leases = %self.options.prefix, "leases handed over");
         for done in self.stopping.drain(..) {
             let _ = done.send(());
+        }
+    }
+
+    fn changed(&mut self, change: Change, event: &Event) {
+        self.tally.changed(change);
+        if let (Change::Released, Event::Answered { key, .. }) = (change, event) {
+            self.working.remove(key);
         }
     }
 
@@ -237,9 +268,16 @@ impl Keeper {
     fn apply(&mut self, event: Event) {
         for effect in self.coordinator.apply(self.origin.elapsed(), event) {
             let news = match effect {
-                Effect::Own(lease) => News::Own(lease),
+                Effect::Own(lease) => {
+                    self.working.insert(lease.key.clone());
+                    News::Own(lease)
+                }
                 Effect::HandOver { key, to } => News::HandOver { key, to },
-                Effect::Lost { key, loss } => News::Lost { key, loss },
+                Effect::Lost { key, loss } => {
+                    self.tally.lost(loss);
+                    self.working.remove(&key);
+                    News::Lost { key, loss }
+                }
                 Effect::Checkpointed { key, checkpoint } => News::Checkpointed { key, checkpoint },
                 Effect::Started => News::Started,
                 Effect::Stopped => {
@@ -254,6 +292,8 @@ impl Keeper {
             // An owner that has ended needs no news.
             let _ = self.news.send(news);
         }
+        let held = self.working.len() as u64;
+        self.tally.count(|churn| churn.held = held);
     }
 
     fn call(&mut self, effect: Effect) {
@@ -268,22 +308,24 @@ impl Keeper {
             if let Effect::List { call } = effect {
                 let result = tokio::time::timeout(timeout, store.list(&options.prefix)).await;
                 let result = result.unwrap_or_else(|_| Err(late()));
-                return Event::Listed { call, result };
+                return (Event::Listed { call, result }, None);
             }
-            write(&*store, effect, &options, at, late).await
+            let event = write(&*store, &effect, &options, at, late).await;
+            let change = Change::of(&effect, &event, &options.coordinator.node);
+            (event, change)
         });
     }
 }
 
 async fn write(
     store: &dyn LeaseStore,
-    effect: Effect,
+    effect: &Effect,
     options: &KeeperOptions,
     at: streamalert_types::Timestamp,
     late: impl Fn() -> StoreError,
 ) -> Event {
     let node = &*options.coordinator.node;
-    let (call, key, written) = match &effect {
+    let (call, key, written) = match effect {
         Effect::Take { call, seen } => {
             let taken = store.take(seen, node, options.address.as_deref(), at);
             (*call, seen.key.clone(), taken)

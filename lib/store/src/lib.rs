@@ -18,7 +18,7 @@ mod traits;
 pub use dynamo::{Capacity, DynamoOptions, DynamoStore, TableMade};
 pub use embedded::{EmbeddedOptions, EmbeddedStore, OpenError, WriteCounts};
 pub use faulty::{Faults, FaultyStore};
-pub use keeper::{Keeper, KeeperHandle, KeeperOptions, News, create_leases};
+pub use keeper::{Keeper, KeeperHandle, KeeperOptions, LeaseChurn, News, create_leases};
 pub use lease::{Lease, LeaseAnswer, LeaseStore, SHARD_END};
 pub use memory::MemoryStore;
 pub use streamalert_types::ShardId;

@@ -122,7 +122,10 @@ impl KinesisSource {
     /// How the reading goes.
     #[must_use]
     pub fn status(&self) -> KinesisStatus {
-        self.books.status()
+        KinesisStatus {
+            leases: self.keeper.churn(),
+            ..self.books.status()
+        }
     }
 
     /// Hands out the next payload of what was read last; `None` when there is nothing left of it.
@@ -208,8 +211,13 @@ impl SourceReader for KinesisSource {
     }
 
     fn watch_status(&self) -> StatusWatch {
-        let books = self.books.clone();
-        Arc::new(move || SourceStatus::Kinesis(books.status()))
+        let (books, keeper) = (self.books.clone(), self.keeper.clone());
+        Arc::new(move || {
+            SourceStatus::Kinesis(KinesisStatus {
+                leases: keeper.churn(),
+                ..books.status()
+            })
+        })
     }
 
     async fn finish(mut self: Box<Self>) -> Result<SourceProgress, SourceError> {

@@ -104,6 +104,7 @@ impl Node {
         let (node, task) =
             started.map_err(|error| Failure::while_doing("cannot start the dispatcher", error))?;
         self.supervisor.spawn("dispatcher slots", TaskKind::Service, task);
+        self.admin.dispatcher_node = Some(node.clone());
         self.dispatcher_node = Some(node.clone());
         Ok(Arc::new(node))
     }

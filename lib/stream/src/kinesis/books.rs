@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use streamalert_store::LeaseChurn;
 use streamalert_types::Sequence;
 use tokio::sync::Notify;
 
@@ -14,13 +15,17 @@ use crate::{
 };
 
 /// How the reading of a stream goes.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct KinesisStatus {
     /// Shards that this node reads.
     pub shards: usize,
     /// How far the shard that is furthest behind is behind its newest record; what is read and not acknowledged
     /// counts as read.
     pub behind: Duration,
+    /// The same for each shard that this node reads, by its id.
+    pub shards_behind: BTreeMap<Arc<str>, Duration>,
+    /// How often shards came to this node and went.
+    pub leases: LeaseChurn,
     /// Answers by which Kinesis asked for fewer reads.
     pub throttled: u64,
     /// Iterators that expired before they were used, as they do when a slow consumer holds up the reading.
@@ -50,7 +55,7 @@ struct State {
     reserved_bytes: usize,
     /// Readings that are handed over: nothing more of them is handed out.
     draining: BTreeSet<Generation>,
-    behind: BTreeMap<Generation, Duration>,
+    behind: BTreeMap<Generation, (Arc<str>, Duration)>,
     payloads_read: u64,
     bytes_read: u64,
     status: KinesisStatus,
@@ -91,7 +96,7 @@ impl Books {
         };
         let mut state = self.state();
         let generation = state.tracker.open(name, token(from));
-        state.behind.insert(generation, Duration::ZERO);
+        state.behind.insert(generation, (shard.clone(), Duration::ZERO));
         generation
     }
 
@@ -208,7 +213,7 @@ impl Books {
     }
 
     pub(super) fn note_behind(&self, generation: Generation, behind: Duration) {
-        if let Some(known) = self.state().behind.get_mut(&generation) {
+        if let Some((_, known)) = self.state().behind.get_mut(&generation) {
             *known = behind;
         }
     }
@@ -226,10 +231,12 @@ impl Books {
 
     pub(super) fn status(&self) -> KinesisStatus {
         let state = self.state();
+        let behind = || state.behind.values();
         KinesisStatus {
             shards: state.behind.len(),
-            behind: state.behind.values().copied().max().unwrap_or_default(),
-            ..state.status
+            behind: behind().map(|(_, behind)| *behind).max().unwrap_or_default(),
+            shards_behind: behind().cloned().collect(),
+            ..state.status.clone()
         }
     }
 
