@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use streamalert_testkit::{Reply, ServiceProcess, ServiceSpec, WebhookReceiver, free_port};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::collector::{Collector, Exported, Traces, hex};
 use crate::support::{PATIENCE, TestProject, binary, stdout};
@@ -345,4 +346,80 @@ async fn a_collector_that_is_away_costs_no_alert_and_without_one_outputs_get_no_
     assert!(bodies[0]["streamalert_trace_id"].is_string(), "{}", bodies[0]);
     assert!(bodies[1].get("streamalert_trace_id").is_none(), "{}", bodies[1]);
     assert_eq!(receiver.requests()[1].header("traceparent"), None);
+}
+
+const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+/// Posts logs as part of a trace.
+async fn post(door: &str, body: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(door).await.unwrap();
+    let request = format!(
+        "POST /v1/logs/kinesis/stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntraceparent: {CALLER}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logs_posted_as_part_of_a_trace_go_on_with_it_also_where_they_raise_nothing() {
+    let receiver = WebhookReceiver::start(None).await;
+    let collector = Collector::start().await;
+    let door = format!("127.0.0.1:{}", free_port());
+    let settings = format!(
+        "[listen]\nadmin = \"127.0.0.1:0\"\n\
+         [[sources]]\ntype = \"http\"\nservice = \"kinesis\"\nresource = \"stream\"\naddress = \"{door}\""
+    );
+    let project = project(&receiver, &settings);
+    let process = start(&spec(&project, "all", &["run"], &[], &collector)).await;
+    let body =
+        "{\"n\": 0, \"group\": \"g\", \"kind\": \"k\"}\n{\"n\": 1, \"group\": \"g\", \"kind\": \"k\"}\n";
+    let answer = post(&door, body).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200"),
+        "{answer}\n{}",
+        process.output()
+    );
+    let traces = collector
+        .until(|traces| delivered(traces) == 1 && traces.named("receive").len() == 2)
+        .await;
+    for received in traces.named("receive") {
+        assert_eq!(received.trace_id(), CALLER[3..35]);
+        assert_eq!(hex(&received.span.parent_span_id), CALLER[36..52]);
+    }
+    assert_eq!(traces_of(&traces.named("deliver webhook:sink")).len(), 1);
+    let shown = bodies(&receiver)[0]["streamalert_trace_id"].clone();
+    assert_eq!(shown, CALLER[3..35]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ingest_that_ends_has_told_of_its_traces() {
+    let receiver = WebhookReceiver::start(None).await;
+    let collector = Collector::start().await;
+    let project = project(&receiver, "");
+    project.append_events("events.jsonl", 0, 2, |_| "k");
+    let run = ["ingest", "--source", "kinesis:stream", "events.jsonl"];
+    let spec = spec(&project, "ingest", &run, &[], &collector);
+    let output = tokio::process::Command::new(&spec.binary)
+        .args(&spec.args)
+        .envs(spec.env.iter().map(|(name, value)| (name, value)))
+        .current_dir(&spec.dir)
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let traces = collector.until(|traces| delivered(traces) == 1).await;
+    let deliveries = traces.named("deliver webhook:sink");
+    let way = traces.way(deliveries[0]);
+    let steps: Vec<&str> = way.iter().map(|exported| what(exported)).collect();
+    assert_eq!(steps, ["deliver", "accept", "rules", "classify", "receive"]);
+    assert!(
+        collector
+            .metric("streamalert", "streamalert_merger_alerts")
+            .unwrap()
+            >= 1.0
+    );
 }

@@ -80,7 +80,7 @@ impl Traces {
         let received = Traceparent::received(&source, &position);
         self.tracer.record(Span {
             context: received,
-            parent: None,
+            parent: position.caller(),
             service: SERVICE,
             name: format!("receive {}", source.resource).into(),
             kind: SpanKind::Consumer,
@@ -91,7 +91,10 @@ impl Traces {
                 ("messaging.operation.name", "receive".into()),
                 ("messaging.operation.type", "receive".into()),
                 ("messaging.destination.name", (*source.resource).into()),
-                ("messaging.destination.partition.id", (*position.partition).into()),
+                (
+                    "messaging.destination.partition.id",
+                    position.partition_name().into(),
+                ),
                 ("messaging.message.id", position.sequence.to_string().into()),
                 ("messaging.message.body.size", trip.bytes.into()),
                 (

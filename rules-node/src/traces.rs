@@ -29,11 +29,23 @@ impl BatchTrace {
         } else {
             Timestamp::EPOCH
         };
-        let sampled = tracer.sample(batch.records.len()).into_iter();
+        let mut sampled = tracer.sample(batch.records.len());
+        if tracer.is_on() {
+            // Whoever sent them keeps their trace, and is to find it whole.
+            let kept_by_caller =
+                |record: &Record| record.position.caller().is_some_and(Traceparent::is_sampled);
+            let by_caller = (0..)
+                .zip(&batch.records)
+                .filter(|(_, record)| kept_by_caller(record));
+            sampled.extend(by_caller.map(|(index, _)| index));
+            sampled.sort_unstable();
+            sampled.dedup();
+        }
         Self {
             sent: batch.traceparent.parse().ok(),
             records: batch.records.len(),
             sampled: sampled
+                .into_iter()
                 .filter_map(|index| Some((index, batch.records.get(index as usize)?.clone())))
                 .collect(),
             start,

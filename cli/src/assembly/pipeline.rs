@@ -29,6 +29,7 @@ impl Pipeline {
         project: &Project,
         stores: &Stores,
         clock: Arc<dyn Clock>,
+        tracer: Tracer,
     ) -> Result<Self, Failure> {
         let (runtime, not_loaded) = assembly::load_rules(project, None, clock.clone()).await?;
         let registry = assembly::registry(project, clock.clone())?;
@@ -39,16 +40,15 @@ impl Pipeline {
             Some(runtime.clone()),
             letters.clone(),
             clock.clone(),
-            Tracer::default(),
+            tracer.clone(),
         );
-        let options =
+        let mut options =
             assembly::merger_options(&project.settings, &Member::of(&project.settings, &*clock), None);
+        options.tracer = tracer.clone();
         let (merger, merger_task) =
             assembly::start_merger(options, stores, Arc::new(dispatcher.clone()), clock.clone()).await?;
         let alerts = Arc::new(merger.clone());
-        // A command that ends is over before anybody could look at its traces.
-        let off = Tracer::default();
-        let rules = assembly::rules_node(project, runtime.clone(), alerts, letters, clock, off)?;
+        let rules = assembly::rules_node(project, runtime.clone(), alerts, letters, clock, tracer)?;
         Ok(Self {
             rules,
             merger,

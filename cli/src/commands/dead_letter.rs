@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use streamalert_proto::{Admin, AdminRequest, v1};
-use streamalert_types::DeadLetterId;
+use streamalert_types::{DeadLetterId, Tracer};
 use streamalert_value::Value;
 
 use crate::access::{self, member};
@@ -111,7 +111,7 @@ async fn replay(global: &Global, ids: &[String]) -> Result<(), Failure> {
 /// No process runs on the data directory, so this one is the pipeline for a while.
 async fn here(project: &Project, stores: assembly::Stores, request: AdminRequest) -> Result<Value, Failure> {
     let clock = assembly::clock();
-    let line = Pipeline::start(project, &stores, clock.clone()).await?;
+    let line = Pipeline::start(project, &stores, clock.clone(), Tracer::default()).await?;
     let replayer = Replayer {
         taker: Mutex::new(assembly::takers(project, clock)?()),
         rules: line.rules.clone(),

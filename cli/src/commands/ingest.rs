@@ -9,13 +9,16 @@ use streamalert_service::{LogFormat, Telemetry, TelemetryOptions};
 use streamalert_stream::SourceReader;
 use streamalert_types::{OutputName, Tracer};
 use streamalert_value::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
+use crate::admin::ProcessAdmin;
 use crate::args::{Global, Ingest};
 use crate::assembly::{self, Member, Pipeline, Stores};
 use crate::explain::{integer, object, text};
 use crate::failure::Failure;
 use crate::paint;
 use crate::project::Project;
+use crate::telemetry::Exporter;
 
 /// How often the progress bar is drawn.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -76,10 +79,15 @@ pub(crate) async fn pipeline(
     sources: Vec<Box<dyn SourceReader>>,
     clock: Arc<dyn streamalert_types::Clock>,
 ) -> Result<Summary, Failure> {
-    let mut line = Pipeline::start(project, &stores, clock.clone()).await?;
+    let start = assembly::process_seed(&*clock);
+    let exporter = crate::telemetry::exporter(&project.settings, None, clock.clone(), start)?;
+    let tracer = exporter
+        .as_ref()
+        .map_or_else(Tracer::default, |exporter| exporter.tracer.clone());
+    let mut line = Pipeline::start(project, &stores, clock.clone(), tracer.clone()).await?;
     let records = Arc::new(line.rules.clone());
-    let (classifier, task) =
-        assembly::start_classifier(project, sources, records, &stores, clock, Tracer::default())?;
+    let (classifier, task) = assembly::start_classifier(project, sources, records, &stores, clock, tracer)?;
+    let exporting = exporter.map(|exporter| Exporting::start(exporter, &classifier, &line, &stores));
 
     let bar = progress_bar();
     let watching = tokio::spawn(watch(bar.clone(), classifier.clone(), line.merger.clone()));
@@ -92,8 +100,42 @@ pub(crate) async fn pipeline(
 
     let mut summary = Summary::gather(&classifier, &line, &stores, ends).await?;
     summary.not_loaded = std::mem::take(&mut line.not_loaded);
+    if let Some(exporting) = exporting {
+        // Before the services end: what they have counted goes with them.
+        exporting.end().await;
+    }
     line.stop().await?;
     Ok(summary)
+}
+
+/// Traces and metrics on their way to a collector.
+struct Exporting {
+    ended: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Exporting {
+    fn start(exporter: Exporter, classifier: &Classifier, line: &Pipeline, stores: &Stores) -> Self {
+        let admin = ProcessAdmin {
+            stores: Some(stores.clone()),
+            classifier: Some(classifier.clone()),
+            rules: Some(line.rules.clone()),
+            merger: Some(line.merger.clone()),
+            dispatcher: Some(line.dispatcher.clone()),
+            spans: Some(exporter.spans),
+            ..ProcessAdmin::default()
+        };
+        let ended = CancellationToken::new();
+        let task = tokio::spawn(exporter.task.run(Arc::new(admin), ended.clone()));
+        Self { ended, task }
+    }
+
+    /// Exports what is left, for as long as the exporter waits for a collector that ends.
+    async fn end(self) {
+        self.ended.cancel();
+        // A task that died has said so.
+        let _ = self.task.await;
+    }
 }
 
 fn progress_bar() -> ProgressBar {

@@ -13,7 +13,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use streamalert_types::{Position, Sequence, Source};
+use streamalert_types::{Position, Sequence, Source, Traceparent};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -232,7 +232,7 @@ async fn receive(
     let length = server.check(&parts.headers)?;
     let inquiry = server.door.let_in(length)?;
     let body = server.read(body, length).await?;
-    let partition: Arc<str> = server.partition(&parts.headers, &body)?.into();
+    let partition = server.partition(&parts.headers, &body)?;
     let payloads = server.cut(&source, &partition, body, &inquiry);
     let count = payloads.len();
     server
@@ -339,13 +339,14 @@ impl Server {
 
     /// The partition that the request is. A key names one body only: another one under the same key must not get
     /// the positions of the first, or its alerts would be taken for repetitions.
-    fn partition(&self, headers: &HeaderMap, body: &[u8]) -> Result<String, Refusal> {
+    fn partition(&self, headers: &HeaderMap, body: &[u8]) -> Result<Arc<str>, Refusal> {
+        let named = |name: String| match caller(headers) {
+            Some(caller) => Position::partition_called(&name, caller),
+            None => name.into(),
+        };
         let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
-            return Ok(format!(
-                "http:{}:{}",
-                self.options.run_name,
-                self.door.desk.number()
-            ));
+            let name = format!("http:{}:{}", self.options.run_name, self.door.desk.number());
+            return Ok(named(name));
         };
         let Some(key) = key
             .to_str()
@@ -357,7 +358,7 @@ impl Server {
             return Err(Refusal(StatusCode::BAD_REQUEST, reason));
         };
         let digest = blake3::hash(body).to_hex();
-        Ok(format!("http-key:{key}#{}", &digest[..16]))
+        Ok(named(format!("http-key:{key}#{}", &digest[..16])))
     }
 
     fn cut(
@@ -405,6 +406,14 @@ impl Server {
         inquiry.expect(payloads.len());
         payloads
     }
+}
+
+/// The span of the sender, as W3C Trace Context has it. One that cannot be read is passed over, as the standard asks;
+/// so is a second one.
+fn caller(headers: &HeaderMap) -> Option<Traceparent> {
+    let mut all = headers.get_all("traceparent").iter();
+    let caller = all.next()?.to_str().ok()?.parse().ok();
+    caller.filter(|_| all.next().is_none())
 }
 
 fn is_too_large(error: &axum::Error) -> bool {

@@ -155,7 +155,7 @@ impl Fields {
     pub(crate) fn position(&mut self, source: &Source, position: &Position) -> &mut Self {
         self.text(&source.service)
             .text(&source.resource)
-            .text(&position.partition);
+            .text(position.partition_name());
         match &position.sequence {
             Sequence::Offset(offset) => self.number(0).number(*offset),
             Sequence::Token(token) => self.number(1).text(token),

@@ -269,3 +269,36 @@ async fn finishing_answers_what_is_durable_and_refuses_the_rest() {
     assert!(durable.await.unwrap().starts_with("HTTP/1.1 200"));
     assert!(waiting.await.unwrap().starts_with("HTTP/1.1 503"));
 }
+
+#[tokio::test]
+async fn what_is_sent_as_part_of_a_trace_is_read_as_part_of_it_under_its_own_name() {
+    let mut source = bound(|_, _| {}).await;
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let next = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203332-01";
+    let mut names = Vec::new();
+    for (headers, caller) in [
+        (
+            format!("traceparent: {trace}\r\nidempotency-key: k\r\n"),
+            Some(trace),
+        ),
+        (
+            format!("traceparent: {next}\r\nidempotency-key: k\r\n"),
+            Some(next),
+        ),
+        ("idempotency-key: k\r\ntraceparent: 00-0\r\n".to_owned(), None),
+        (
+            format!("traceparent: {trace}\r\ntraceparent: {next}\r\nidempotency-key: k\r\n"),
+            None,
+        ),
+    ] {
+        let answer = post(&source, &headers, "one");
+        let payload = take(&mut source).await;
+        let found = payload.position.caller().map(|caller| caller.to_string());
+        assert_eq!(found.as_deref(), caller);
+        names.push(payload.position.partition_name().to_owned());
+        payload.token.ack();
+        assert!(answer.await.unwrap().starts_with("HTTP/1.1 200"));
+    }
+    names.dedup();
+    assert_eq!(names.len(), 1, "{names:?}");
+}

@@ -43,12 +43,20 @@ impl Traceparent {
         self.flags & SAMPLED != 0
     }
 
-    /// The trace of the payload at `position` of `source`, at its first span: the payload was received. Sampled, as
-    /// all contexts made here are: a context is made only of what is kept.
+    /// The trace of the payload at `position` of `source`, at its first span: the payload was received. That of
+    /// whoever sent it, below its span, where it came with one. Sampled, as all contexts made here are: a context is
+    /// made only of what is kept.
     #[must_use]
     pub fn received(source: &Source, position: &Position) -> Self {
         let mut fields = Fields::new("trace");
         let trace_id = fields.position(source, position).finish();
+        if let Some(caller) = position.caller() {
+            let received = caller.child("receive", trace_id);
+            return Self {
+                flags: SAMPLED,
+                ..received
+            };
+        }
         Self {
             trace_id,
             span_id: span_id(trace_id, 0, "receive", 0),
@@ -237,5 +245,62 @@ mod tests {
         let (source, position) = at(5);
         let context = Traceparent::received(&source, &position);
         assert_eq!(context.to_string().parse::<Traceparent>().unwrap(), context);
+    }
+
+    #[test]
+    fn what_is_sent_as_part_of_a_trace_goes_on_with_it_and_keeps_its_name() {
+        let (source, plain) = at(6);
+        let caller: Traceparent = EXAMPLE.parse().unwrap();
+        let called = Position {
+            partition: Position::partition_called("p", caller),
+            ..plain.clone()
+        };
+        assert_eq!((called.caller(), plain.caller()), (Some(caller), None));
+        assert_eq!((called.partition_name(), plain.partition_name()), ("p", "p"));
+        let received = Traceparent::received(&source, &called);
+        assert_eq!(received.trace_id(), caller.trace_id());
+        assert_ne!(received.span_id(), caller.span_id());
+        let next = Position {
+            sequence: crate::Sequence::Offset(7),
+            ..called.clone()
+        };
+        assert_ne!(
+            received,
+            Traceparent::received(&source, &next),
+            "each line its own"
+        );
+        let mut names = [Fields::new("x"), Fields::new("x")];
+        let [one, other] = &mut names;
+        assert_eq!(
+            one.position(&source, &called).finish(),
+            other.position(&source, &plain).finish()
+        );
+        let unsampled = EXAMPLE.replace("-01", "-00").parse().unwrap();
+        let quiet = Position {
+            partition: Position::partition_called("p", unsampled),
+            ..plain
+        };
+        assert!(!quiet.caller().unwrap().is_sampled());
+        assert!(
+            Traceparent::received(&source, &quiet).is_sampled(),
+            "what is kept is kept"
+        );
+    }
+
+    #[test]
+    fn a_partition_that_only_looks_like_one_with_a_trace_has_none() {
+        let (_, plain) = at(1);
+        for name in [
+            "",
+            ";traceparent=",
+            ";traceparent=00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "ü;traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333ü-1",
+        ] {
+            let position = Position {
+                partition: name.into(),
+                ..plain.clone()
+            };
+            assert_eq!((position.caller(), position.partition_name()), (None, name));
+        }
     }
 }
