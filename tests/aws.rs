@@ -172,12 +172,33 @@ async fn tables_are_offered_made_and_left_alone_and_hold_what_the_command_line_s
         "{again}"
     );
 
+    let paid = [
+        "--set",
+        "store.table_prefix=paid",
+        "--set",
+        "store.billing=provisioned",
+        "--set",
+        "store.read_units=5",
+        "--set",
+        "store.write_units=6",
+    ];
+    let paid = stdout(&scene.command(&[&paid[..], &["aws", "init"]].concat()));
+    assert!(
+        paid.contains("table paid-leases: is being made, provisioned with 5 read and 6 write units a second"),
+        "{paid}"
+    );
+    assert!(paid.contains("4 made"), "{paid}");
+
     scene.calls.put_records("stream", &records(0..5)).await;
     let mut process = scene.run().await;
     scene.wait_for(5, &process).await;
     assert!(process.terminate(PATIENCE).await.unwrap().success());
     let listed = stdout(&scene.command(&["alerts", "list"]));
     assert_eq!(listed.matches("every").count(), 5, "{listed}");
+    let late = stdout(&scene.command(&["alerts", "list", "--since", "1h", "--limit", "2"]));
+    assert_eq!(late.matches("every").count(), 2, "{late}");
+    let none = stdout(&scene.command(&["alerts", "list", "--since", "2100-01-01T00:00:00Z"]));
+    assert_eq!(none.matches("every").count(), 0, "{none}");
     let id = listed.split_whitespace().next().unwrap();
     let shown = stdout(&scene.command(&["alerts", "show", id]));
     assert!(shown.contains("delivered, 1 attempts"), "{shown}");

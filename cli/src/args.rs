@@ -182,11 +182,14 @@ pub(crate) struct Test {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Alerts {
-    /// Newest first
+    /// Newest first. On DynamoDB each shard is asked for its newest: what it costs goes with --limit and --since
     List {
-        /// Only this rule
+        /// Only this rule; on DynamoDB others are looked through for it, at most a million, so give --since, too
         #[arg(long)]
         rule: Option<String>,
+        /// Only alerts created since then: 30m, 24h, 7d, or a moment such as 2026-01-31T00:00:00Z
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
         /// Only alerts that still have something to deliver or wait in a group
         #[arg(long)]
         open: bool,

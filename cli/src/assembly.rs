@@ -9,7 +9,7 @@ mod rules;
 mod sources;
 mod stores;
 
-pub(crate) use dispatcher::{registry, start_dispatcher};
+pub(crate) use dispatcher::{delivery_limits, registry, start_dispatcher};
 pub(crate) use member::Member;
 pub(crate) use merger::{merger_options, start_merger};
 pub(crate) use pipeline::Pipeline;

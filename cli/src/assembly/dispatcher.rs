@@ -8,7 +8,9 @@ use streamalert_dispatcher::{
     DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LoadContext,
     OutputRegistry, OutputSpec, Publisher, Rate,
 };
+use streamalert_merger::MergerOptions;
 use streamalert_runtime::Runtime;
+use streamalert_service::StreamLimits;
 use streamalert_store::DeadLetterStore;
 use streamalert_types::{Clock, OutputName, Tracer};
 use tokio::task::JoinHandle;
@@ -154,6 +156,22 @@ fn delivery_options(settings: &Settings, name: &OutputName, mut options: Deliver
     options
 }
 
+/// What one merger may have unanswered at a dispatcher of so many outputs: of each as much as it hands over. A delivery
+/// is answered when it has ended, so that with less an output that is down would hold up the others.
+pub(crate) fn delivery_limits(settings: &Settings, outputs: usize) -> StreamLimits {
+    let merger = MergerOptions::default();
+    let least = StreamLimits::default();
+    // Each lane of a merger hands over one at least, and one beyond its share of the bytes.
+    let (outputs, lanes) = (outputs as u64, merger.lanes as u64);
+    let deliveries = (settings.merger.in_flight_per_output_max as u64).max(lanes);
+    let bytes = merger.output_bytes_max as u64 + lanes * least.message_bytes_max as u64;
+    StreamLimits {
+        window_batches: least.window_batches.max(outputs.saturating_mul(deliveries)),
+        window_bytes: least.window_bytes.max(outputs.saturating_mul(bytes)),
+        ..least
+    }
+}
+
 /// Starts a dispatcher.
 pub(crate) fn start_dispatcher(
     project: &Project,
@@ -194,4 +212,23 @@ pub(crate) fn start_dispatcher(
         seed,
     }
     .start()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_that_are_down_leave_room_for_those_that_are_not() {
+        let mut settings = Settings::default();
+        for (in_flight, outputs) in [(1, 1), (64, 20), (65_536, 300)] {
+            settings.merger.in_flight_per_output_max = in_flight;
+            let limits = delivery_limits(&settings, outputs);
+            let held = (outputs - 1) * in_flight;
+            assert!(limits.window_batches > held as u64, "{limits:?}");
+            assert!(limits.window_batches >= StreamLimits::default().window_batches);
+            let bytes = (outputs * MergerOptions::default().output_bytes_max) as u64;
+            assert!(limits.window_bytes >= bytes.max(StreamLimits::default().window_bytes));
+        }
+    }
 }

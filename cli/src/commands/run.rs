@@ -11,7 +11,7 @@ use streamalert_dispatcher::DispatcherNode;
 use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_runtime::Runtime;
 use streamalert_service::{
-    GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry,
+    GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, StreamLimits, Supervisor, TaskKind, Telemetry,
     TelemetryOptions,
 };
 use streamalert_types::Tracer;
@@ -219,7 +219,10 @@ impl Node {
         if !self.member.alone {
             deliveries = self.share_outputs(address).await?;
         }
-        let server = self.server().deliveries(deliveries);
+        let dispatcher = self.admin.dispatcher.as_ref();
+        let outputs = dispatcher.map_or(0, |dispatcher| dispatcher.stats().outputs.len());
+        let limits = assembly::delivery_limits(&self.project.settings, outputs);
+        let server = self.server_within(limits).deliveries(deliveries);
         self.serve_on("dispatcher", listener, server);
         Ok(())
     }
@@ -315,7 +318,12 @@ impl Node {
     }
 
     fn server(&self) -> GrpcServer {
+        self.server_within(StreamLimits::default())
+    }
+
+    fn server_within(&self, limits: StreamLimits) -> GrpcServer {
         let options = ServerOptions {
+            limits,
             tls: access::tls(&self.project.settings),
             ..ServerOptions::default()
         };

@@ -33,6 +33,7 @@ struct Plan {
     after: u32,
     reads: u32,
     full: bool,
+    down: bool,
     writes_seen: u64,
 }
 
@@ -74,6 +75,11 @@ impl Faults {
         self.plan(|plan| plan.full = full);
     }
 
+    /// Every operation fails as unavailable, and none is carried out, until told otherwise.
+    pub fn set_down(&self, down: bool) {
+        self.plan(|plan| plan.down = down);
+    }
+
     /// Every operation waits until told otherwise; those that wait go on then.
     pub fn set_hanging(&self, hanging: bool) {
         self.hanging.send_replace(hanging);
@@ -95,6 +101,9 @@ impl Faults {
         self.plan(|plan| plan.writes_seen += 1);
         self.wait().await;
         self.plan(|plan| {
+            if plan.down {
+                return Verdict::Refuse(unavailable("told to be down"));
+            }
             if plan.full {
                 return Verdict::Refuse(StoreError::Full {
                     reason: "told to be full".to_owned(),
@@ -115,6 +124,9 @@ impl Faults {
     async fn before_read(&self) -> Result<(), StoreError> {
         self.wait().await;
         self.plan(|plan| {
+            if plan.down {
+                return Err(unavailable("told to be down"));
+            }
             if plan.reads > 0 {
                 plan.reads -= 1;
                 return Err(unavailable("told to fail the read"));

@@ -17,7 +17,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use streamalert_aws::{Access, SdkConfig};
 use tokio::sync::OnceCell;
 
-pub use calls::{Calls, Placed};
+pub use calls::{Calls, Placed, base64};
 pub use child::EmulatorError;
 use child::{Child, Plan};
 pub use microburst::{FIRES_WITHIN, Microburst};

@@ -13,6 +13,10 @@ use super::Node;
 use crate::access;
 use crate::failure::Failure;
 
+/// No limit of its own for deliveries that wait for a dispatcher: an output that is down would hold up the others.
+const DELIVERIES_MAX: usize = 1 << 20;
+const DELIVERIES_BYTES_MAX: u64 = 1 << 40;
+
 /// Who is called.
 enum Called {
     /// One node.
@@ -68,7 +72,10 @@ impl Node {
     /// The dispatchers: whoever owns the slot of an output.
     pub(super) fn deliveries(&mut self) -> Result<Arc<dyn Deliveries>, Failure> {
         match self.called("peers.dispatcher", Peer::Dispatcher)? {
-            Called::One(options) => {
+            Called::One(mut options) => {
+                // The merger knows how much it hands over of each output; what else waits is in the store.
+                options.pending_batches_max = DELIVERIES_MAX;
+                options.pending_bytes_max = DELIVERIES_BYTES_MAX;
                 let (client, task) = DispatcherClient::new(options);
                 self.keep_link("dispatcher client", |cut| task.run(cut));
                 Ok(Arc::new(client))

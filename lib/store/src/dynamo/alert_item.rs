@@ -6,6 +6,7 @@
 //! | `id` | S, sort key | the alert's id |
 //! | `open` | S, sort key of the index `open` | creation and id, while something is left to do; absent from tombstones |
 //! | `closing` | S, sort key of the index `closing` | the same, on a merged alert while it is open |
+//! | `listed` | S, sort key of the index `listed` | the same, for as long as the item is there |
 //! | `layout` | N | version of this layout |
 //! | `revision` | N | grows with every change; a change is conditional on the one that was read |
 //! | `epoch` | N | lease epoch under which it was written |
@@ -30,11 +31,12 @@ use crate::{GroupMember, ShardId};
 const LAYOUT: u32 = 1;
 
 /// Everything but the body, for reads that do not need it.
-pub(super) const WITHOUT_BODY: [&str; 19] = [
+pub(super) const WITHOUT_BODY: [&str; 20] = [
     "shard",
     "id",
     "open",
     "closing",
+    "listed",
     "layout",
     "revision",
     "epoch",
@@ -123,6 +125,7 @@ pub(super) fn encode(kept: &Kept) -> Item {
     set("mark", number(kept.mark));
     set("created", number(standing.created.as_micros()));
     set("rule", text(&kept.rule));
+    set("listed", text(place(standing.created, kept.id)));
     if let Some(members) = &kept.members {
         let ids: Vec<u8> = members
             .ids

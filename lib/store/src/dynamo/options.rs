@@ -38,8 +38,9 @@ pub(super) const BODY_BYTES_INLINE_MAX: usize = ITEM_BYTES_MAX - ITEM_BYTES_RESE
 /// but its own calls and those of one predecessor, so more means a defect.
 pub(super) const RIVALS_MAX: usize = 20;
 
-/// Items that a listing of settled alerts may look at. They have no order in the table, so that it reads all.
-pub(super) const SCAN_ITEMS_MAX: usize = 1_000_000;
+/// Entries of an index that a listing may look through over all shards, when it looks for a rule: some 50,000 read
+/// units.
+pub(super) const LISTED_MAX: usize = 1_000_000;
 
 /// Where the state is, and how it is reached.
 #[derive(Clone)]

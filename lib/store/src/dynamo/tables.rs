@@ -83,6 +83,7 @@ impl Tables {
                 indexes: &[
                     ("open", &["created", "rule", "pending", "waits"]),
                     ("closing", &[]),
+                    ("listed", &["created", "rule"]),
                 ],
                 ttl: Some("ttl"),
             },

@@ -346,6 +346,26 @@ async fn tables_are_made_once_and_others_are_refused() {
     assert!(made.len() == 4 && made.iter().all(|table| !table.new), "{made:?}");
 
     let client = aws_sdk_dynamodb::Client::new(&config);
+    for table in &made {
+        let described = client.describe_table().table_name(&table.name).send().await;
+        let described = described.unwrap().table.unwrap();
+        let units = described.provisioned_throughput.unwrap();
+        assert_eq!(
+            (units.read_capacity_units, units.write_capacity_units),
+            (Some(5), Some(5)),
+            "{} is left as it was made",
+            table.name
+        );
+        let ttl = client
+            .describe_time_to_live()
+            .table_name(&table.name)
+            .send()
+            .await
+            .unwrap();
+        let by = ttl.time_to_live_description.and_then(|ttl| ttl.attribute_name);
+        let expires = table.name.ends_with("alerts") || table.name.ends_with("checkpoints");
+        assert_eq!(by.is_some(), expires, "{}", table.name);
+    }
     let key = KeySchemaElement::builder()
         .attribute_name("pk")
         .key_type(KeyType::Hash);

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use streamalert_store::{Lease, MemoryStore, SHARD_END};
+use streamalert_store::{FaultyStore, Lease, MemoryStore, SHARD_END};
 use streamalert_types::{ManualClock, Timestamp};
 
 use super::aggregate::tests::aggregate;
@@ -16,7 +16,7 @@ const NOW: i64 = 500_000 * HOUR;
 /// A stream, its leases, and the nodes that read it.
 struct World {
     kinesis: FakeKinesis,
-    leases: Arc<MemoryStore>,
+    leases: Arc<FaultyStore<MemoryStore>>,
     clock: ManualClock,
     limits: SourceLimits,
 }
@@ -25,7 +25,7 @@ impl World {
     fn new(shards: &[&str]) -> Self {
         Self {
             kinesis: FakeKinesis::with_shards(shards),
-            leases: Arc::new(MemoryStore::new()),
+            leases: Arc::new(FaultyStore::new(MemoryStore::new())),
             clock: ManualClock::at(Timestamp::from_micros(NOW * 1000)),
             limits: SourceLimits::default(),
         }

@@ -25,7 +25,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// Waits before the attempt after so many have failed.
-    async fn wait(&self, failures: u32) {
+    pub(super) async fn wait(&self, failures: u32) {
         let doubled = self.initial.saturating_mul(1 << failures.min(16));
         tokio::time::sleep(self.jitter.shorten(doubled.min(self.max))).await;
     }

@@ -59,7 +59,7 @@ impl ObjectTask {
             .unwrap_or(&body.tag)
             .trim_matches('"');
         let partition: Arc<str> = format!("{}#{told_by}", self.request.key).into();
-        let from = match self.intake.resume(&self.source, &partition).await {
+        let from = match self.resume(&partition).await {
             Ok((_, true)) => return self.tell(News::Known(partition)).await,
             Ok((from, false)) => from,
             Err(error) => return self.tell(News::Failed(error)).await,
@@ -95,6 +95,24 @@ impl ObjectTask {
             }
         };
         tokio::join!(feeding, forwarding);
+    }
+
+    /// Where the object goes on. Asks for as long as the store may answer: a message that was given back meanwhile
+    /// would be taken for poison after some times, through no fault of its own.
+    async fn resume(&self, partition: &str) -> Result<(u64, bool), SourceError> {
+        let mut failures = 0;
+        loop {
+            match self.intake.resume(&self.source, partition).await {
+                Err(error) if error.is_retryable() => {
+                    if failures == 0 {
+                        tracing::warn!(%error, partition, "object waits for its checkpoint");
+                    }
+                    self.backoff.wait(failures).await;
+                    failures += 1;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     async fn tell(&self, news: News) {

@@ -139,6 +139,15 @@ impl Calls {
             .await;
     }
 
+    /// Asks SNS: an action with its parameters, as a query.
+    ///
+    /// # Panics
+    /// When the emulator refuses.
+    pub async fn sns(&self, query: &str) -> String {
+        let path = format!("/?{query}&Version=2010-03-31");
+        self.call("POST", &path, "sns", None, "").await
+    }
+
     async fn json(&self, service: &str, target: &str, body: &str) -> String {
         self.call("POST", "/", service, Some(target), body).await
     }
@@ -199,7 +208,9 @@ fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     Some(rest.split_once('"')?.0)
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// Bytes in base64, padded.
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

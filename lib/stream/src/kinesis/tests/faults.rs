@@ -248,3 +248,47 @@ async fn later_faults_are_tried_again_for_as_long_as_they_last() {
     assert_eq!(take(&mut source, 1).await, ["a"]);
     assert_eq!(source.status().failed, 6);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_for_ten_minutes_stops_the_reading_and_loses_nothing() {
+    let world = World::new(&["s1", "s2"]);
+    world.kinesis.put("s1", NOW, &["a0"]);
+    let mut source = world.start("node").await;
+    assert_eq!(take(&mut source, 1).await, ["a0"]);
+    nothing_comes(&mut source, A_WHILE).await;
+    let faults = world.leases.faults();
+    faults.set_down(true);
+    let begun = tokio::time::Instant::now();
+    let (mut written, mut read) = (Vec::new(), std::collections::BTreeSet::new());
+    let mut read_late = 0;
+    for second in 0..600 {
+        let (shard, body) = (["s1", "s2"][second % 2], format!("b{second}"));
+        world.kinesis.put(shard, NOW, &[&body]);
+        written.push(body);
+        let until = begun + Duration::from_secs(second as u64 + 1);
+        while let Ok(payload) = tokio::time::timeout_at(until, source.next()).await {
+            let payload = payload.unwrap().unwrap();
+            read.insert(String::from_utf8(payload.body.to_vec()).unwrap());
+            payload.token.ack();
+            read_late += usize::from(second > 60);
+        }
+    }
+    // A term after the last renewal the shards may be another's: nothing more is read, and reading costs nothing.
+    assert_eq!((read_late, source.status().shards), (0, 0));
+    assert!(source.status().leases.expired >= 2, "{:?}", source.status());
+    assert_eq!(
+        world.leases.inner().list("kinesis/logs/s1").await.unwrap().len(),
+        1
+    );
+    faults.set_down(false);
+    while read.len() < written.len() {
+        let payload = next(&mut source).await;
+        read.insert(String::from_utf8(payload.body.to_vec()).unwrap());
+        payload.token.ack();
+    }
+    assert!(written.iter().all(|body| read.contains(body)));
+    nothing_comes(&mut source, A_WHILE).await;
+    for (shard, last) in [("s1", 600), ("s2", 601)] {
+        assert_eq!(world.checkpoint(shard).await, Some(format!("{last}@{NOW}")));
+    }
+}

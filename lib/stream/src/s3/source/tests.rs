@@ -504,3 +504,37 @@ async fn reading_waits_while_too_much_is_not_acknowledged() {
     held.pop().unwrap().token.ack();
     take(&mut source).await.token.ack();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_for_ten_minutes_holds_objects_back_and_makes_none_of_them_poison() {
+    let mut world = World::new();
+    world.limits.object_bytes_max = 100;
+    world.buckets.put("large", "t", lines(100));
+    world.buckets.put("small", "t", "one\n");
+    world.tell("m1", &["large"]);
+    let mut source = world.source();
+    let first = take(&mut source).await;
+    world.faults.set_down(true);
+    first.token.ack();
+    world.tell("m2", &["small"]);
+    let mut large = Vec::new();
+    let down_until = tokio::time::Instant::now() + Duration::from_secs(600);
+    // What is being read goes on; what is new waits.
+    while let Ok(payload) = tokio::time::timeout_at(down_until, source.next()).await {
+        large.push(payload.unwrap().unwrap());
+    }
+    assert_eq!(large.len(), 99);
+    assert_eq!(world.queue.left(), ["m1", "m2"]);
+    world.faults.set_down(false);
+    let small = take(&mut source).await;
+    assert_eq!(
+        (&small.form, &small.body[..]),
+        (&PayloadForm::Object, &b"one\n"[..])
+    );
+    large
+        .into_iter()
+        .chain([small])
+        .for_each(|payload| payload.token.ack());
+    world.deleted().await;
+    world.left_no_checkpoint().await;
+}
