@@ -68,7 +68,7 @@ fn since_micros(text: Option<&str>, now: Timestamp) -> Result<Option<i64>, Failu
         _ => return Err(unclear()),
     };
     let count: u32 = count.parse().map_err(|_| unclear())?;
-    let ago = seconds * 1_000_000 * i64::from(count);
+    let ago = (seconds * 1_000_000).saturating_mul(i64::from(count));
     Ok(Some(now.as_micros().saturating_sub(ago)))
 }
 
@@ -95,6 +95,7 @@ mod tests {
         let since = |text| since_micros(Some(text), now).map_err(|failure| failure.to_string());
         assert_eq!(since("90s"), Ok(Some(999_999_910_000_000)));
         assert_eq!(since("2d"), Ok(Some(1_000_000_000_000_000 - 172_800_000_000)));
+        assert_eq!(since("4000000000d"), Ok(Some(now.as_micros() - i64::MAX)));
         assert_eq!(since("1970-01-01T00:00:01Z"), Ok(Some(1_000_000)));
         assert!(matches!(since_micros(None, now), Ok(None)));
         for text in ["", "h", "-1h", "5", "5 h", "yesterday", "5w", "99999999999d", "ü"] {
