@@ -388,6 +388,10 @@ pub(crate) enum Stage {
     Reload,
     /// Alerts to merge groups, in memory
     Merge,
+    /// The same with one lane and with two, --passes times in turn
+    Lanes,
+    /// The same with more and more groups open
+    OpenGroups,
     /// Durable alerts on the embedded store
     Store,
     /// Computing time of all services in one process and in four, --passes times in turn; with [tls] also encrypted
@@ -419,7 +423,7 @@ pub(crate) struct Bench {
     /// Have the same rules run on the same records elsewhere, in turn; alerts that differ are a failure
     #[arg(long, value_enum)]
     pub(crate) compare: Option<Compare>,
-    /// Distinct merge keys to measure merging with; may be repeated; default: 1, 1000, 100000, 1000000
+    /// Distinct merge keys, or open groups, to measure merging with; may be repeated; default: several up to 1000000
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) keys: Vec<u64>,
     /// How long latency is measured, each time

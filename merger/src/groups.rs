@@ -1,14 +1,19 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use slab::Slab;
+use smallvec::SmallVec;
 use streamalert_detect::merge::window_end;
 use streamalert_store::ShardId;
-use streamalert_types::{AlertId, GroupId, Timestamp};
+use streamalert_types::{AlertId, GroupId, IdMap, Timestamp};
 
 use streamalert_detect::merge::GroupKey;
 
-/// What a bucket takes in memory beside its members and texts: map and timer entries, allocations.
+/// What a bucket takes in memory beside its text and further members: map and timer entries, allocations.
 const BUCKET_BYTES: usize = 256;
+
+/// The alerts of a group. Most groups of a busy day hold one, which is then found without another step in memory.
+pub type Members = SmallVec<[Member; 1]>;
 
 /// Limits of the open groups.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +53,7 @@ pub struct Closing {
     /// Canonical text of the merge-key values of all members.
     pub key: Arc<[u8]>,
     /// The members, oldest first; never empty.
-    pub members: Vec<Member>,
+    pub members: Members,
 }
 
 impl Closing {
@@ -75,30 +80,34 @@ impl Closing {
 #[derive(Debug)]
 pub struct Groups {
     limits: Limits,
-    buckets: HashMap<GroupId, Bucket>,
-    /// (steady time, bucket): one entry for each bucket with members.
-    timers: BTreeSet<(Timestamp, GroupId)>,
+    /// Where in `buckets` a key has its bucket.
+    places: IdMap<GroupId, usize>,
+    buckets: Slab<Bucket>,
+    /// (steady time, place): one entry for each bucket with members. Times come nearly in order, so that both ends
+    /// stay in the cache however many there are.
+    timers: BTreeSet<(Timestamp, usize)>,
     bytes: usize,
     members: usize,
 }
 
 #[derive(Debug)]
 struct Bucket {
+    key: GroupId,
     shard: ShardId,
     rule: Arc<str>,
     text: Arc<[u8]>,
     /// Sorted by creation, then id; never empty between two calls.
-    members: Vec<Member>,
+    members: Members,
 }
 
 impl Bucket {
-    fn new(shard: ShardId, rule: Arc<str>, text: Arc<[u8]>) -> Self {
-        // Most groups of a busy day hold one alert.
+    fn new(key: &GroupKey, shard: ShardId, rule: &Arc<str>) -> Self {
         Self {
+            key: key.group,
             shard,
-            rule,
-            text,
-            members: Vec::with_capacity(1),
+            rule: Arc::clone(rule),
+            text: Arc::clone(&key.text),
+            members: Members::new(),
         }
     }
 
@@ -131,7 +140,7 @@ impl Bucket {
     }
 
     /// Cuts the first group off. The bucket has members.
-    fn cut(&mut self, noted_as: GroupId, alerts_max: usize) -> Closing {
+    fn cut(&mut self, alerts_max: usize) -> Closing {
         let oldest = self.members[0];
         let end = window_end(oldest.created, oldest.window_mins);
         let fits = |member: &&Member| member.created <= end;
@@ -142,11 +151,14 @@ impl Bucket {
             .take_while(fits)
             .count()
             .max(1);
-        let rest = self.members.split_off(count);
-        let members = std::mem::replace(&mut self.members, rest);
+        let members = if count == self.members.len() {
+            std::mem::take(&mut self.members)
+        } else {
+            self.members.drain(..count).collect()
+        };
         Closing {
             id: GroupId::new(&self.rule, &self.text, oldest.id),
-            noted_as,
+            noted_as: self.key,
             shard: self.shard,
             rule: Arc::clone(&self.rule),
             key: Arc::clone(&self.text),
@@ -161,7 +173,8 @@ impl Groups {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            buckets: HashMap::new(),
+            places: IdMap::default(),
+            buckets: Slab::new(),
             timers: BTreeSet::new(),
             bytes: 0,
             members: 0,
@@ -177,11 +190,12 @@ impl Groups {
         key: &GroupKey,
         member: Member,
     ) -> Option<Closing> {
-        let bucket = self.buckets.entry(key.group).or_insert_with(|| {
-            let bucket = Bucket::new(shard, Arc::clone(rule), Arc::clone(&key.text));
+        let place = *self.places.entry(key.group).or_insert_with(|| {
+            let bucket = Bucket::new(key, shard, rule);
             self.bytes += bucket.bytes();
-            bucket
+            self.buckets.insert(bucket)
         });
+        let bucket = self.buckets.get_mut(place)?;
         let before = bucket.due();
         if !bucket.insert(member) {
             return None;
@@ -189,24 +203,25 @@ impl Groups {
         let (after, full) = (bucket.due(), bucket.members.len() >= self.limits.group_alerts_max);
         self.members += 1;
         self.bytes += size_of::<Member>();
-        self.retime(key.group, before, after);
+        self.retime(place, before, after);
         // With this many, either the group of the oldest is full or the newest lies behind its window: in order
         // of creation nothing more can join it.
-        if full { self.cut(key.group) } else { None }
+        if full { self.cut(place) } else { None }
     }
 
     /// Whether an alert waits in the open groups of this key.
     #[must_use]
     pub fn contains(&self, key: GroupId, alert: AlertId) -> bool {
-        self.buckets
-            .get(&key)
+        let place = self.places.get(&key);
+        place
+            .and_then(|place| self.buckets.get(*place))
             .is_some_and(|bucket| bucket.members.iter().any(|member| member.id == alert))
     }
 
     /// A group whose window has ended at the steady time `now`, if any is left.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Closing> {
-        let &(due, key) = self.timers.first()?;
-        if due > now { None } else { self.cut(key) }
+        let &(due, place) = self.timers.first()?;
+        if due > now { None } else { self.cut(place) }
     }
 
     /// The group nearest to its end while the open groups take more memory than they may.
@@ -220,8 +235,8 @@ impl Groups {
 
     /// The group nearest to its end.
     pub fn pop_any(&mut self) -> Option<Closing> {
-        let &(_, key) = self.timers.first()?;
-        self.cut(key)
+        let &(_, place) = self.timers.first()?;
+        self.cut(place)
     }
 
     /// When the next window ends, in steady time.
@@ -232,21 +247,19 @@ impl Groups {
 
     /// Forgets all groups of a shard. Costs a pass over everything: for a change of ownership only.
     pub fn forget(&mut self, shard: ShardId) {
-        let gone: Vec<GroupId> = self
+        let gone: Vec<usize> = self
             .buckets
             .iter()
             .filter(|(_, bucket)| bucket.shard == shard)
-            .map(|(key, _)| *key)
+            .map(|(place, _)| place)
             .collect();
-        for key in gone {
-            let Some(bucket) = self.buckets.remove(&key) else {
-                continue;
-            };
+        for place in gone {
+            let bucket = self.remove(place);
             if let Some(due) = bucket.due() {
-                self.timers.remove(&(due, key));
+                self.timers.remove(&(due, place));
             }
             self.members -= bucket.members.len();
-            self.bytes -= bucket.bytes() + bucket.members.len() * size_of::<Member>();
+            self.bytes -= bucket.members.len() * size_of::<Member>();
         }
     }
 
@@ -274,32 +287,37 @@ impl Groups {
         self.bytes
     }
 
-    fn cut(&mut self, key: GroupId) -> Option<Closing> {
-        let bucket = self.buckets.get_mut(&key)?;
+    fn cut(&mut self, place: usize) -> Option<Closing> {
+        let bucket = self.buckets.get_mut(place)?;
         let before = bucket.due();
         before?;
-        let closing = bucket.cut(key, self.limits.group_alerts_max);
+        let closing = bucket.cut(self.limits.group_alerts_max);
         let after = bucket.due();
         self.members -= closing.members.len();
         self.bytes -= closing.members.len() * size_of::<Member>();
-        self.retime(key, before, after);
-        if after.is_none()
-            && let Some(bucket) = self.buckets.remove(&key)
-        {
-            self.bytes -= bucket.bytes();
+        self.retime(place, before, after);
+        if after.is_none() {
+            self.remove(place);
         }
         Some(closing)
     }
 
-    fn retime(&mut self, key: GroupId, before: Option<Timestamp>, after: Option<Timestamp>) {
+    fn remove(&mut self, place: usize) -> Bucket {
+        let bucket = self.buckets.remove(place);
+        self.places.remove(&bucket.key);
+        self.bytes -= bucket.bytes();
+        bucket
+    }
+
+    fn retime(&mut self, place: usize, before: Option<Timestamp>, after: Option<Timestamp>) {
         if before == after {
             return;
         }
         if let Some(before) = before {
-            self.timers.remove(&(before, key));
+            self.timers.remove(&(before, place));
         }
         if let Some(after) = after {
-            self.timers.insert((after, key));
+            self.timers.insert((after, place));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The async shell of a [`Machine`]: waits for events, executes effects, decides nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -94,7 +95,10 @@ pub(crate) struct Lane {
     pub(crate) messages: mpsc::Receiver<Message>,
     /// Tells the keeper of the leases. At most two messages per shard and epoch, so it needs no bound of its own.
     pub(crate) reports: mpsc::UnboundedSender<Report>,
+    /// Calls that did not answer at once.
     pub(crate) calls: FuturesUnordered<BoxFuture<'static, Event>>,
+    /// Answers of those that did.
+    pub(crate) answered: VecDeque<Event>,
     pub(crate) replies: HashMap<u64, (Reply, Arc<OwnedSemaphorePermit>)>,
     pub(crate) waiting: Vec<(Condition, oneshot::Sender<()>)>,
     pub(crate) drain: Option<Drain>,
@@ -140,6 +144,9 @@ impl Lane {
     }
 
     async fn wait(&mut self) -> Woken {
+        if let Some(event) = self.answered.pop_front() {
+            return Woken::Event(event);
+        }
         let pause = self.machine.next_tick().unwrap_or(TICK_MAX).min(TICK_MAX);
         tokio::select! {
             biased;
@@ -152,7 +159,7 @@ impl Lane {
     fn take_ready(&mut self) {
         for _ in 0..EVENTS_PER_FLUSH {
             let mut found = false;
-            if let Some(Some(event)) = self.calls.next().now_or_never() {
+            if let Some(event) = self.next_answer() {
                 self.apply(event);
                 found = true;
             }
@@ -163,6 +170,20 @@ impl Lane {
             if !found {
                 return;
             }
+        }
+    }
+
+    fn next_answer(&mut self) -> Option<Event> {
+        let answered = self.answered.pop_front();
+        answered.or_else(|| self.calls.next().now_or_never().flatten())
+    }
+
+    /// Begins a call. What answers at once, such as a store in memory, is not queued as a task of its own.
+    fn begin(&mut self, mut call: BoxFuture<'static, Event>) {
+        // Nobody is woken by this look: one that has no answer yet is asked again as soon as it is queued.
+        match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(event) => self.answered.push_back(event),
+            Poll::Pending => self.calls.push(call),
         }
     }
 
@@ -252,7 +273,7 @@ impl Lane {
             }
             Effect::Deliver(delivery) => {
                 let deliveries = Arc::clone(&self.deliveries);
-                self.calls.push(Box::pin(async move {
+                self.begin(Box::pin(async move {
                     let (alert, output) = (delivery.alert.id, delivery.output.clone());
                     let result = deliveries.deliver(delivery).await;
                     Event::Delivered {
@@ -272,11 +293,9 @@ impl Lane {
             | Effect::Expire { .. }) => {
                 let (store, now) = (Arc::clone(&self.store), self.clock.now());
                 let traces = GroupTraces::new(&self.tracer, &self.clock);
-                self.calls.push(Box::pin(write_call(store, traces, write, now)));
+                self.begin(Box::pin(write_call(store, traces, write, now)));
             }
-            read => self
-                .calls
-                .push(Box::pin(read_call(Arc::clone(&self.store), read))),
+            read => self.begin(Box::pin(read_call(Arc::clone(&self.store), read))),
         }
     }
 }
@@ -375,7 +394,7 @@ async fn close(
     let merged = Arc::new(merged);
     let stored = StoredAlert {
         alert: Arc::clone(&merged),
-        pending: pending_outputs(&merged, false),
+        pending: pending_outputs(&merged, false).cloned().collect(),
         group: None,
     };
     match store

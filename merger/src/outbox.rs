@@ -1,8 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use streamalert_store::{OutboxCursor, Pending, ShardId};
-use streamalert_types::{Alert, AlertId, Delivery, OutputName};
+use streamalert_types::{Alert, AlertId, Delivery, IdMap, IdSet, OutputName};
 
 /// Limits of the window of one output.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +35,14 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Window {
-    slots: HashMap<AlertId, Slot>,
+    slots: IdMap<AlertId, Slot>,
     bytes: usize,
     backlog: BTreeMap<ShardId, Backlog>,
     /// A page is being read, or none is to be read for a while.
     reading: bool,
     /// Settled while a page is being read: the page may have been read before that and must not bring them
     /// back. Never more than a window holds.
-    settled_since_read: HashSet<AlertId>,
+    settled_since_read: IdSet<AlertId>,
     /// The shard whose backlog was read last: the next one comes next.
     last_read: Option<ShardId>,
 }
@@ -193,7 +193,7 @@ impl Outbox {
         shard: ShardId,
         output: &OutputName,
         items: Vec<Pending>,
-        arriving: &HashSet<AlertId>,
+        arriving: &IdSet<AlertId>,
     ) -> (Vec<Delivery>, bool) {
         let Some(window) = self.outputs.get_mut(output) else {
             return (Vec::new(), false);

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use futures::stream::FuturesUnordered;
@@ -80,6 +80,7 @@ impl Merger {
                 messages,
                 reports: reports.clone(),
                 calls: FuturesUnordered::new(),
+                answered: VecDeque::new(),
                 replies: HashMap::new(),
                 waiting: Vec::new(),
                 drain: None,

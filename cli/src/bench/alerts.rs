@@ -54,15 +54,26 @@ impl AlertMaker {
         }
     }
 
+    /// The same with another window.
+    pub(super) fn with_window(mut self, mins: u32) -> Self {
+        self.template.merge_window_mins = mins;
+        self
+    }
+
     /// The alert of this number; equal numbers give equal alerts.
     pub(super) fn alert(&self, number: u64) -> Arc<Alert> {
+        self.alert_at(number, START.plus(Duration::from_micros(number)))
+    }
+
+    /// The alert of this number, created then.
+    pub(super) fn alert_at(&self, number: u64, created: Timestamp) -> Arc<Alert> {
         let position = Position {
             partition: "shard-0".into(),
             sequence: Sequence::Offset(number),
         };
         Arc::new(Alert {
             id: AlertId::new(RecordId::new(&self.source, &position, 0), RULE),
-            created: START.plus(Duration::from_micros(number)),
+            created,
             record: Bytes::from(cloudtrail::record(number, number % self.keys)),
             ..self.template.clone()
         })

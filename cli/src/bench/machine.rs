@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamalert_merger::MergerOptions;
 use streamalert_merger::pure::{CloseOutcome, Closing, Effect, Event, Machine, Routed, Router};
+use streamalert_merger::{MergerOptions, MergerStats};
 use streamalert_store::{Accepted, Fence, ShardId};
 use streamalert_types::{Alert, AlertId, DeliveryOutcome, Timestamp};
 
@@ -56,6 +56,24 @@ impl InstantWorld {
         let batch = self.batches;
         self.batches += 1;
         self.drive(START, Event::Arrived { batch, alerts });
+    }
+
+    /// The same, at a time of the caller's choosing.
+    pub(super) fn accept_at(&mut self, now: Timestamp, alerts: Vec<Routed>) {
+        let batch = self.batches;
+        self.batches += 1;
+        self.drive(now, Event::Arrived { batch, alerts });
+        self.drive(now, Event::Tick);
+    }
+
+    /// The machine's figures.
+    pub(super) fn stats(&self) -> MergerStats {
+        self.machine.stats()
+    }
+
+    /// The groups that were closed since the last time.
+    pub(super) fn take_closed(&mut self) -> Vec<Arc<Closing>> {
+        std::mem::take(&mut self.closed)
     }
 
     /// Lets time pass until every group is closed.

@@ -151,7 +151,7 @@ fn through_machine(maker: &AlertMaker, alerts: u64) -> Pure {
 }
 
 /// A dispatcher that delivers everything at once.
-struct Sink;
+pub(super) struct Sink;
 
 #[async_trait]
 impl Deliveries for Sink {

@@ -61,15 +61,24 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
                 let keys = args.keys.clone();
                 apart(move || bench::merge(&keys)).await?
             }
-            Stage::Store => {
-                // Never the store that the user works with: a folder of its own beside it, on the same disk.
-                let parent = global.data_dir.clone().unwrap_or_else(std::env::temp_dir);
-                bench::store(&parent).await?
+            Stage::Lanes => {
+                let (parent, passes) = (disk(global), args.passes);
+                apart(move || bench::lanes(&parent, passes)).await?
             }
+            Stage::OpenGroups => {
+                let open = args.keys.clone();
+                apart(move || bench::open_groups(&open)).await?
+            }
+            Stage::Store => bench::store(&disk(global)).await?,
         };
         tell(args.json, &report);
     }
     Ok(())
+}
+
+/// Where stores are made. Never the one that the user works with: a folder of its own beside it, on the same disk.
+fn disk(global: &Global) -> PathBuf {
+    global.data_dir.clone().unwrap_or_else(std::env::temp_dir)
 }
 
 /// Runs what computes for long on a thread of its own, whose time is then its time.

@@ -4,6 +4,7 @@ mod alerts;
 mod leases;
 mod letters;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,16 +20,42 @@ use crate::{
 use self::alerts::Alerts;
 use self::letters::Letters;
 
-/// All four stores in memory. Clones share the content. Deterministic: nothing depends on hashing or time.
+/// Locks that the shards share, shard s the lock s mod this. A merger's lanes share the shards by the same rule, so that
+/// lanes whose number divides this meet at no lock.
+const STRIPES: usize = 64;
+
+/// All four stores in memory. Clones share the content. Deterministic: nothing depends on hashing or time. An alert is
+/// known in the shard that it came to, as in a table of DynamoDB.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
+    stripes: Arc<[Mutex<Stripe>]>,
     state: Arc<Mutex<State>>,
     dead_letter_bytes_max: u64,
 }
 
+/// The shards of one lock.
+#[derive(Debug, Default)]
+struct Stripe {
+    shards: BTreeMap<ShardId, Alerts>,
+    late_writes: bool,
+}
+
+impl Stripe {
+    fn shard(&mut self, shard: ShardId) -> &mut Alerts {
+        let late_writes = self.late_writes;
+        self.shards.entry(shard).or_insert_with(|| {
+            let mut alerts = Alerts::default();
+            if late_writes {
+                alerts.allow_late_writes();
+            }
+            alerts
+        })
+    }
+}
+
+/// What is no shard's. Whoever locks this and a stripe locks this first.
 #[derive(Debug, Default)]
 struct State {
-    alerts: Alerts,
     letters: Letters,
     checkpoints: BTreeMap<String, BTreeMap<String, Checkpoint>>,
     leases: BTreeMap<String, Lease>,
@@ -45,6 +72,7 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             state: Arc::default(),
             dead_letter_bytes_max: DEAD_LETTER_BYTES_MAX,
         }
@@ -64,7 +92,10 @@ impl MemoryStore {
     /// and come to light as [`Accepted::Adopted`].
     #[must_use]
     pub fn with_late_writes(self) -> Self {
-        self.state().alerts.allow_late_writes();
+        for mut stripe in self.all_stripes() {
+            stripe.late_writes = true;
+            stripe.shards.values_mut().for_each(Alerts::allow_late_writes);
+        }
         self
     }
 
@@ -72,12 +103,23 @@ impl MemoryStore {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The stripe of a shard.
+    fn stripe(&self, shard: ShardId) -> MutexGuard<'_, Stripe> {
+        let stripe = &self.stripes[usize::from(shard.0) % STRIPES];
+        stripe.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_stripes(&self) -> impl Iterator<Item = MutexGuard<'_, Stripe>> {
+        let stripes = self.stripes.iter();
+        stripes.map(|stripe| stripe.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 #[async_trait]
 impl AlertStore for MemoryStore {
     async fn accept(&self, fence: Fence, alerts: Vec<StoredAlert>) -> Result<Vec<Accepted>, StoreError> {
-        self.state().alerts.accept(fence, alerts)
+        self.stripe(fence.shard).shard(fence.shard).accept(fence, alerts)
     }
 
     async fn settle(
@@ -86,7 +128,8 @@ impl AlertStore for MemoryStore {
         settled: Vec<SettledDelivery>,
         tombstone_until: Timestamp,
     ) -> Result<(), StoreError> {
-        self.state().alerts.settle(fence, &settled, tombstone_until)
+        let mut stripe = self.stripe(fence.shard);
+        stripe.shard(fence.shard).settle(fence, &settled, tombstone_until)
     }
 
     async fn close_group(
@@ -97,9 +140,9 @@ impl AlertStore for MemoryStore {
         merged: StoredAlert,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        self.state()
-            .alerts
-            .close_group(fence, group, &members, merged, tombstone_until)
+        let mut stripe = self.stripe(fence.shard);
+        let alerts = stripe.shard(fence.shard);
+        alerts.close_group(fence, group, &members, merged, tombstone_until)
     }
 
     async fn pending(
@@ -110,14 +153,13 @@ impl AlertStore for MemoryStore {
         items_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        Ok(self
-            .state()
-            .alerts
-            .pending(shard, output, after.as_ref(), items_max, bytes_max))
+        let mut stripe = self.stripe(shard);
+        let alerts = stripe.shard(shard);
+        Ok(alerts.pending(output, after.as_ref(), items_max, bytes_max))
     }
 
     async fn backlog(&self, shard: ShardId) -> Result<BTreeMap<OutputName, u64>, StoreError> {
-        Ok(self.state().alerts.backlog(shard))
+        Ok(self.stripe(shard).shard(shard).backlog())
     }
 
     async fn grouped(
@@ -126,23 +168,37 @@ impl AlertStore for MemoryStore {
         after: Option<(Timestamp, AlertId)>,
         items_max: usize,
     ) -> Result<Vec<StoredAlert>, StoreError> {
-        Ok(self.state().alerts.grouped(shard, after, items_max))
+        Ok(self.stripe(shard).shard(shard).grouped(after, items_max))
     }
 
     async fn fetch(&self, shard: ShardId, ids: &[AlertId]) -> Result<Vec<Arc<Alert>>, StoreError> {
-        Ok(self.state().alerts.fetch(shard, ids))
+        Ok(self.stripe(shard).shard(shard).fetch(ids))
     }
 
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError> {
-        self.state().alerts.expire(fence, now, items_max)
+        let mut stripe = self.stripe(fence.shard);
+        stripe.shard(fence.shard).expire(fence, now, items_max)
     }
 
     async fn list(&self, filter: &AlertFilter, items_max: usize) -> Result<Vec<AlertView>, StoreError> {
-        Ok(self.state().alerts.list(filter, items_max))
+        let mut views = Vec::new();
+        for stripe in self.all_stripes() {
+            for alerts in stripe.shards.values() {
+                let matching = alerts.matching(filter);
+                views.extend(
+                    matching.map(|(alert, standing)| (standing.created, standing.view(alert.clone()))),
+                );
+            }
+        }
+        views.sort_by_key(|(created, view)| Reverse((*created, view.alert.id)));
+        views.truncate(items_max);
+        Ok(views.into_iter().map(|(_, view)| view).collect())
     }
 
     async fn view(&self, id: AlertId) -> Result<Option<AlertView>, StoreError> {
-        Ok(self.state().alerts.view(id))
+        Ok(self
+            .all_stripes()
+            .find_map(|stripe| stripe.shards.values().find_map(|alerts| alerts.view(id))))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Where one alert stands: the rules of its life, shared by every implementation so that they cannot differ.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use streamalert_types::{Alert, AlertId, DeliveryOutcome, GroupId, OutputName, Timestamp};
@@ -12,8 +11,8 @@ use crate::{AlertState, AlertView, GroupMember, OutboxCursor, ShardId, StoredAle
 pub(crate) struct Standing {
     pub(crate) shard: ShardId,
     pub(crate) created: Timestamp,
-    pub(crate) pending: BTreeSet<OutputName>,
-    pub(crate) settled: BTreeMap<OutputName, DeliveryOutcome>,
+    pub(crate) pending: Outputs,
+    pub(crate) settled: Outcomes,
     pub(crate) group: Option<GroupMember>,
     /// Set once it is a tombstone.
     pub(crate) expires: Option<Timestamp>,
@@ -21,14 +20,20 @@ pub(crate) struct Standing {
 
 impl Standing {
     pub(crate) fn new(shard: ShardId, stored: &StoredAlert) -> Self {
-        Self {
+        Self::of(shard, stored.clone()).1
+    }
+
+    /// The same, and the alert.
+    pub(crate) fn of(shard: ShardId, stored: StoredAlert) -> (Arc<Alert>, Self) {
+        let standing = Self {
             shard,
             created: stored.alert.created,
-            pending: stored.pending.iter().cloned().collect(),
-            settled: BTreeMap::new(),
-            group: stored.group.clone(),
+            pending: stored.pending.into(),
+            settled: Outcomes::default(),
+            group: stored.group,
             expires: None,
-        }
+        };
+        (stored.alert, standing)
     }
 
     pub(crate) const fn is_open(&self) -> bool {
@@ -37,11 +42,11 @@ impl Standing {
 
     /// Records the end of one delivery; false when it was not pending.
     pub(crate) fn settle(&mut self, output: &OutputName, outcome: &DeliveryOutcome) -> bool {
-        let pending = self.pending.remove(output);
-        if pending {
-            self.settled.insert(output.clone(), outcome.clone());
-        }
-        pending
+        let Some(output) = self.pending.remove(output) else {
+            return false;
+        };
+        self.settled.insert(output, outcome.clone());
+        true
     }
 
     /// Takes it out of `group`; false when it does not wait there.
@@ -69,7 +74,7 @@ impl Standing {
                 .expires
                 .map_or(AlertState::Open, |expires| AlertState::Settled { expires }),
             pending: self.pending.iter().cloned().collect(),
-            settled: self.settled.clone(),
+            settled: self.settled.iter().cloned().collect(),
             group: self.group.as_ref().map(|member| member.group),
         }
     }
@@ -80,6 +85,88 @@ impl Standing {
             pending: self.pending.iter().cloned().collect(),
             group: self.group.clone(),
         }
+    }
+}
+
+/// The few outputs that an alert is still to be delivered to, in order: a tree would take ten times the memory, for each
+/// alert that is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Outputs(Vec<OutputName>);
+
+impl Outputs {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, OutputName> {
+        self.0.iter()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn contains(&self, output: &OutputName) -> bool {
+        self.0.contains(output)
+    }
+
+    fn remove(&mut self, output: &OutputName) -> Option<OutputName> {
+        let at = self.0.iter().position(|other| other == output)?;
+        let removed = self.0.remove(at);
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+        Some(removed)
+    }
+}
+
+impl From<Vec<OutputName>> for Outputs {
+    fn from(mut outputs: Vec<OutputName>) -> Self {
+        outputs.sort_unstable();
+        outputs.dedup();
+        Self(outputs)
+    }
+}
+
+impl FromIterator<OutputName> for Outputs {
+    fn from_iter<I: IntoIterator<Item = OutputName>>(outputs: I) -> Self {
+        Vec::from_iter(outputs).into()
+    }
+}
+
+impl<'a> IntoIterator for &'a Outputs {
+    type Item = &'a OutputName;
+    type IntoIter = std::slice::Iter<'a, OutputName>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// How deliveries ended, in order of the outputs, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Outcomes(Vec<(OutputName, DeliveryOutcome)>);
+
+impl Outcomes {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, (OutputName, DeliveryOutcome)> {
+        self.0.iter()
+    }
+
+    /// An outcome that is known is replaced.
+    fn insert(&mut self, output: OutputName, outcome: DeliveryOutcome) {
+        match self.0.binary_search_by(|(other, _)| other.cmp(&output)) {
+            Ok(at) => self.0[at].1 = outcome,
+            Err(at) => {
+                self.0.reserve_exact(1);
+                self.0.insert(at, (output, outcome));
+            }
+        }
+    }
+}
+
+impl FromIterator<(OutputName, DeliveryOutcome)> for Outcomes {
+    fn from_iter<I: IntoIterator<Item = (OutputName, DeliveryOutcome)>>(outcomes: I) -> Self {
+        let mut all = Self::default();
+        for (output, outcome) in outcomes {
+            all.insert(output, outcome);
+        }
+        all
     }
 }
 

@@ -12,7 +12,6 @@ mod memory {
     #[tokio::test]
     async fn passes_conformance() {
         conformance::alerts(fresh).await;
-        conformance::alerts_of_other_shards(fresh).await;
         conformance::adoption(fresh, false).await;
         conformance::outbox(fresh).await;
         conformance::tombstones(fresh, Forgets::WhenAsked).await;

@@ -35,21 +35,27 @@ fn op() -> impl Strategy<Value = (u16, u64, Op)> {
     (0_u16..2, 1_u64..3, op)
 }
 
-fn id(id: u64) -> AlertId {
-    AlertId::from_u128(u128::from(id))
+/// An alert belongs to one shard, which follows from it: what a store makes of one that comes to another is its own affair.
+const fn number(shard: u16, id: u64) -> u64 {
+    id * 2 + shard as u64
+}
+
+fn id(shard: u16, id: u64) -> AlertId {
+    AlertId::from_u128(u128::from(number(shard, id)))
 }
 
 async fn apply(store: &impl AlertStore, shard: u16, epoch: u64, op: &Op) -> String {
     let fence = fence(shard, epoch);
     match op {
         Op::Accept(alerts) => {
-            let of =
-                |(id, outputs, group): &(u64, usize, Option<u64>)| stored(*id, &OUTPUTS[..*outputs], *group);
+            let of = |(id, outputs, group): &(u64, usize, Option<u64>)| {
+                stored(number(shard, *id), &OUTPUTS[..*outputs], *group)
+            };
             debug(store.accept(fence, alerts.iter().map(of).collect()).await)
         }
         Op::Settle(settled, until) => {
             let of = |(alert, at): &(u64, usize)| SettledDelivery {
-                alert: id(*alert),
+                alert: id(shard, *alert),
                 output: output(OUTPUTS[*at]),
                 outcome: DeliveryOutcome::Delivered { attempts: 1 },
             };
@@ -61,8 +67,8 @@ async fn apply(store: &impl AlertStore, shard: u16, epoch: u64, op: &Op) -> Stri
         }
         Op::Close(group, members, merged, until) => {
             let group = GroupId::from_u128(u128::from(*group));
-            let members = members.iter().copied().map(id).collect();
-            let merged = stored(*merged, &OUTPUTS[..(*merged % 3) as usize], None);
+            let members = members.iter().map(|member| id(shard, *member)).collect();
+            let merged = stored(number(shard, *merged), &OUTPUTS[..(*merged % 3) as usize], None);
             debug(
                 store
                     .close_group(fence, group, members, merged, moment(*until))

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::iter;
 use std::sync::{Arc, LazyLock};
 
 use streamalert_proto::NeighbourError;
@@ -27,29 +27,34 @@ pub(super) struct AcceptCall {
 
 /// Where an alert goes on its own account, at once: everywhere, but only to the history while it waits in a
 /// group or when its rule is being tried out.
-pub(crate) fn pending_outputs(alert: &Alert, grouped: bool) -> Vec<OutputName> {
-    if grouped || alert.staged || alert.outputs.is_empty() {
-        static HISTORY: LazyLock<OutputName> = LazyLock::new(OutputName::history);
-        return vec![HISTORY.clone()];
-    }
-    alert.outputs.iter().cloned().collect()
+pub(crate) fn pending_outputs(alert: &Alert, grouped: bool) -> impl Iterator<Item = &OutputName> {
+    static HISTORY: LazyLock<OutputName> = LazyLock::new(OutputName::history);
+    let history = grouped || alert.staged || alert.outputs.is_empty();
+    let only = history.then(|| &*HISTORY);
+    let all = (!history).then(|| alert.outputs.iter());
+    only.into_iter().chain(all.into_iter().flatten())
 }
 
 impl Machine {
-    pub(super) fn arrived(&mut self, batch: u64, alerts: Vec<Routed>) {
-        let mut parts: BTreeMap<ShardId, Vec<Routed>> = BTreeMap::new();
-        for routed in alerts {
-            parts.entry(routed.shard).or_default().push(routed);
-        }
+    pub(super) fn arrived(&mut self, batch: u64, mut alerts: Vec<Routed>) {
         let mut progress = Batch::default();
         let mut not_owned = Vec::new();
-        for (shard, part) in parts {
+        // Stable: within a shard they stay in the order of their arrival.
+        alerts.sort_by_key(|routed| routed.shard);
+        let mut alerts = alerts.into_iter().peekable();
+        while let Some(first) = alerts.next() {
+            let shard = first.shard;
+            let others = iter::from_fn(|| alerts.next_if(|routed| routed.shard == shard));
+            let part = iter::once(first).chain(others);
             let served = self.is_served(shard) && !self.draining;
             if let Some(owned) = self.shards.get_mut(&shard).filter(|_| served) {
                 owned.writes += 1;
                 progress.calls += 1;
                 self.accept(batch, shard, part);
-            } else if self.draining {
+                continue;
+            }
+            part.for_each(drop);
+            if self.draining {
                 progress
                     .error
                     .get_or_insert_with(|| Self::unavailable("draining"));
@@ -77,10 +82,10 @@ impl Machine {
         }
     }
 
-    fn accept(&mut self, batch: u64, shard: ShardId, part: Vec<Routed>) {
+    fn accept(&mut self, batch: u64, shard: ShardId, part: impl Iterator<Item = Routed>) {
         let Some(fence) = self.fence(shard) else { return };
-        let mut stored = Vec::with_capacity(part.len());
-        let mut alerts = Vec::with_capacity(part.len());
+        let mut stored = Vec::new();
+        let mut alerts = Vec::new();
         for routed in part {
             let pending = pending_outputs(&routed.alert, routed.group.is_some());
             let group = routed.group.as_ref().map(|key| GroupMember {
@@ -88,8 +93,8 @@ impl Machine {
                 key: Arc::clone(&key.text),
             });
             stored.push(StoredAlert {
+                pending: pending.cloned().collect(),
                 alert: Arc::clone(&routed.alert),
-                pending,
                 group,
             });
             alerts.push((routed.alert, routed.group));
@@ -173,7 +178,7 @@ impl Machine {
             }
         }
         for output in pending_outputs(alert, key.is_some()) {
-            self.send(shard, alert, &output);
+            self.send(shard, alert, output);
         }
     }
 

@@ -125,7 +125,7 @@ impl Machine {
             } => {
                 self.stats.merged += 1;
                 for output in pending_outputs(&merged, false) {
-                    self.send(shard, &merged, &output);
+                    self.send(shard, &merged, output);
                 }
             }
             // Closed before, or nobody left to close: memory was behind the store.

@@ -1,10 +1,9 @@
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use streamalert_proto::NeighbourError;
 use streamalert_store::{Fence, Pending, SettledDelivery, ShardId, StoreError};
-use streamalert_types::{Alert, AlertId, DeliveryOutcome, OutputName};
+use streamalert_types::{Alert, AlertId, DeliveryOutcome, IdSet, OutputName};
 
 use crate::stats::OutputStats;
 
@@ -217,7 +216,7 @@ impl Machine {
 
     /// Alerts of open calls: the store may show them before it has answered. Calls of an earlier epoch do not count,
     /// as their answers add nothing.
-    fn arriving(&self, shard: ShardId) -> HashSet<AlertId> {
+    fn arriving(&self, shard: ShardId) -> IdSet<AlertId> {
         let epoch = self.shards.get(&shard).map(|owned| owned.epoch);
         let accepts = self
             .accepts

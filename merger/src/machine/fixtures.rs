@@ -181,7 +181,7 @@ impl World {
                 let merged = Arc::new(merge(AlertId::merged(group.id), self.now, &members).unwrap());
                 self.bodies.insert(merged.id, Arc::clone(&merged));
                 self.closed.push((merged.id, ids.clone(), self.now));
-                let pending = pending_outputs(&merged, false);
+                let pending = pending_outputs(&merged, false).cloned().collect();
                 let stored = StoredAlert {
                     alert: Arc::clone(&merged),
                     pending,

@@ -37,7 +37,7 @@ fn page_of(
     shard: ShardId,
     output: &OutputName,
     items: Vec<Pending>,
-    arriving: &HashSet<AlertId>,
+    arriving: &IdSet<AlertId>,
 ) -> Vec<Delivery> {
     outbox.page(shard, output, items, arriving).0
 }
@@ -62,18 +62,24 @@ fn beyond_the_window_alerts_stay_in_the_store_and_come_in_pages_when_half_of_it_
     assert_eq!((request.after, request.items_max), (None, 2));
     assert!(outbox.pages(|_| true).is_empty(), "one page at a time");
     // What is in the window is skipped, and the scan goes on behind it.
-    assert!(page_of(&mut outbox, SHARD, &out, page(&[3, 4]), &HashSet::new()).is_empty());
+    assert!(page_of(&mut outbox, SHARD, &out, page(&[3, 4]), &IdSet::default()).is_empty());
     let request = outbox.pages(|_| true).remove(0);
     assert_eq!(request.after, Some(page(&[4])[0].cursor.clone()));
     assert_eq!(
-        ids(&page_of(&mut outbox, SHARD, &out, page(&[5, 6]), &HashSet::new())),
+        ids(&page_of(
+            &mut outbox,
+            SHARD,
+            &out,
+            page(&[5, 6]),
+            &IdSet::default()
+        )),
         [5, 6]
     );
     for id in 3..=6 {
         settle(&mut outbox, id, &out);
     }
     outbox.pages(|_| true);
-    page_of(&mut outbox, SHARD, &out, Vec::new(), &HashSet::new());
+    page_of(&mut outbox, SHARD, &out, Vec::new(), &IdSet::default());
     assert!(outbox.is_empty());
     assert!(
         outbox.add(SHARD, &alert(7), &out).is_some(),
@@ -123,7 +129,13 @@ fn a_page_that_was_read_before_an_outcome_was_written_does_not_bring_the_alert_b
     outbox.pages(|_| true);
     settle(&mut outbox, 2, &out);
     assert_eq!(
-        ids(&page_of(&mut outbox, SHARD, &out, page(&[2, 3]), &HashSet::new())),
+        ids(&page_of(
+            &mut outbox,
+            SHARD,
+            &out,
+            page(&[2, 3]),
+            &IdSet::default()
+        )),
         [3]
     );
 }
@@ -133,17 +145,17 @@ fn an_alert_whose_commit_is_not_confirmed_enters_once_and_is_found_if_it_was_kno
     let (mut outbox, out) = (outbox(1), output("o:1"));
     outbox.load(SHARD, BTreeMap::from([(out.clone(), 1)]));
     outbox.pages(|_| true);
-    let arriving = HashSet::from([AlertId::from_u128(1)]);
+    let arriving = IdSet::from_iter([AlertId::from_u128(1)]);
     assert!(page_of(&mut outbox, SHARD, &out, page(&[1]), &arriving).is_empty());
     assert!(outbox.pages(|_| true).is_empty(), "a pause");
     outbox.resume(&out);
     // It was a duplicate: nothing is added. The scan ends and begins anew, since something was passed over.
     outbox.pages(|_| true);
-    page_of(&mut outbox, SHARD, &out, Vec::new(), &HashSet::new());
+    page_of(&mut outbox, SHARD, &out, Vec::new(), &IdSet::default());
     assert!(!outbox.is_empty());
     outbox.pages(|_| true);
     assert_eq!(
-        ids(&page_of(&mut outbox, SHARD, &out, page(&[1]), &HashSet::new())),
+        ids(&page_of(&mut outbox, SHARD, &out, page(&[1]), &IdSet::default())),
         [1]
     );
 }
@@ -159,7 +171,7 @@ fn a_wrong_count_costs_a_scan_and_no_alert() {
             SHARD,
             &out,
             page(&[1, 2, 3]),
-            &HashSet::new()
+            &IdSet::default()
         )),
         [1, 2, 3]
     );
@@ -175,7 +187,7 @@ fn shards_take_turns() {
     for id in 0..3 {
         let request = outbox.pages(|_| true).remove(0);
         read.insert(request.shard);
-        page_of(&mut outbox, request.shard, &out, page(&[id]), &HashSet::new());
+        page_of(&mut outbox, request.shard, &out, page(&[id]), &IdSet::default());
     }
     assert_eq!(read.len(), 3);
     let request = outbox.pages(|shard| shard == ShardId(2)).remove(0);

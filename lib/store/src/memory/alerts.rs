@@ -1,8 +1,11 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use streamalert_types::{Alert, AlertId, GroupId, OutputName, Timestamp};
+use streamalert_types::{Alert, AlertId, GroupId, IdMap, OutputName, Timestamp};
 
 use crate::lease::check_fence;
 use crate::standing::{PageLimit, Standing, cursor_of, place_of};
@@ -13,34 +16,34 @@ use crate::{
 
 type Place = (Timestamp, AlertId);
 
-/// The alerts of a [`crate::MemoryStore`] with every index that the queries need.
+/// The alerts of one shard of a [`crate::MemoryStore`] with every index that the queries need. What is found by id
+/// alone is in hash maps; the rest is ordered, so that no answer depends on hashing.
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
-    fences: BTreeMap<ShardId, u64>,
+    fence: Option<u64>,
     /// Of each alert the epoch that wrote it, where writes may come late; see
     /// [`crate::MemoryStore::with_late_writes`].
-    written_under: Option<BTreeMap<AlertId, u64>>,
-    entries: BTreeMap<AlertId, (Arc<Alert>, Standing)>,
-    by_created: BTreeSet<Place>,
-    outbox: BTreeMap<(ShardId, OutputName), BTreeSet<Place>>,
-    grouped: BTreeSet<(ShardId, Place)>,
-    tombstones: BTreeSet<(ShardId, Place)>,
+    written_under: Option<IdMap<AlertId, u64>>,
+    entries: IdMap<AlertId, (Arc<Alert>, Standing)>,
+    outbox: BTreeMap<OutputName, BTreeSet<Place>>,
+    grouped: BTreeSet<Place>,
+    /// By the time that they are kept until, the first on top.
+    tombstones: BinaryHeap<Reverse<Place>>,
 }
 
 impl Alerts {
-    pub(super) fn fence(&self, shard: ShardId) -> Option<u64> {
-        self.fences.get(&shard).copied()
+    pub(super) fn fence(&self) -> Option<u64> {
+        self.fence
     }
 
     /// Refuses older epochs from now on.
-    pub(super) fn raise_fence(&mut self, shard: ShardId, epoch: u64) {
-        let seen = self.fences.entry(shard).or_default();
-        *seen = epoch.max(*seen);
+    pub(super) fn raise_fence(&mut self, epoch: u64) {
+        self.fence = self.fence.max(Some(epoch));
     }
 
     fn check(&mut self, fence: Fence) -> Result<(), StoreError> {
-        if let Some(epoch) = check_fence(fence, self.fence(fence.shard))? {
-            self.fences.insert(fence.shard, epoch);
+        if let Some(epoch) = check_fence(fence, self.fence)? {
+            self.fence = Some(epoch);
         }
         Ok(())
     }
@@ -73,36 +76,33 @@ impl Alerts {
         };
         let epoch = *written_under.entry(id).or_insert(fence.epoch);
         match self.entries.get(&id) {
-            Some((_, standing))
-                if epoch < fence.epoch && standing.shard == fence.shard && standing.is_open() =>
-            {
-                Accepted::Adopted {
-                    pending: standing.pending.iter().cloned().collect(),
-                    group: standing.group.clone(),
-                }
-            }
+            Some((_, standing)) if epoch < fence.epoch && standing.is_open() => Accepted::Adopted {
+                pending: standing.pending.iter().cloned().collect(),
+                group: standing.group.clone(),
+            },
             _ => accepted,
         }
     }
 
     fn insert(&mut self, shard: ShardId, stored: StoredAlert) -> Accepted {
         let id = stored.alert.id;
-        if self.entries.contains_key(&id) {
+        let Entry::Vacant(entry) = self.entries.entry(id) else {
             return Accepted::Duplicate;
-        }
-        let standing = Standing::new(shard, &stored);
+        };
+        let (alert, standing) = Standing::of(shard, stored);
         let place = (standing.created, id);
-        self.by_created.insert(place);
         for output in &standing.pending {
-            self.outbox
-                .entry((shard, output.clone()))
-                .or_default()
-                .insert(place);
+            if !self.outbox.contains_key(output) {
+                self.outbox.insert(output.clone(), BTreeSet::new());
+            }
+            if let Some(places) = self.outbox.get_mut(output) {
+                places.insert(place);
+            }
         }
         if standing.group.is_some() {
-            self.grouped.insert((shard, place));
+            self.grouped.insert(place);
         }
-        self.entries.insert(id, (stored.alert, standing));
+        entry.insert((alert, standing));
         Accepted::New
     }
 
@@ -117,16 +117,13 @@ impl Alerts {
             let Some((_, standing)) = self.entries.get_mut(&delivery.alert) else {
                 continue;
             };
-            if standing.shard != fence.shard {
-                continue;
-            }
-            let place = (standing.created, delivery.alert);
-            if standing.settle(&delivery.output, &delivery.outcome) {
-                remove_place(&mut self.outbox, (fence.shard, delivery.output.clone()), place);
+            if standing.settle(&delivery.output, &delivery.outcome)
+                && let Some(places) = self.outbox.get_mut(&delivery.output)
+            {
+                places.remove(&(standing.created, delivery.alert));
             }
             if standing.bury(tombstone_until) {
-                self.tombstones
-                    .insert((fence.shard, (tombstone_until, delivery.alert)));
+                self.tombstones.push(Reverse((tombstone_until, delivery.alert)));
             }
         }
         Ok(())
@@ -147,10 +144,10 @@ impl Alerts {
             let Some((_, standing)) = self.entries.get_mut(id) else {
                 continue;
             };
-            if standing.shard == fence.shard && standing.leave(group) {
-                self.grouped.remove(&(fence.shard, (standing.created, *id)));
+            if standing.leave(group) {
+                self.grouped.remove(&(standing.created, *id));
                 if standing.bury(tombstone_until) {
-                    self.tombstones.insert((fence.shard, (tombstone_until, *id)));
+                    self.tombstones.push(Reverse((tombstone_until, *id)));
                 }
             }
         }
@@ -158,21 +155,19 @@ impl Alerts {
             && let Some((_, standing)) = self.entries.get_mut(&merged_id)
             && standing.bury(tombstone_until)
         {
-            self.tombstones
-                .insert((fence.shard, (tombstone_until, merged_id)));
+            self.tombstones.push(Reverse((tombstone_until, merged_id)));
         }
         Ok(accepted)
     }
 
     pub(super) fn pending(
         &self,
-        shard: ShardId,
         output: &OutputName,
         after: Option<&OutboxCursor>,
         items_max: usize,
         bytes_max: usize,
     ) -> Vec<Pending> {
-        let Some(places) = self.outbox.get(&(shard, output.clone())) else {
+        let Some(places) = self.outbox.get(output) else {
             return Vec::new();
         };
         let from = after.and_then(place_of).map_or(Bound::Unbounded, Bound::Excluded);
@@ -193,30 +188,26 @@ impl Alerts {
             .clone()
     }
 
-    pub(super) fn backlog(&self, shard: ShardId) -> BTreeMap<OutputName, u64> {
-        self.outbox
-            .iter()
-            .filter(|((of, _), _)| *of == shard)
-            .map(|((_, output), places)| (output.clone(), places.len() as u64))
+    pub(super) fn backlog(&self) -> BTreeMap<OutputName, u64> {
+        let some = self.outbox.iter().filter(|(_, places)| !places.is_empty());
+        some.map(|(output, places)| (output.clone(), places.len() as u64))
             .collect()
     }
 
-    pub(super) fn grouped(&self, shard: ShardId, after: Option<Place>, items_max: usize) -> Vec<StoredAlert> {
-        let first = (shard, (Timestamp::from_micros(i64::MIN), AlertId::from_u128(0)));
-        let from = after.map_or(Bound::Included(first), |place| Bound::Excluded((shard, place)));
+    pub(super) fn grouped(&self, after: Option<Place>, items_max: usize) -> Vec<StoredAlert> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.grouped
             .range((from, Bound::Unbounded))
-            .take_while(|(of, _)| *of == shard)
             .take(items_max)
-            .filter_map(|(_, (_, id))| self.entries.get(id))
+            .filter_map(|(_, id)| self.entries.get(id))
             .map(|(alert, standing)| standing.stored(alert.clone()))
             .collect()
     }
 
-    pub(super) fn fetch(&self, shard: ShardId, ids: &[AlertId]) -> Vec<Arc<Alert>> {
+    pub(super) fn fetch(&self, ids: &[AlertId]) -> Vec<Arc<Alert>> {
         ids.iter()
             .filter_map(|id| self.entries.get(id))
-            .filter(|(_, standing)| standing.shard == shard && standing.is_open())
+            .filter(|(_, standing)| standing.is_open())
             .map(|(alert, _)| alert.clone())
             .collect()
     }
@@ -228,64 +219,40 @@ impl Alerts {
         items_max: usize,
     ) -> Result<u64, StoreError> {
         self.check(fence)?;
-        let first = (
-            fence.shard,
-            (Timestamp::from_micros(i64::MIN), AlertId::from_u128(0)),
-        );
-        let due: Vec<_> = self
-            .tombstones
-            .range(first..)
-            .take_while(|(shard, (expires, _))| *shard == fence.shard && *expires <= now)
-            .take(items_max)
-            .copied()
-            .collect();
-        for tombstone in &due {
-            self.tombstones.remove(tombstone);
-            let id = tombstone.1.1;
-            if let Some((_, standing)) = self.entries.remove(&id) {
-                self.by_created.remove(&(standing.created, id));
-            }
+        let mut count = 0;
+        while count < items_max
+            && let Some(first) = self.tombstones.peek_mut().filter(|first| first.0.0 <= now)
+        {
+            let Reverse((_, id)) = PeekMut::pop(first);
+            self.entries.remove(&id);
             if let Some(written_under) = &mut self.written_under {
                 written_under.remove(&id);
             }
+            count += 1;
         }
-        Ok(due.len() as u64)
+        Ok(count as u64)
     }
 
-    pub(super) fn list(&self, filter: &AlertFilter, items_max: usize) -> Vec<AlertView> {
+    /// In no order.
+    pub(super) fn matching<'a>(
+        &'a self,
+        filter: &'a AlertFilter,
+    ) -> impl Iterator<Item = &'a (Arc<Alert>, Standing)> {
         let since = filter.since.unwrap_or(Timestamp::from_micros(i64::MIN));
-        self.by_created
-            .range((since, AlertId::from_u128(0))..)
-            .rev()
-            .filter_map(|(_, id)| self.entries.get(id))
-            .filter(|(_, standing)| !filter.open_only || standing.is_open())
-            .filter(|(alert, _)| {
-                filter
-                    .rule
-                    .as_deref()
-                    .is_none_or(|rule| rule == &*alert.rule_name)
-            })
-            .take(items_max)
-            .map(|(alert, standing)| standing.view(alert.clone()))
-            .collect()
+        let rule = |alert: &Alert| {
+            filter
+                .rule
+                .as_deref()
+                .is_none_or(|rule| rule == &*alert.rule_name)
+        };
+        self.entries.values().filter(move |(alert, standing)| {
+            standing.created >= since && (!filter.open_only || standing.is_open()) && rule(alert)
+        })
     }
 
     pub(super) fn view(&self, id: AlertId) -> Option<AlertView> {
         self.entries
             .get(&id)
             .map(|(alert, standing)| standing.view(alert.clone()))
-    }
-}
-
-fn remove_place(
-    outbox: &mut BTreeMap<(ShardId, OutputName), BTreeSet<Place>>,
-    key: (ShardId, OutputName),
-    place: Place,
-) {
-    if let Some(places) = outbox.get_mut(&key) {
-        places.remove(&place);
-        if places.is_empty() {
-            outbox.remove(&key);
-        }
     }
 }

@@ -35,14 +35,16 @@ impl LeaseStore for MemoryStore {
         at: Timestamp,
     ) -> Result<LeaseAnswer, StoreError> {
         let mut state = self.state();
-        let shard = fenced_shard(&seen.key);
-        let fenced = shard.and_then(|shard| state.alerts.fence(shard));
+        // Together, so that nobody writes under an older epoch once the lease is taken.
+        let mut fenced = fenced_shard(&seen.key).map(|shard| (shard, self.stripe(shard)));
+        let alerts = fenced.as_mut().map(|(shard, stripe)| stripe.shard(*shard));
+        let fence = alerts.as_ref().and_then(|alerts| alerts.fence());
         let current = state.leases.get(&seen.key).cloned();
-        let answer = taken(current, seen, fenced, (owner, address), at);
+        let answer = taken(current, seen, fence, (owner, address), at);
         if let LeaseAnswer::Written(lease) = &answer {
             state.leases.insert(lease.key.clone(), lease.clone());
-            if let Some(shard) = shard {
-                state.alerts.raise_fence(shard, lease.epoch);
+            if let Some(alerts) = alerts {
+                alerts.raise_fence(lease.epoch);
             }
         }
         Ok(answer)

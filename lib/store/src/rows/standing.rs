@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use streamalert_types::{DeliveryOutcome, GroupId};
@@ -37,7 +36,7 @@ pub(crate) fn decode_standing(bytes: &[u8]) -> Result<Standing, RowError> {
         shard: ShardId(shard),
         created: row.time()?,
         pending: row.list(Reader::output)?,
-        settled: row.list::<_, BTreeMap<_, _>>(|row| Ok((row.output()?, read_outcome(row)?)))?,
+        settled: row.list(|row| Ok((row.output()?, read_outcome(row)?)))?,
         group: row.option(|row| {
             Ok(GroupMember {
                 group: GroupId::from_u128(row.id()?),

@@ -105,8 +105,8 @@ pub(crate) fn standing() -> impl Strategy<Value = Standing> {
         |(shard, created, pending, settled, group, expires)| Standing {
             shard: ShardId(shard),
             created,
-            pending,
-            settled,
+            pending: pending.into_iter().collect(),
+            settled: settled.into_iter().collect(),
             group,
             expires,
         },
