@@ -35,18 +35,36 @@ use crate::service::Service;
 
 mod aws_firehose;
 mod aws_sqs;
+mod discord;
+mod elasticsearch;
 mod file;
+mod google_chat;
+mod mattermost;
+mod otlp_logs;
 mod pagerduty_v2;
 mod slack;
+mod splunk;
+mod stdout;
+mod teams;
+mod telegram;
 pub(crate) mod webhook;
 
 /// Every service, one a line.
 static SERVICES: &[&Service] = &[
     &aws_firehose::SERVICE,
     &aws_sqs::SERVICE,
+    &discord::SERVICE,
+    &elasticsearch::SERVICE,
     &file::SERVICE,
+    &google_chat::SERVICE,
+    &mattermost::SERVICE,
+    &otlp_logs::SERVICE,
     &pagerduty_v2::SERVICE,
     &slack::SERVICE,
+    &splunk::SERVICE,
+    &stdout::SERVICE,
+    &teams::SERVICE,
+    &telegram::SERVICE,
     &webhook::SERVICE,
 ];
 
@@ -83,6 +101,7 @@ pub(crate) mod http;
 )]
 pub(crate) mod json;
 mod jsonl;
+mod markup;
 #[allow(
     dead_code,
     reason = "outputs to come need more of it than those that are there"

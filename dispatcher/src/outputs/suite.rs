@@ -5,6 +5,7 @@ mod case;
 mod docs;
 mod golden;
 mod http;
+pub(crate) mod layouts;
 mod rig;
 mod secrecy;
 mod table;

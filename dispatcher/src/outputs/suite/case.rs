@@ -11,7 +11,6 @@ pub(crate) enum Case {
     /// It appends lines to a file.
     Lines(LinesCase),
     /// It is like neither: its own tests put it through the same, and say how here.
-    #[expect(dead_code, reason = "for outputs that are neither http nor files")]
     Own(&'static str),
 }
 

@@ -1,6 +1,7 @@
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::Settings;
+use super::super::http::Method;
 use super::super::settings::OwnTls;
 use crate::Secret;
 use crate::service::{Field, FieldKind, url};
@@ -13,6 +14,9 @@ pub(super) const FIELDS: &[Field] = &[
     .secret()
     .check(url)
     .example("https://alerts.example.com/hook"),
+    Field::optional("method", "POST, PUT or PATCH")
+        .check(method)
+        .default("POST"),
     Field::optional("headers", "further headers; their values are secrets")
         .secret()
         .kind(FieldKind::Map),
@@ -33,10 +37,22 @@ pub(super) const FIELDS: &[Field] = &[
         "client_file",
         "PEM file with the certificate and private key to show (mutual TLS)",
     ),
+    Field::optional(
+        "client_key_file",
+        "PEM file with that private key, where it is in a file of its own",
+    ),
 ];
+
+fn method(text: &str) -> Result<(), String> {
+    match text {
+        "POST" | "PUT" | "PATCH" => Ok(()),
+        _ => Err("must be POST, PUT or PATCH".to_owned()),
+    }
+}
 
 pub(super) struct Config {
     pub(super) url: Secret,
+    pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) hmac_secret: Option<Secret>,
     pub(super) body_bytes_max: usize,
@@ -55,6 +71,11 @@ impl Config {
         }
         Ok(Self {
             url: settings.secret("url")?,
+            method: match settings.text("method")?.as_str() {
+                "PUT" => Method::PUT,
+                "PATCH" => Method::PATCH,
+                _ => Method::POST,
+            },
             headers,
             hmac_secret: settings.optional_secret("hmac_secret")?,
             body_bytes_max: usize::try_from(settings.number("body_bytes_max")?).unwrap_or(usize::MAX),
@@ -63,8 +84,13 @@ impl Config {
 }
 
 pub(super) fn tls(settings: &Settings<'_>) -> Result<OwnTls, String> {
+    let identity_pem = match (settings.file("client_file")?, settings.file("client_key_file")?) {
+        (Some(cert), Some(key)) => Some([cert, key].join(&b'\n')),
+        (None, Some(_)) => return Err("client_key_file needs client_file".to_owned()),
+        (both, None) => both,
+    };
     Ok(OwnTls {
         ca_pem: settings.file("ca_file")?,
-        identity_pem: settings.file("client_file")?,
+        identity_pem,
     })
 }

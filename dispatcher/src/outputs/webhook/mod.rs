@@ -1,7 +1,8 @@
-//! `webhook:NAME`: the publication as JSON in a POST to any address.
+//! `webhook:NAME`: the publication as JSON in a POST (or PUT, or PATCH) to any address.
 //!
 //! With `hmac_secret` every request is signed: `Streamalert-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of
-//! `SECONDS`, a dot and the body. 408, 425, 429 (with `Retry-After`) and 5xx are tried again, other statuses are final.
+//! `SECONDS`, a dot and the body. With `client_file` the receiver is shown a certificate (mutual TLS).
+//! 408, 425, 429 (with `Retry-After`) and 5xx are tried again, other statuses are final.
 //!
 //! Idempotency: the header `Idempotency-Key` is the same for every attempt at one delivery, for ever.
 //!

@@ -1,7 +1,7 @@
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 
 use super::config::Config;
-use super::http::{Method, Parcel, Request};
+use super::http::{Parcel, Request};
 use super::signature::{SIGNATURE_HEADER, sign};
 use crate::outputs::SendError;
 use crate::{Publication, to_json};
@@ -11,7 +11,7 @@ const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
 
 /// The request of one attempt: the configured headers, and ours, which win.
 pub(super) fn post(config: &Config, parcel: &Parcel<'_>) -> Result<Request, SendError> {
-    let mut request = Request::new(Method::POST, &config.url);
+    let mut request = Request::new(config.method.clone(), &config.url);
     request.body = body(parcel.publication, config.body_bytes_max)?;
     request.headers.clone_from(&config.headers);
     request

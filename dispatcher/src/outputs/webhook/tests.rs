@@ -1,3 +1,5 @@
+mod mtls;
+
 use serde_json::{Value as Json, json};
 use streamalert_testkit::{ReceivedRequest, Reply, WebhookReceiver};
 use tokio::time::Instant;
@@ -33,13 +35,17 @@ fn check(request: &ReceivedRequest) {
 fn made(settings: Json) -> Result<Arc<dyn Output>, String> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("bad.pem"), "no certificate").unwrap();
+    made_in(dir.path(), settings)
+}
+
+fn made_in(dir: &std::path::Path, settings: Json) -> Result<Arc<dyn Output>, String> {
     let name: streamalert_types::OutputName = "webhook:a".parse().unwrap();
     let spec = OutputSpec {
         name: name.clone(),
         settings,
         origin: String::new(),
     };
-    match OutputRegistry::load(&[spec], &context(dir.path())) {
+    match OutputRegistry::load(&[spec], &context(dir)) {
         Ok(registry) => Ok(registry.into_outputs().remove(&name).unwrap().output),
         Err(error) => Err(error.to_string()),
     }
@@ -183,6 +189,11 @@ fn certificates_must_be_in_their_files() {
             json!({"url": "https://x", "ca_file": "nope.pem"}),
             "nope.pem cannot be read",
         ),
+        (
+            json!({"url": "https://x", "client_key_file": "bad.pem"}),
+            "needs client_file",
+        ),
+        (json!({"url": "https://x", "method": "GET"}), "must be POST"),
     ] {
         let error = made(settings).err().unwrap();
         assert!(error.contains(says), "{error}");
