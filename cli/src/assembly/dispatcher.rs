@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use streamalert_config::{OutputTarget, Place, Secret, Settings};
 use streamalert_dispatcher::{
-    DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LoadContext,
-    OutputRegistry, OutputSpec, Publisher, Rate,
+    DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LinkTemplates,
+    LoadContext, OutputRegistry, OutputSpec, Publisher, Rate,
 };
 use streamalert_merger::MergerOptions;
 use streamalert_runtime::Runtime;
@@ -198,9 +198,14 @@ pub(crate) fn start_dispatcher(
         None => Arc::new(DefaultPublisher),
     };
     let seed = super::jitter_seed(&*clock);
+    let links = LinkTemplates {
+        alert: project.settings.dispatcher.alert_url.clone(),
+        trace: project.settings.dispatcher.trace_url.clone(),
+    };
     let options = DispatcherOptions {
         outputs: options,
         tracer,
+        links: Arc::new(links),
         ..DispatcherOptions::default()
     };
     Dispatcher {

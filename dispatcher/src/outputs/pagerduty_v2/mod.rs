@@ -3,7 +3,8 @@
 //! Follows developer.pagerduty.com, "Events API v2 Overview" and "Send an Event to PagerDuty", as of 2025 (PD-CEF:
 //! summary of 1,024 characters, 512 KB an event, 202 when accepted, 429 over the rate limit).
 //! Publications may take over with StreamAlert's `@pagerduty-v2.FIELD`: `summary`, `custom_details`, `severity`
-//! (`critical`, `error`, `warning`, `info`), `client_url`, `images`, `links`, `component`, `group`, `class`.
+//! (`critical`, `error`, `warning`, `info`), `client_url`, `images`, `links`, `component`, `group`, `class`. Otherwise the
+//! severity is what the rule's docstring or context says, or `critical`, and the links are playbook, alert and trace.
 //!
 //! Idempotency: `dedup_key` is `NAME:` and the id of the incident. PagerDuty adds an event with a known key to the
 //! alert that is open, so a repeated delivery makes no second one.

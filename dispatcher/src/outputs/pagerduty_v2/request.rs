@@ -3,7 +3,7 @@ use streamalert_value::{Map, Value};
 use super::config::Config;
 use super::http::{Method, Request};
 use crate::outputs::json::{cut, map, text};
-use crate::{Publication, to_json};
+use crate::{Card, Link, Publication, Severity, to_json};
 
 /// Characters of a summary (PD-CEF).
 const SUMMARY_CHARS_MAX: usize = 1024;
@@ -34,11 +34,12 @@ fn body(config: &Config, publication: &Publication, details: Value) -> Vec<u8> {
         || format!("StreamAlert Rule Triggered - {}", alert.rule_name),
         str::to_owned,
     );
+    let card = publication.card();
     let severity = magic_text("severity").filter(|severity| SEVERITIES.contains(severity));
     let mut payload = map([
         ("summary", Value::Str(cut(&summary, SUMMARY_CHARS_MAX))),
         ("source", text(&alert.log_source)),
-        ("severity", text(severity.unwrap_or("critical"))),
+        ("severity", text(severity.unwrap_or(severity_of(&card)))),
         ("timestamp", text(&alert.created.to_string())),
         ("custom_details", details),
     ]);
@@ -71,7 +72,24 @@ fn body(config: &Config, publication: &Publication, details: Value) -> Vec<u8> {
             event.insert(name.to_owned(), Value::List(items.cloned().collect()));
         }
     }
+    if !event.contains_key("links") && !card.links.is_empty() {
+        let link = |link: &Link| map([("href", text(&link.url)), ("text", text(link.text))]);
+        event.insert(
+            "links".to_owned(),
+            Value::List(card.links.iter().map(link).collect()),
+        );
+    }
     to_json(&Value::Map(event))
+}
+
+/// PagerDuty's word for it; StreamAlert's default where nobody said.
+fn severity_of(card: &Card) -> &'static str {
+    match card.severity {
+        Severity::Unknown | Severity::Critical => "critical",
+        Severity::High => "error",
+        Severity::Medium => "warning",
+        Severity::Low | Severity::Info => "info",
+    }
 }
 
 /// The details that responders see: the publisher's, or description and record.

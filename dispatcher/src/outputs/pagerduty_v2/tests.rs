@@ -111,6 +111,21 @@ async fn magic_fields_of_streamalert_are_honoured_and_nonsense_in_them_is_left_o
 }
 
 #[tokio::test]
+async fn what_the_rule_says_of_severity_and_playbook_is_passed_on() {
+    let rule_description = "severity: medium\nplaybook: https://wiki.example/root\n".into();
+    let alert = streamalert_types::Alert {
+        rule_description,
+        ..alert(1)
+    };
+    let event = event(&publication(alert, "pagerduty-v2:a").await);
+    assert_eq!(event["payload"]["severity"], "warning");
+    assert_eq!(
+        event["links"],
+        json!([{"href": "https://wiki.example/root", "text": "Playbook"}])
+    );
+}
+
+#[tokio::test]
 async fn what_a_publisher_removed_does_not_come_back_and_what_is_too_large_is_left_out() {
     let mut changed = publication(alert(1), "pagerduty-v2:a").await;
     changed.body = Value::Map(

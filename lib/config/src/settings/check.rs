@@ -128,6 +128,21 @@ fn outputs(
             check.error(&["health", "outputs"], message, FORM);
         }
     }
+    for (key, url, place) in [
+        ("alert_url", &tables.dispatcher.alert_url, "{id}"),
+        ("trace_url", &tables.dispatcher.trace_url, "{trace}"),
+    ] {
+        let fits =
+            |url: &String| (url.starts_with("https://") || url.starts_with("http://")) && url.contains(place);
+        if url.as_ref().is_some_and(|url| !fits(url)) {
+            let message = format!("is not an http or https url with {place} in it");
+            check.error(
+                &["dispatcher", key],
+                message,
+                format!("write https://host/path/{place}"),
+            );
+        }
+    }
     for (text, limits) in &tables.dispatcher.output {
         let path = ["dispatcher", "output", text.as_str()];
         if output_name(text).is_none() {

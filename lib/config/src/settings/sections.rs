@@ -153,6 +153,10 @@ section! {
         slots: u32 = 64; in 1..=4096,
         /// Attempts under way at once to one output.
         concurrency_per_output: usize = 16; in 1..=4096,
+        /// Where an alert can be looked at, for messages to people: a URL with `{id}` for the alert's id.
+        alert_url: Option<String> = None,
+        /// Where a trace can be looked at: a URL with `{trace}` for the trace's id.
+        trace_url: Option<String> = None,
         /// Other limits for single outputs.
         output: BTreeMap<String, OutputLimits> = BTreeMap::new(),
     }

@@ -96,6 +96,19 @@ fn environment_and_flags_take_every_kind_of_value() {
 }
 
 #[test]
+fn urls_of_alerts_and_traces_say_where_the_id_goes() {
+    let load = |url: &str| load(&format!("[dispatcher]\nalert_url = \"{url}\"\n"), &[], &[]);
+    let settings = load("https://console.example/{id}").unwrap();
+    assert_eq!(
+        settings.dispatcher.alert_url.as_deref(),
+        Some("https://console.example/{id}")
+    );
+    for wrong in ["https://console.example/", "javascript:{id}"] {
+        assert!(load(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn any_service_takes_fields_and_their_values_are_not_printed() {
     let file = "[outputs.\"pagerduty-v2:a\".fields]\nrouting_key = \"env:KEY\"\n[outputs.\"slack:b\".fields]\nurl = \"s3cret\"\n";
     let settings = load(file, &[("KEY", "t0ken")], &[]).unwrap();
