@@ -194,6 +194,11 @@ impl Traces {
             .collect()
     }
 
+    /// Everything that was told of them.
+    pub(crate) fn dump(&self) -> String {
+        format!("{:?}", self.spans)
+    }
+
     pub(crate) fn parent(&self, of: &Exported) -> Option<&Exported> {
         if of.span.parent_span_id.is_empty() {
             return None;

@@ -22,6 +22,7 @@ mod metrics;
 mod no_python;
 mod quickstart;
 mod reload;
+mod secrets;
 mod sns;
 mod support;
 mod test_events;

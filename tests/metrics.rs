@@ -146,7 +146,7 @@ impl Scraped {
 }
 
 /// The body of an answer over HTTP/1.1.
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,

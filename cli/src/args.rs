@@ -1,6 +1,7 @@
 //! The command line: what there is to ask for, and how it reads in `--help`.
 
 mod aws;
+mod secret;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use aws::{Aws, PolicyFor};
+pub(crate) use secret::Secret;
 
 /// Detection as code on streaming logs.
 #[derive(Debug, Parser)]
@@ -92,6 +94,9 @@ pub(crate) enum Command {
     /// Look at outputs
     #[command(subcommand)]
     Output(Output),
+    /// Keep secrets for outputs: encrypted, and never shown
+    #[command(subcommand)]
+    Secret(Secret),
     /// Check configuration and rules; name file, key, line and fix
     Validate(Validate),
     /// Make tables in DynamoDB, and print the permissions that services need

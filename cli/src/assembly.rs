@@ -6,6 +6,7 @@ mod member;
 mod merger;
 mod pipeline;
 mod rules;
+mod secrets;
 mod sources;
 mod stores;
 
@@ -14,6 +15,7 @@ pub(crate) use member::Member;
 pub(crate) use merger::{merger_options, start_merger};
 pub(crate) use pipeline::Pipeline;
 pub(crate) use rules::{cross_check, load_rules, rules_node, threat_intel, threat_intel_of};
+pub(crate) use secrets::{secrets, secrets_prefix};
 pub(crate) use sources::{files_source, settings_sources, start_classifier, takers};
 pub(crate) use stores::{
     OpenStores, Stores, dynamo_store, needs_own_store, open_stores, process_seed, try_open_stores,

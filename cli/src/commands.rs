@@ -11,6 +11,7 @@ pub(crate) mod output;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod validate;

@@ -367,7 +367,7 @@ pub(crate) fn json(bytes: &[u8]) -> Value {
     Value::parse_json(bytes).unwrap_or_else(|_| Value::Str(String::from_utf8_lossy(bytes).into_owned()))
 }
 
-pub(crate) fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+pub(crate) fn object<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::Map(
         entries
             .into_iter()

@@ -19,6 +19,7 @@ mod metrics;
 mod ownership;
 mod paint;
 mod project;
+mod prompt;
 mod python;
 mod reload;
 mod replay;
@@ -120,6 +121,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Rules(args) => commands::rules::run(global, &args).await,
         Command::Schema(args) => commands::schema::run(global, &args),
         Command::Output(args) => commands::output::run(global, &args).await,
+        Command::Secret(args) => commands::secret::run(global, &args).await,
         Command::Validate(args) => commands::validate::run(global, &args).await,
         Command::Bench(args) => commands::bench::run(global, &args).await,
         Command::Aws(args) => commands::aws::run(global, &args).await,

@@ -16,7 +16,6 @@ mod publication;
 mod rate;
 mod references;
 mod registry;
-mod secret;
 #[allow(
     dead_code,
     reason = "outputs to come need more of it than those that are there"
@@ -40,7 +39,7 @@ pub use publication::{DefaultPublisher, Incident, IncidentAction, Publication, P
 pub use rate::{Rate, RateLimiter};
 pub use references::{MemoryReferences, References};
 pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError};
-pub use secret::{EnvLookup, Redactor, Secret, SecretSetting};
 pub use service::{Field, FieldKind, Reach, Service};
 pub use slots::{DispatcherNode, SlotOptions};
 pub use stats::{DispatcherStats, OutputStats};
+pub use streamalert_secrets::{EnvLookup, Fetched, Redactor, Secret, SecretSetting};

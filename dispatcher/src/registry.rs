@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::outputs::aws::AwsConfigs;
 use crate::outputs::{Clients, Output, Receipt, SendError, Settings, Table, service, services};
-use crate::{DeliveryOptions, DeliveryOverrides, EnvLookup, Publication, Secret, SecretSetting};
+use crate::{DeliveryOptions, DeliveryOverrides, EnvLookup, Fetched, Publication, Secret, SecretSetting};
 
 /// All services of StreamAlert: names that are known even where nothing delivers to them yet.
 const STREAMALERT_SERVICES: [&str; 21] = [
@@ -37,7 +37,7 @@ const STREAMALERT_SERVICES: [&str; 21] = [
 ];
 
 /// One output as the configuration names it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OutputSpec {
     /// Its name.
     pub name: OutputName,
@@ -49,6 +49,15 @@ pub struct OutputSpec {
     pub origin: String,
 }
 
+impl fmt::Debug for OutputSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutputSpec")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What outputs are made from besides their settings.
 #[derive(Clone)]
 pub struct LoadContext {
@@ -58,6 +67,8 @@ pub struct LoadContext {
     pub history_dir: PathBuf,
     /// Looks up an environment variable.
     pub env: Arc<EnvLookup>,
+    /// Secrets that settings name and that are not on this machine, as they were asked for.
+    pub fetched: Fetched,
     /// For signatures and `Retry-After` dates.
     pub clock: Arc<dyn Clock>,
     /// What is stored about outputs elsewhere, such as in StreamAlert's parameters: fields of the service by name.
@@ -69,8 +80,8 @@ pub struct LoadContext {
 
 impl LoadContext {
     pub(crate) fn secret(&self, key: &str, setting: &SecretSetting) -> Result<Secret, String> {
-        setting
-            .resolve(&*self.env, &self.base_dir)
+        self.fetched
+            .secret(setting, &*self.env, &self.base_dir)
             .map_err(|error| format!("{key}: {error}"))
     }
 }

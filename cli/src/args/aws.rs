@@ -33,4 +33,6 @@ pub(crate) enum PolicyFor {
     Init,
     /// `status`, `alerts` and `dead-letter`
     Operator,
+    /// `secret`, and `output` where it keeps what outputs need
+    Secrets,
 }

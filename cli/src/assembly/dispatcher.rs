@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamalert_config::{OutputTarget, Place, Secret, Settings};
+use streamalert_config::{OutputTarget, Place, Secret, SecretSource, Settings};
 use streamalert_dispatcher::{
     DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LinkTemplates,
     LoadContext, OutputRegistry, OutputSpec, Publisher, Rate,
@@ -19,8 +19,8 @@ use crate::failure::Failure;
 use crate::project::Project;
 use crate::python::RuntimePublisher;
 
-/// Makes every output of `conf/outputs.json` and `streamalert.toml`.
-pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<OutputRegistry, Failure> {
+/// Makes every output of `conf/outputs.json` and `streamalert.toml`, after asking for all secrets that they need.
+pub(crate) async fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<OutputRegistry, Failure> {
     let mut specs = Vec::new();
     for name in project.conf.outputs.names() {
         let origin = project
@@ -54,12 +54,16 @@ pub(crate) fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<Outpu
             origin,
         });
     }
+    let secrets = super::secrets(&project.settings, &project.conf);
+    let credentials = Box::pin(super::secrets::stored(&secrets, &project.settings, &specs)).await?;
+    let fetched = Box::pin(super::secrets::fetch(&secrets, &specs)).await;
     let context = LoadContext {
+        fetched,
         base_dir: std::env::current_dir()?,
         history_dir: absolute(&history_dir)?,
         env: Arc::new(|name| std::env::var(name).ok()),
         clock,
-        credentials: Arc::default(),
+        credentials: Arc::new(credentials),
         aws: streamalert_dispatcher::aws_configs(),
     };
     OutputRegistry::load(&specs, &context).map_err(|error| Failure::Other(error.to_string()))
@@ -83,10 +87,10 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 /// The settings table that an output is made from; the name of the environment variable that is missing otherwise.
 fn settings(target: &OutputTarget) -> Result<serde_json::Value, String> {
-    let text = |secret: &Secret| {
-        secret
-            .reveal()
-            .map(|text| serde_json::Value::String(text.to_owned()))
+    let text = |secret: &Secret| match secret.source() {
+        SecretSource::Text(text) => Ok(serde_json::Value::from(text)),
+        SecretSource::Unset(variable) => Err(variable.to_owned()),
+        SecretSource::Place(place) => Ok(serde_json::json!(place.table())),
     };
     let mut table = serde_json::Map::new();
     match target {

@@ -32,7 +32,7 @@ impl Pipeline {
         tracer: Tracer,
     ) -> Result<Self, Failure> {
         let (runtime, not_loaded) = assembly::load_rules(project, None, clock.clone()).await?;
-        let registry = assembly::registry(project, clock.clone())?;
+        let registry = Box::pin(assembly::registry(project, clock.clone())).await?;
         let letters = stores.dead_letters.clone();
         let (dispatcher, dispatcher_task) = assembly::start_dispatcher(
             project,

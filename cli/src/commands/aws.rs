@@ -1,3 +1,5 @@
+mod secrets;
+
 use streamalert_config::{Billing, Settings, SourceAccess, SourceInput, StoreType};
 use streamalert_store::Capacity;
 use streamalert_value::Value;
@@ -77,18 +79,28 @@ struct Statements<'a> {
 
 impl Statements<'_> {
     fn allow(&mut self, service: &str, actions: &[&str], resources: Vec<String>) {
+        self.allow_if(service, actions, resources, None);
+    }
+
+    fn allow_if(
+        &mut self,
+        service: &str,
+        actions: &[&str],
+        resources: Vec<String>,
+        condition: Option<Value>,
+    ) {
         if resources.is_empty() {
             return;
         }
         let actions = actions.iter().map(|action| text(&format!("{service}:{action}")));
-        self.list.push(object([
+        let resources = resources.iter().map(|resource| text(resource));
+        let statement = [
             ("Effect", text("Allow")),
             ("Action", Value::List(actions.collect())),
-            (
-                "Resource",
-                Value::List(resources.iter().map(|resource| text(resource)).collect()),
-            ),
-        ]));
+            ("Resource", Value::List(resources.collect())),
+        ];
+        let condition = condition.map(|condition| ("Condition", condition));
+        self.list.push(object(statement.into_iter().chain(condition)));
     }
 
     fn tables(&mut self, names: &[&str], actions: &[&str]) {
@@ -206,7 +218,7 @@ fn queue_arn(queue: &str, region: &str) -> String {
 
 /// The policy of one service.
 fn policy(project: &Project, service: PolicyFor) -> Result<Value, Failure> {
-    use PolicyFor::{All, Classifier, Dispatcher, Init, Merger, Operator, RulesNode};
+    use PolicyFor::{All, Classifier, Dispatcher, Init, Merger, Operator, RulesNode, Secrets};
     let settings = &project.settings;
     let mut statements = Statements {
         settings,
@@ -217,7 +229,7 @@ fn policy(project: &Project, service: PolicyFor) -> Result<Value, Failure> {
     if dynamodb && service == Init {
         let actions = ["CreateTable", "DescribeTable", "UpdateTimeToLive"];
         statements.tables(&["alerts", "leases", "letters", "checkpoints"], &actions);
-    } else if dynamodb {
+    } else if dynamodb && service != Secrets {
         // Every service looks at its start whether all tables are there.
         let (written, read): (&[&str], &[&str]) = match service {
             All => (&["alerts", "leases", "letters", "checkpoints"], &[]),
@@ -225,7 +237,7 @@ fn policy(project: &Project, service: PolicyFor) -> Result<Value, Failure> {
             RulesNode => (&["letters"], &["leases"]),
             Merger => (&["alerts", "leases"], &[]),
             Dispatcher => (&["letters", "leases"], &[]),
-            Operator | Init => (&["letters"], &["alerts", "leases", "checkpoints"]),
+            Operator | Init | Secrets => (&["letters"], &["alerts", "leases", "checkpoints"]),
         };
         statements.tables(written, &all);
         if !read.is_empty() {
@@ -252,9 +264,10 @@ fn policy(project: &Project, service: PolicyFor) -> Result<Value, Failure> {
     if matches!(service, All | Classifier) {
         statements.sources(project)?;
     }
+    statements.secrets(project, service);
     if statements.list.is_empty() {
         return Err(Failure::Other(
-            "with these settings it calls nothing of AWS: set store.type = \"dynamodb\" or sources of AWS"
+            "with these settings it calls nothing of AWS: set store.type = \"dynamodb\", sources or secrets of AWS"
                 .to_owned(),
         ));
     }

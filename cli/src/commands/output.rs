@@ -17,7 +17,7 @@ pub(crate) async fn run(global: &Global, args: &args::Output) -> Result<(), Fail
             Ok(())
         }
         args::Output::List => {
-            let (registry, _) = load(global)?;
+            let (registry, _) = load(global).await?;
             let reason = |name: &OutputName| registry.warnings().iter().find(|warning| warning.name == *name);
             for name in registry.names() {
                 match reason(name) {
@@ -33,13 +33,15 @@ pub(crate) async fn run(global: &Global, args: &args::Output) -> Result<(), Fail
     }
 }
 
-fn load(global: &Global) -> Result<(OutputRegistry, std::sync::Arc<dyn Clock>), Failure> {
+async fn load(global: &Global) -> Result<(OutputRegistry, std::sync::Arc<dyn Clock>), Failure> {
     let clock = assembly::clock();
-    Ok((assembly::registry(&Project::load(global)?, clock.clone())?, clock))
+    let project = Project::load(global)?;
+    let registry = Box::pin(assembly::registry(&project, clock.clone())).await?;
+    Ok((registry, clock))
 }
 
 async fn test(global: &Global, wanted: &[String], all: bool) -> Result<(), Failure> {
-    let (registry, clock) = load(global)?;
+    let (registry, clock) = load(global).await?;
     let mut names = Vec::new();
     for text in wanted {
         let name = text.parse().map_err(|_| {

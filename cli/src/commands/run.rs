@@ -139,7 +139,7 @@ impl Node {
     async fn all(&mut self) -> Result<(), Failure> {
         let runtime = self.load_rules().await?;
         let (alerts, deliveries) = if self.member.alone {
-            let deliveries = self.start_dispatcher(Some(runtime.clone()))?;
+            let deliveries = self.start_dispatcher(Some(runtime.clone())).await?;
             (self.start_merger(deliveries.clone(), None).await?, deliveries)
         } else {
             let listen = &self.project.settings.listen;
@@ -215,7 +215,7 @@ impl Node {
     async fn serve_deliveries(&mut self, address: SocketAddr, runtime: Runtime) -> Result<(), Failure> {
         let listener = self.bind("dispatcher", address).await?;
         let address = self.address(&listener)?;
-        let mut deliveries = self.start_dispatcher(Some(runtime))?;
+        let mut deliveries = self.start_dispatcher(Some(runtime)).await?;
         if !self.member.alone {
             deliveries = self.share_outputs(address).await?;
         }
@@ -248,8 +248,8 @@ impl Node {
         self.supervisor.spawn("rule files", TaskKind::Helper, following);
     }
 
-    fn start_dispatcher(&mut self, runtime: Option<Runtime>) -> Result<Arc<dyn Deliveries>, Failure> {
-        let registry = assembly::registry(&self.project, self.clock.clone())?;
+    async fn start_dispatcher(&mut self, runtime: Option<Runtime>) -> Result<Arc<dyn Deliveries>, Failure> {
+        let registry = Box::pin(assembly::registry(&self.project, self.clock.clone())).await?;
         let letters = self.stores.dead_letters.clone();
         let (handle, task) = assembly::start_dispatcher(
             &self.project,

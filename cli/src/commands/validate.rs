@@ -69,7 +69,7 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
         summary = format!("{summary}, {} rules", report.rules.rules().len());
         runtime.shutdown().await;
     }
-    if let Err(failure) = assembly::registry(&project, clock) {
+    if let Err(failure) = Box::pin(assembly::registry(&project, clock)).await {
         let place = streamalert_config::Place::of_file("outputs".to_owned());
         problems.push(place.error("", failure.to_string(), ""));
     }

@@ -9,7 +9,7 @@ use streamalert_types::{Alert, AlertId, ManualClock, OutputName};
 use streamalert_value::{Map, Value};
 
 use crate::registry::LoadContext;
-use crate::{DefaultPublisher, Publication};
+use crate::{DefaultPublisher, Fetched, Publication};
 
 pub(crate) fn alert(number: u32) -> Alert {
     Alert {
@@ -60,6 +60,7 @@ pub(crate) fn context(dir: &Path) -> LoadContext {
         base_dir: dir.to_owned(),
         history_dir: dir.join("history"),
         env: Arc::new(|name| (name == "PLANTED").then(|| "planted-env-secret".to_owned())),
+        fetched: Fetched::default(),
         clock: Arc::new(ManualClock::at("2026-01-31T08:00:00.000000Z".parse().unwrap())),
         credentials: Arc::default(),
         aws: Arc::new(|access| {

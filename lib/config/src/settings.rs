@@ -3,6 +3,7 @@ mod fleet;
 mod layers;
 mod outputs;
 mod reference;
+mod secrets;
 mod section;
 mod sections;
 mod shape;
@@ -19,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use streamalert_types::OutputName;
 
 pub use fleet::{AwsSettings, Billing, NodeSettings, StoreSettings, StoreType};
-pub use outputs::{Header, OutputTarget, Secret};
+pub use outputs::{Header, OutputTarget, Secret, SecretSource};
+pub use secrets::{SecretPlace, SecretsSettings, SecretsType};
 pub use sections::{
     ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, HealthSettings, ListenSettings,
     LogFormat, LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings,
@@ -66,6 +68,8 @@ pub struct Settings {
     pub aws: AwsSettings,
     /// Where state is kept: in a file or in DynamoDB.
     pub store: StoreSettings,
+    /// Where secrets are kept.
+    pub secrets: SecretsSettings,
     /// Who this process is among others.
     pub node: NodeSettings,
     /// Addresses to listen on.
@@ -108,6 +112,7 @@ struct Tables {
     threat_intel: ThreatIntelSettings,
     aws: AwsSettings,
     store: StoreSettings,
+    secrets: SecretsSettings,
     node: NodeSettings,
     listen: ListenSettings,
     peers: PeersSettings,

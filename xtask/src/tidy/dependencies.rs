@@ -21,7 +21,7 @@ enum Layer {
     Proto,
     /// `lib/aws`: how AWS is reached.
     Cloud,
-    /// `lib/store`: what the other libraries keep their state in.
+    /// `lib/store`, what the other libraries keep their state in, and `lib/secrets`.
     Store,
     /// `lib/python`: rules of Python in processes.
     Workers,
@@ -34,7 +34,7 @@ enum Layer {
     Outside,
 }
 
-const LAYERS: [(&str, Layer); 23] = [
+const LAYERS: [(&str, Layer); 24] = [
     ("streamalert-value", Layer::Value),
     ("streamalert-types", Layer::Types),
     ("streamalert-regex", Layer::Types),
@@ -45,6 +45,7 @@ const LAYERS: [(&str, Layer); 23] = [
     ("streamalert-native", Layer::Native),
     ("streamalert-proto", Layer::Proto),
     ("streamalert-aws", Layer::Cloud),
+    ("streamalert-secrets", Layer::Store),
     ("streamalert-store", Layer::Store),
     ("streamalert-stream", Layer::Runtime),
     ("streamalert-python", Layer::Workers),
@@ -76,9 +77,9 @@ const SDK_HOMES: [(&str, &[&str]); 6] = [
             "streamalert-dispatcher",
         ],
     ),
-    ("aws-sdk-secretsmanager", &["streamalert-aws"]),
+    ("aws-sdk-secretsmanager", &["streamalert-secrets"]),
     ("aws-sdk-sqs", &["streamalert-stream", "streamalert-dispatcher"]),
-    ("aws-sdk-ssm", &["streamalert-aws"]),
+    ("aws-sdk-ssm", &["streamalert-secrets"]),
 ];
 
 /// A crate of the workspace and what it uses.

@@ -83,7 +83,7 @@ pub(super) static GLOBAL: Keys = Of(&[
         Of(&[
             ("aws_account_id", Ignored),
             ("kms_key_alias", Ignored),
-            ("prefix", Ignored),
+            ("prefix", Used),
             ("region", Used),
         ]),
     ),

@@ -66,6 +66,7 @@ pub(super) fn settings(
         threat_intel,
         aws,
         store,
+        secrets,
         node,
         listen,
         peers,
@@ -88,6 +89,7 @@ pub(super) fn settings(
         threat_intel,
         aws,
         store,
+        secrets,
         node,
         listen,
         peers,
@@ -279,7 +281,9 @@ fn telemetry(tables: &Tables, check: &mut Check<'_>) {
 
 fn fleet(tables: &Tables, check: &mut Check<'_>) {
     let is_set = |key: &str| check.places.contains_key(key);
-    for (path, message, fix) in super::fleet::problems(&tables.aws, &tables.store, &tables.node, is_set) {
+    let mut found = super::fleet::problems(&tables.aws, &tables.store, &tables.node, is_set);
+    found.extend(super::secrets::problems(&tables.secrets, is_set));
+    for (path, message, fix) in found {
         check.error(&path, message, fix);
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::secrets::SecretValue;
 use super::section::{Key, Kind};
 use super::shape::{Form, SECTIONS, Slot, Unknown, name_at, resolve};
 use super::tree::{Node, Tree};
@@ -126,7 +127,7 @@ impl Layers {
 
     pub(super) fn add_flags(&mut self, flags: &[String]) {
         for flag in flags {
-            let place = Place::of_file(format!("flag --set {flag}"));
+            let place = Place::of_file(format!("flag --set {}", without_secret(flag)));
             let Some((mut path, text)) = split_flag(flag) else {
                 let fix = "write --set section.key=value";
                 self.problems
@@ -155,7 +156,7 @@ impl Layers {
                 self.problems.push(problem);
             }
             Ok(Slot::Value(setting)) => self.add_value(path, setting, tree),
-            Ok(Slot::TextOf) => self.add_text(path, tree),
+            Ok(Slot::SecretOf) => self.add_secret(path, tree),
             Ok(Slot::List) => match tree.node {
                 Node::List(items) => {
                     self.insert(path, toml::Value::Array(Vec::new()), tree.place);
@@ -212,11 +213,11 @@ impl Layers {
         let key = dotted(path.iter().map(String::as_str));
         let place = tree.place.clone();
         let tree = match tree.node {
-            Node::Table(entries) if setting.kind == Kind::TextTable => {
+            Node::Table(entries) if setting.kind == Kind::SecretTable => {
                 self.insert(path, toml::Value::Table(toml::Table::new()), place);
                 for (name, _, text) in entries {
                     let path: Vec<String> = path.iter().cloned().chain([name]).collect();
-                    self.add_text(&path, text);
+                    self.add_secret(&path, text);
                 }
                 return;
             }
@@ -232,6 +233,7 @@ impl Layers {
                         .push(place.error(key, format!("unknown value {text:?}"), fix));
                     return;
                 }
+                _ if setting.kind.is_secret() => format!("expected {expected}, found {}", kind_of(&value)),
                 _ => format!("expected {expected}, found {}", shown(&value)),
             };
             self.problems
@@ -249,16 +251,16 @@ impl Layers {
         self.insert(path, value, place);
     }
 
-    fn add_text(&mut self, path: &[String], tree: Tree) {
+    fn add_secret(&mut self, path: &[String], tree: Tree) {
         let place = tree.place.clone();
-        match tree.into_value() {
-            text @ toml::Value::String(_) => self.insert(path, text, place),
-            other => {
-                let message = format!("expected text, found {}", shown(&other));
-                let key = dotted(path.iter().map(String::as_str));
-                self.problems
-                    .push(place.error(key, message, "put it into double quotes"));
-            }
+        let value = tree.into_value();
+        if SecretValue::fits(&value) {
+            self.insert(path, value, place);
+        } else {
+            let message = format!("expected a secret, found {}", kind_of(&value));
+            let key = dotted(path.iter().map(String::as_str));
+            self.problems
+                .push(place.error(key, message, example(Kind::Secret)));
         }
     }
 
@@ -342,10 +344,11 @@ fn value_of(path: &[String], text: &str) -> toml::Value {
     let as_text = || toml::Value::String(text.to_owned());
     let kind = match resolve(path) {
         Ok(Slot::Value(key)) => key.kind,
-        Ok(Slot::TextOf) | Err(_) => return as_text(),
+        Ok(Slot::SecretOf) => Kind::Secret,
+        Err(_) => return as_text(),
         Ok(Slot::Table | Slot::List) => Kind::Nested,
     };
-    if kind.is_bare_text() {
+    if kind.is_bare_text() || (kind == Kind::Secret && !text.trim_start().starts_with('{')) {
         return as_text();
     }
     if kind == Kind::Texts && !text.trim_start().starts_with('[') {
@@ -357,6 +360,14 @@ fn value_of(path: &[String], text: &str) -> toml::Value {
         .ok()
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(as_text)
+}
+
+/// A flag as complaints show it: what is set of an output may be a secret.
+fn without_secret(flag: &str) -> &str {
+    match flag.split_once('=') {
+        Some((key, _)) if key.trim_start().starts_with("outputs") => key,
+        _ => flag,
+    }
 }
 
 /// `section."quoted.key".key=value` in parts.
@@ -385,6 +396,16 @@ fn shown(value: &toml::Value) -> String {
     }
 }
 
+/// What a value is, and nothing of it.
+fn kind_of(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::Table(_) => "a table",
+        toml::Value::Array(_) => "a list",
+        toml::Value::String(_) => "text",
+        _ => "something else",
+    }
+}
+
 fn example(kind: Kind) -> &'static str {
     match kind {
         Kind::Integer => "a whole number without quotes, such as 100",
@@ -393,7 +414,8 @@ fn example(kind: Kind) -> &'static str {
         Kind::Text | Kind::Path | Kind::Choice(_) => "it in double quotes",
         Kind::Texts => "[\"one\", \"two\"]",
         Kind::Address => "\"ADDRESS:PORT\" with a numeric address",
-        Kind::TextTable => "{ NAME = \"value\" }",
+        Kind::Secret => SecretValue::FORMS,
+        Kind::SecretTable => "{ NAME = \"value\" }",
         Kind::Nested => "a table",
     }
 }

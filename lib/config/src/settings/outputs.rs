@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use streamalert_types::OutputName;
 
+use super::secrets::{SecretPlace, SecretValue};
 use super::section::section;
 use crate::conf::OUTPUT_SERVICES;
 
@@ -11,33 +12,49 @@ section! {
     /// One output, named `service:descriptor`: `file:NAME` takes `path`; `webhook:NAME` takes `url` or `url_env`,
     /// `headers`, `hmac_secret` or `hmac_secret_env`; `slack:NAME` takes `url` or `url_env`;
     /// `aws-firehose:alerts`, the history of all alerts, takes `dir`; every other service takes `fields`, and these
-    /// may too.
+    /// may too. A secret is text or says where it is:
+    /// `{ env = "NAME" }`, `{ file = "PATH" }` (a line end at its end is left out), `{ ssm = "/PATH" }`,
+    /// `{ secretsmanager = "NAME or ARN", key = "MEMBER" }` (without `key` the whole text is meant), or
+    /// `{ store = "NAME" }`, a secret in the store of `[secrets]`; one field of a stored output is
+    /// `{ store = "outputs/SERVICE:DESCRIPTOR/FIELD" }`.
     pub(crate) struct OutputTable {
         /// `file`: the file that JSON lines are appended to.
         path: Option<PathBuf> = None,
         /// `webhook`, `slack`: where to post.
-        url: Option<String> = None,
+        url: Option<SecretValue> = None,
         /// `webhook`, `slack`: the environment variable that holds the URL.
         url_env: Option<String> = None,
         /// `webhook`: HTTP headers to send. A value of the form `env:NAME` is read from the environment.
-        headers: BTreeMap<String, String> = BTreeMap::new(),
+        headers: BTreeMap<String, SecretValue> = BTreeMap::new(),
         /// `webhook`: the secret that signs the body with HMAC-SHA256.
-        hmac_secret: Option<String> = None,
+        hmac_secret: Option<SecretValue> = None,
         /// `webhook`: the environment variable that holds that secret.
         hmac_secret_env: Option<String> = None,
         /// `aws-firehose:alerts`: directory of the alert history. Unset: `history` in `data.dir`.
         dir: Option<PathBuf> = None,
         /// Any service: its fields by name ([their documentation](outputs/README.md)). A value of the form
         /// `env:NAME` is read from the environment.
-        fields: BTreeMap<String, String> = BTreeMap::new(),
+        fields: BTreeMap<String, SecretValue> = BTreeMap::new(),
     }
 }
 
-/// A value that may come from the environment and is never printed.
+/// A value that may come from the environment or from elsewhere, and is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     value: Option<String>,
     variable: Option<String>,
+    place: Option<SecretPlace>,
+}
+
+/// Where a secret is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SecretSource<'a> {
+    /// Here.
+    Text(&'a str),
+    /// In an environment variable that was not set when the settings were loaded.
+    Unset(&'a str),
+    /// Elsewhere, to be asked for.
+    Place(&'a SecretPlace),
 }
 
 impl Secret {
@@ -47,6 +64,7 @@ impl Secret {
         Self {
             value: Some(value.into()),
             variable: None,
+            place: None,
         }
     }
 
@@ -56,32 +74,49 @@ impl Secret {
         Self {
             value,
             variable: Some(variable.into()),
+            place: None,
         }
     }
 
-    /// The secret.
-    ///
-    /// # Errors
-    /// The name of the environment variable that was not set when the settings were loaded.
-    pub fn reveal(&self) -> Result<&str, String> {
-        self.value
-            .as_deref()
-            .ok_or_else(|| self.variable.clone().unwrap_or_default())
+    fn of(value: &SecretValue, env: &BTreeMap<String, String>) -> Self {
+        match value {
+            SecretValue::Text(text) => Self::inline(text),
+            SecretValue::Place(place) => match place.kind() {
+                ("env", variable) => Self::from_variable(variable, env.get(variable).cloned()),
+                _ => Self {
+                    value: None,
+                    variable: None,
+                    place: Some(place.clone()),
+                },
+            },
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn source(&self) -> SecretSource<'_> {
+        match (&self.value, &self.place) {
+            (Some(text), _) => SecretSource::Text(text),
+            (None, Some(place)) => SecretSource::Place(place),
+            (None, None) => SecretSource::Unset(self.variable.as_deref().unwrap_or_default()),
+        }
     }
 
     /// The environment variable it is missing from, if it is.
     pub(crate) fn missing_variable(&self) -> Option<&str> {
-        self.value
-            .is_none()
-            .then(|| self.variable.as_deref().unwrap_or_default())
+        match self.source() {
+            SecretSource::Unset(variable) => Some(variable),
+            SecretSource::Text(_) | SecretSource::Place(_) => None,
+        }
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.variable {
-            Some(variable) => write!(f, "Secret(${variable})"),
-            None => f.write_str("Secret(…)"),
+        match (&self.variable, &self.place) {
+            (Some(variable), _) => write!(f, "Secret(${variable})"),
+            (None, Some(place)) => write!(f, "Secret({} {})", place.kind().0, place.kind().1),
+            (None, None) => f.write_str("Secret(…)"),
         }
     }
 }
@@ -128,7 +163,8 @@ pub enum OutputTarget {
 
 impl OutputTarget {
     /// Every secret in it.
-    pub(crate) fn secrets(&self) -> Vec<&Secret> {
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&Secret> {
         match self {
             Self::File { .. } | Self::History { .. } => Vec::new(),
             Self::Slack { url } => vec![url],
@@ -191,8 +227,8 @@ impl OutputTable {
     fn url(&self, env: &BTreeMap<String, String>) -> Result<Secret, TableError> {
         let url = secret(("url", &self.url), ("url_env", &self.url_env), env)?
             .ok_or_else(|| TableError::new("", "has no url", "set url or url_env"))?;
-        match url.reveal() {
-            Ok(text) if !text.starts_with("http://") && !text.starts_with("https://") => {
+        match url.source() {
+            SecretSource::Text(text) if !text.starts_with("http://") && !text.starts_with("https://") => {
                 let key = if self.url.is_some() { "url" } else { "url_env" };
                 Err(TableError::new(
                     key,
@@ -267,7 +303,7 @@ impl OutputTable {
 
 /// A value that stands in the table or in the environment, not in both.
 fn secret(
-    (key, inline): (&'static str, &Option<String>),
+    (key, inline): (&'static str, &Option<SecretValue>),
     (env_key, variable): (&'static str, &Option<String>),
     env: &BTreeMap<String, String>,
 ) -> Result<Option<Secret>, TableError> {
@@ -276,23 +312,27 @@ fn secret(
             let message = format!("{key} and {env_key} are both set");
             Err(TableError::new(env_key, message, "remove one of them"))
         }
-        (Some(value), None) => Ok(Some(Secret::inline(value))),
+        (Some(value), None) => Ok(Some(Secret::of(value, env))),
         (None, Some(variable)) => Ok(Some(Secret::from_variable(variable, env.get(variable).cloned()))),
         (None, None) => Ok(None),
     }
 }
 
-fn header(name: &str, value: &str, env: &BTreeMap<String, String>) -> Header {
+fn header(name: &str, value: &SecretValue, env: &BTreeMap<String, String>) -> Header {
     Header {
         name: name.to_owned(),
         value: from_text(value, env),
     }
 }
 
-/// A value that stands for itself, or `env:NAME`.
-fn from_text(text: &str, env: &BTreeMap<String, String>) -> Secret {
-    match text.strip_prefix("env:") {
+/// A value that stands for itself, or `env:NAME`, or is elsewhere.
+fn from_text(value: &SecretValue, env: &BTreeMap<String, String>) -> Secret {
+    let variable = match value {
+        SecretValue::Text(text) => text.strip_prefix("env:"),
+        SecretValue::Place(_) => None,
+    };
+    match variable {
         Some(variable) => Secret::from_variable(variable, env.get(variable).cloned()),
-        None => Secret::inline(text),
+        None => Secret::of(value, env),
     }
 }

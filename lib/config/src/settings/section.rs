@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::secrets::SecretValue;
+
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -13,8 +15,10 @@ pub(crate) enum Kind {
     Texts,
     Address,
     Choice(&'static [&'static str]),
-    /// A table of texts: any key, text values.
-    TextTable,
+    /// A secret: text, or a table that says where it is. Its value is never shown.
+    Secret,
+    /// A table of secrets: any key.
+    SecretTable,
     /// A section of its own.
     Nested,
 }
@@ -31,7 +35,8 @@ impl Kind {
             Self::Texts => "a list of texts".to_owned(),
             Self::Address => "an address such as \"127.0.0.1:7411\"".to_owned(),
             Self::Choice(words) => words.join(" or "),
-            Self::TextTable => "a table of texts".to_owned(),
+            Self::Secret => "a secret".to_owned(),
+            Self::SecretTable => "a table of secrets".to_owned(),
             Self::Nested => "a table".to_owned(),
         }
     }
@@ -39,6 +44,11 @@ impl Kind {
     /// Whether an environment variable or flag gives the value as it is, without TOML's quotes.
     pub(crate) fn is_bare_text(self) -> bool {
         matches!(self, Self::Text | Self::Path | Self::Address | Self::Choice(_))
+    }
+
+    /// Whether a complaint must not quote the value.
+    pub(crate) fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::SecretTable)
     }
 }
 
@@ -59,7 +69,8 @@ kinds! {
     Kind::Path => PathBuf;
     Kind::Texts => Vec<PathBuf>, Vec<String>;
     Kind::Address => SocketAddr;
-    Kind::TextTable => BTreeMap<String, String>;
+    Kind::Secret => SecretValue;
+    Kind::SecretTable => BTreeMap<String, SecretValue>;
 }
 
 impl<T: HasKind> HasKind for Option<T> {

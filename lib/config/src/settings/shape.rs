@@ -1,5 +1,6 @@
 use super::fleet::{AwsSettings, NodeSettings, StoreSettings};
 use super::outputs::OutputTable;
+use super::secrets::SecretsSettings;
 use super::section::{Key, Kind, Section};
 use super::sections::{
     ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, HealthSettings, ListenSettings,
@@ -43,7 +44,7 @@ fn defaults_of<S: Default + serde::Serialize>() -> toml::Table {
 }
 
 /// All sections, in the order of the reference.
-pub(super) static SECTIONS: [Info; 20] = [
+pub(super) static SECTIONS: [Info; 21] = [
     info::<DataSettings>("data", Form::One),
     info::<ConfSettings>("conf", Form::One),
     info::<ClassifierSettings>("classifier", Form::One),
@@ -59,6 +60,7 @@ pub(super) static SECTIONS: [Info; 20] = [
     info::<ThreatIntelSettings>("threat_intel", Form::One),
     info::<AwsSettings>("aws", Form::One),
     info::<StoreSettings>("store", Form::One),
+    info::<SecretsSettings>("secrets", Form::One),
     info::<NodeSettings>("node", Form::One),
     info::<ListenSettings>("listen", Form::One),
     info::<PeersSettings>("peers", Form::One),
@@ -70,8 +72,8 @@ pub(super) static SECTIONS: [Info; 20] = [
 pub(super) enum Slot {
     /// A value of this key.
     Value(&'static Key),
-    /// One text in a table of texts.
-    TextOf,
+    /// One secret in a table of secrets.
+    SecretOf,
     /// A table whose members are looked up in turn.
     Table,
     /// A list of tables.
@@ -131,7 +133,7 @@ fn resolve_in(info: &'static Info, path: &[String], from: usize) -> Result<Slot,
             )
         }
         (_, 0) => Ok(Slot::Value(key)),
-        (Kind::TextTable, 1) => Ok(Slot::TextOf),
+        (Kind::SecretTable, 1) => Ok(Slot::SecretOf),
         _ => Err(Unknown {
             at: key_at + 1,
             candidates: Vec::new(),

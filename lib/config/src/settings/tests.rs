@@ -13,6 +13,13 @@ fn load(file: &str, env: &[(&str, &str)], flags: &[&str]) -> Result<Settings, Ve
     Settings::load(Some(&path), env, &flags)
 }
 
+fn text_of(secret: &Secret) -> &str {
+    match secret.source() {
+        SecretSource::Text(text) => text,
+        _ => panic!("{secret:?}"),
+    }
+}
+
 #[test]
 fn without_a_file_every_setting_has_its_default() {
     let settings = Settings::default();
@@ -90,7 +97,7 @@ fn environment_and_flags_take_every_kind_of_value() {
     let OutputTarget::Webhook { headers, .. } = &settings.outputs[&"webhook:x=y".parse().unwrap()] else {
         panic!("not a webhook");
     };
-    assert_eq!(headers[0].value.reveal(), Ok("Bearer t"));
+    assert_eq!(text_of(&headers[0].value), "Bearer t");
     let limits = settings.limits_of(&"slack:sec-ops".parse().unwrap());
     assert_eq!((limits.rate_per_sec, limits.concurrency), (Some(0.5), Some(16)));
 }
@@ -115,10 +122,58 @@ fn any_service_takes_fields_and_their_values_are_not_printed() {
     let OutputTarget::Fields(fields) = &settings.outputs[&"pagerduty-v2:a".parse().unwrap()] else {
         panic!("no fields")
     };
-    assert_eq!(fields["routing_key"].reveal(), Ok("t0ken"));
+    assert_eq!(text_of(&fields["routing_key"]), "t0ken");
     let shown = format!("{:?}", settings.outputs);
     assert!(!shown.contains("t0ken") && !shown.contains("s3cret"), "{shown}");
     assert!(load("[outputs.\"aws-firehose:alerts\".fields]\na = \"b\"\n", &[], &[]).is_err());
+}
+
+#[test]
+fn secrets_may_be_elsewhere_and_no_complaint_quotes_one() {
+    let file = "[outputs.\"webhook:x\"]\nurl = { ssm = \"/a/b\" }\nhmac_secret = { env = \"HMAC\" }\n\
+                [outputs.\"webhook:x\".headers]\nA = { secretsmanager = \"n\", key = \"k\" }\nB = \"text\"\n";
+    let flags = ["outputs.\"slack:y\".url={ store = \"team/url\" }"];
+    let settings = load(file, &[("HMAC", "h")], &flags).unwrap();
+    let target = |name: &str| &settings.outputs[&name.parse().unwrap()];
+    let told: Vec<String> = (target("webhook:x").secrets().into_iter())
+        .chain(target("slack:y").secrets())
+        .map(|secret| format!("{secret:?}"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Secret(ssm /a/b)",
+            "Secret(secretsmanager n)",
+            "Secret(…)",
+            "Secret($HMAC)",
+            "Secret(store team/url)"
+        ]
+    );
+    for wrong in [
+        "url = [\"planted\"]",
+        "url = { smm = \"planted\" }",
+        "url = { ssm = \"planted\", key = \"k\" }",
+        "url = { env = \"A\", file = \"planted\" }",
+        "url = \"planted://x\"",
+        "headers = \"planted\"",
+        "headers = { A = 47114711 }",
+        "hmac_secret = 47114711",
+    ] {
+        let problems = load(&format!("[outputs.\"webhook:x\"]\n{wrong}\n"), &[], &[]).unwrap_err();
+        let told = problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(!told.contains("planted") && !told.contains("4711"), "{told}");
+    }
+    let problems = load("", &[], &["outputs.\"slack:x\".url=planted://x"]).unwrap_err();
+    let told = problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(told.contains("slack:x") && !told.contains("planted"), "{told}");
 }
 
 #[test]
@@ -134,9 +189,9 @@ fn secrets_come_from_the_environment_and_are_not_printed() {
     else {
         panic!("not a webhook")
     };
-    assert_eq!(url.reveal(), Ok("https://example.com/t0ken"));
-    assert_eq!(hmac_secret.as_ref().unwrap().reveal(), Ok("s3cret"));
-    assert_eq!(headers[0].value.reveal(), Err("NONE".to_owned()));
+    assert_eq!(text_of(url), "https://example.com/t0ken");
+    assert_eq!(text_of(hmac_secret.as_ref().unwrap()), "s3cret");
+    assert!(matches!(headers[0].value.source(), SecretSource::Unset("NONE")));
     let shown = format!("{target:?}");
     assert!(!shown.contains("t0ken") && !shown.contains("s3cret"), "{shown}");
 }

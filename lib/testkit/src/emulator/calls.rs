@@ -148,6 +148,27 @@ impl Calls {
         self.call("POST", &path, "sns", None, "").await
     }
 
+    /// Puts an encrypted parameter of Parameter Store; `value` without what JSON escapes but quotes.
+    ///
+    /// # Panics
+    /// When the emulator refuses.
+    pub async fn put_parameter(&self, name: &str, value: &str) {
+        let value = value.replace('"', "\\\"");
+        let body = format!(r#"{{"Name":"{name}","Value":"{value}","Type":"SecureString","Overwrite":true}}"#);
+        self.json("ssm", "AmazonSSM.PutParameter", &body).await;
+    }
+
+    /// Makes a secret of Secrets Manager; `value` without what JSON escapes but quotes.
+    ///
+    /// # Panics
+    /// When the emulator refuses.
+    pub async fn create_secret(&self, name: &str, value: &str) {
+        let value = value.replace('"', "\\\"");
+        let body = format!(r#"{{"Name":"{name}","SecretString":"{value}"}}"#);
+        self.json("secretsmanager", "secretsmanager.CreateSecret", &body)
+            .await;
+    }
+
     async fn json(&self, service: &str, target: &str, body: &str) -> String {
         self.call("POST", "/", service, Some(target), body).await
     }

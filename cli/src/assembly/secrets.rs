@@ -1,0 +1,96 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures::StreamExt;
+use streamalert_aws::Access;
+use streamalert_config::{Conf, SecretsType, Settings};
+use streamalert_dispatcher::{Fetched, OutputSpec};
+use streamalert_secrets::{
+    FileStoreOptions, KEY_VARIABLE, Secret, SecretSetting, Secrets, SecretsOptions, StoreOptions,
+};
+use streamalert_types::OutputName;
+use streamalert_value::Value;
+
+use crate::failure::Failure;
+
+/// Outputs whose fields are asked for at once.
+const CONCURRENCY: usize = 8;
+
+/// Fields of an output by name.
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+/// Fetches the secrets of these settings. Reads nothing and asks nobody yet.
+pub(crate) fn secrets(settings: &Settings, conf: &Conf) -> Secrets {
+    let own = &settings.secrets;
+    let (prefix, kms_key) = (secrets_prefix(settings, conf), own.kms_key.clone());
+    let in_data = |file: &Option<PathBuf>, name: &str| {
+        let unset = || settings.data.dir.join(name);
+        file.clone().unwrap_or_else(unset)
+    };
+    let store = match own.r#type {
+        SecretsType::File => StoreOptions::File(FileStoreOptions {
+            file: in_data(&own.file, "secrets.enc"),
+            key_file: in_data(&own.key_file, "secrets.key"),
+            key: std::env::var(KEY_VARIABLE).ok().map(Secret::new),
+        }),
+        SecretsType::Ssm => StoreOptions::Ssm { prefix, kms_key },
+        SecretsType::SecretsManager => StoreOptions::SecretsManager { prefix, kms_key },
+    };
+    Secrets::new(SecretsOptions {
+        store,
+        access: Access {
+            region: own.region.clone().or_else(|| settings.aws.region.clone()),
+            endpoint_url: settings.aws.endpoint_url.clone(),
+            role: None,
+        },
+    })
+}
+
+/// What the names of secrets in AWS begin with: as set, or as StreamAlert has it.
+pub(crate) fn secrets_prefix(settings: &Settings, conf: &Conf) -> String {
+    if let Some(prefix) = &settings.secrets.prefix {
+        return prefix.trim_matches('/').to_owned();
+    }
+    let account = conf.global.section("account");
+    match account
+        .and_then(|account| account.get("prefix"))
+        .and_then(Value::as_str)
+    {
+        Some(prefix) if !prefix.is_empty() => format!("{prefix}/streamalert"),
+        _ => "streamalert".to_owned(),
+    }
+}
+
+/// The fields of outputs that are kept in the store and that nothing in `settings` says.
+pub(super) async fn stored(
+    secrets: &Secrets,
+    settings: &Settings,
+    specs: &[OutputSpec],
+) -> Result<BTreeMap<OutputName, Fields>, Failure> {
+    let has_secrets = |name: &OutputName| {
+        let service = streamalert_dispatcher::service(name.service());
+        service.is_some_and(|service| service.fields.iter().any(|field| field.is_secret))
+    };
+    let wanted = specs.iter().filter(|spec| has_secrets(&spec.name) && !settings.outputs.contains_key(&spec.name));
+    let asked = wanted.map(|spec| async {
+        let found = secrets.load_output_settings(&spec.name).await;
+        let told = |error| format!("{}: output {}: {error}", spec.origin, spec.name);
+        found.map_err(told).map(|fields| Some((spec.name.clone(), fields?.into_map())))
+    });
+    let answers: Vec<_> = futures::stream::iter(asked).buffered(CONCURRENCY).collect().await;
+    let problems: Vec<&str> = answers.iter().filter_map(|answer| answer.as_ref().err()).map(String::as_str).collect();
+    if problems.is_empty() {
+        Ok(answers.into_iter().flatten().flatten().collect())
+    } else {
+        Err(Failure::Other(problems.join("\n")))
+    }
+}
+
+/// Asks for the secrets that settings and stored fields name.
+pub(super) async fn fetch(secrets: &Secrets, specs: &[OutputSpec]) -> Fetched {
+    let mut wanted = Vec::new();
+    for spec in specs {
+        SecretSetting::remotes_in(&spec.settings, &mut wanted);
+    }
+    secrets.fetch(wanted).await
+}
