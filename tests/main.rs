@@ -6,6 +6,7 @@
 )]
 
 mod aws;
+mod bad_aws;
 mod bad_input;
 mod bad_rules;
 mod bench;
@@ -26,4 +27,5 @@ mod secrets;
 mod sns;
 mod support;
 mod test_events;
+mod tls;
 mod traces;

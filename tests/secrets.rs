@@ -11,7 +11,7 @@ use streamalert_testkit::{Reply, ServiceProcess, ServiceSpec, WebhookReceiver, f
 use tokio::time::Instant;
 
 use crate::collector::Collector;
-use crate::deployment::certificates;
+use crate::fleet::certificates;
 use crate::support::{PATIENCE, TestProject, binary, stdout};
 
 const RULES: &str = "
@@ -67,7 +67,7 @@ impl Scene {
             log_dir: self.project.root().to_owned(),
             name: "all".to_owned(),
         };
-        let started = ServiceProcess::start(&spec, Some("ready"), PATIENCE).await;
+        let started = ServiceProcess::start(&spec, Some("run: ready"), PATIENCE).await;
         started.unwrap()
     }
 }
@@ -101,11 +101,10 @@ fn assert_hidden(place: &str, bytes: &[u8], planted: &[String]) {
 }
 
 /// What a careless server says: all that it was sent, plain and escaped.
-fn echo(status: u16, path: &str) -> Reply {
-    let headers = "Authorization: Bearer plantedheader6-rest";
+fn echo(status: u16, path: &str, sent: &str) -> Reply {
     let url = format!("https://127.0.0.1{path}");
     let body = format!(
-        "no: {path} {url} {} {headers} key plantedhmac7-rest-of-it {}",
+        "no: {path} {url} {} {sent} {}",
         url.replace('/', "\\/"),
         path.rsplit('/').next().unwrap_or_default()
     );
@@ -253,9 +252,9 @@ async fn planted_secrets_are_used_and_nowhere_to_be_seen() {
     let account = account();
     let mut receivers = Vec::new();
     for reply in [
-        echo(500, "/services/T0/B0/plantedparameter0-token"),
-        echo(400, "/hook/plantedmanager1-token"),
-        echo(503, "/hook/plantedfile3-token"),
+        echo(500, "/services/T0/B0/plantedparameter0-token", ""),
+        echo(400, "/hook/plantedmanager1-token", "signed with plantedhmac7-rest-of-it"),
+        echo(503, "/hook/plantedfile3-token", "Authorization: Bearer plantedheader6-rest"),
         Reply::ok(),
         Reply::Reset,
     ] {

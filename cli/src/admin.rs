@@ -10,7 +10,7 @@ use streamalert_merger::MergerHandle;
 use streamalert_proto::{Admin, AdminError, AdminRequest, v1};
 use streamalert_rules_node::RulesNode;
 use streamalert_runtime::{RuleStatistics, Runtime};
-use streamalert_service::SpanQueue;
+use streamalert_service::{SpanQueue, Tls};
 use streamalert_store::{AlertFilter, AlertState, AlertView, DeadLetterFilter, StoreError};
 use streamalert_types::{DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, Timestamp};
 use streamalert_value::{Map, Value};
@@ -45,6 +45,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) health: Option<Arc<HealthCounts>>,
     /// What became of traces, if there are any.
     pub(crate) spans: Option<Arc<SpanQueue>>,
+    /// The files of mutual TLS, if it is on.
+    pub(crate) tls: Option<Tls>,
 }
 
 #[async_trait]

@@ -59,6 +59,19 @@ impl MetricSource for ProcessAdmin {
             leases.push((Arc::from("dispatcher"), node.lease_churn()));
         }
         self::leases(&mut to, &leases);
+        if let Some(tls) = &self.tls {
+            let status = tls.status();
+            to.counter(
+                "streamalert_tls_reloads",
+                "Newer TLS files that were taken over.",
+                status.reloads,
+            );
+            to.gauge(
+                "streamalert_tls_reload_failed",
+                "1 while the TLS files cannot be used and older ones are in force.",
+                status.failing,
+            );
+        }
         if let Some(spans) = &self.spans {
             self::spans(&mut to, spans.counts());
         }

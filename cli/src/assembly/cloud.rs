@@ -175,9 +175,20 @@ impl CloudParts<'_> {
             seed: self.seed,
             ..KinesisOptions::new(input.stream, &self.member.id)
         };
-        KinesisSource::start(options, self.leases.clone(), self.context.clone())
-            .await
-            .map_err(|error| Failure::Other(error.to_string()))
+        let (access, name) = (options.access.clone(), options.stream.clone());
+        let started = KinesisSource::start(options, self.leases.clone(), self.context.clone()).await;
+        match started {
+            Ok(source) => Ok(source),
+            Err(error) => {
+                let told = error.to_string();
+                let hint = if told.contains("ResourceNotFoundException") {
+                    missing_stream(&access, &name).await
+                } else {
+                    String::new()
+                };
+                Err(Failure::Other(told + &hint))
+            }
+        }
     }
 
     async fn queue(
@@ -253,6 +264,13 @@ fn told(source: &Source, input: &KinesisInput) -> String {
         }
     }
     text + ")"
+}
+
+/// Where a stream was looked for that is not there. It is not made: how many shards, and for how long, is for its owner.
+async fn missing_stream(access: &Access, stream: &str) -> String {
+    let config = Box::pin(access.config()).await;
+    let region = config.region().map_or("no region", |region| region.as_ref()).to_owned();
+    format!("; there is no stream `{stream}` in {region}: mend resource, region or role_arn (`aws init` makes tables only)")
 }
 
 /// The region of an ARN, `arn:aws:sqs:REGION:…`, or of a queue's URL, `https://sqs.REGION.amazonaws.com/…`.

@@ -71,14 +71,22 @@ pub(super) async fn stored(
         let service = streamalert_dispatcher::service(name.service());
         service.is_some_and(|service| service.fields.iter().any(|field| field.is_secret))
     };
-    let wanted = specs.iter().filter(|spec| has_secrets(&spec.name) && !settings.outputs.contains_key(&spec.name));
+    let wanted = specs
+        .iter()
+        .filter(|spec| has_secrets(&spec.name) && !settings.outputs.contains_key(&spec.name));
     let asked = wanted.map(|spec| async {
         let found = secrets.load_output_settings(&spec.name).await;
         let told = |error| format!("{}: output {}: {error}", spec.origin, spec.name);
-        found.map_err(told).map(|fields| Some((spec.name.clone(), fields?.into_map())))
+        found
+            .map_err(told)
+            .map(|fields| Some((spec.name.clone(), fields?.into_map())))
     });
     let answers: Vec<_> = futures::stream::iter(asked).buffered(CONCURRENCY).collect().await;
-    let problems: Vec<&str> = answers.iter().filter_map(|answer| answer.as_ref().err()).map(String::as_str).collect();
+    let problems: Vec<&str> = answers
+        .iter()
+        .filter_map(|answer| answer.as_ref().err())
+        .map(String::as_str)
+        .collect();
     if problems.is_empty() {
         Ok(answers.into_iter().flatten().flatten().collect())
     } else {

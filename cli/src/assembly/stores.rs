@@ -101,6 +101,10 @@ fn store_access(settings: &Settings) -> Access {
 /// Opens the store for a service. Missing tables are told now, and not when the first alert comes.
 pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores, Failure> {
     if settings.store.r#type == StoreType::Dynamodb {
+        let config = Box::pin(store_access(settings).config()).await;
+        let region = config
+            .region()
+            .map_or_else(String::new, |region| format!(" in {region}"));
         let store = dynamo_store(settings).await?;
         let tables = store
             .plan_tables()
@@ -113,7 +117,8 @@ pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores, Failure> 
             .collect();
         if !missing.is_empty() {
             return Err(Failure::Other(format!(
-                "DynamoDB has no table {}; make what is missing with `streamalert aws init`",
+                "DynamoDB has no table {}{region}; make what is missing with `streamalert aws init`, or mend \
+                 store.table_prefix, store.region or aws.region",
                 missing.join(", ")
             )));
         }

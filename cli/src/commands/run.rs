@@ -13,6 +13,8 @@ use streamalert_runtime::Runtime;
 use streamalert_service::{
     GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, StreamLimits, Supervisor, TaskKind, Telemetry,
     TelemetryOptions,
+    GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry,
+    TelemetryOptions, Tls,
 };
 use streamalert_types::Tracer;
 use tokio::net::TcpListener;
@@ -84,6 +86,8 @@ struct Node {
     dispatcher_node: Option<DispatcherNode>,
     seed: u64,
     member: Member,
+    /// One for all servers and clients of the process, so that all use the same files.
+    tls: Option<Tls>,
     /// Cuts the links to neighbours over the network; after everything that uses them has drained.
     links: CancellationToken,
     tracer: Tracer,
@@ -94,16 +98,24 @@ struct Node {
 
 impl Node {
     async fn new(project: Project, shutdown: Shutdown) -> Result<Self, Failure> {
+        let tls = access::tls(&project.settings);
+        if let Some(tls) = &tls {
+            tls.refresh()
+                .await
+                .map_err(|error| Failure::Other(error.told()))?;
+        }
         let stores = assembly::open_stores(&project.settings).await?;
         let clock = assembly::clock();
         let supervisor = Supervisor::new(shutdown.clone());
         let admin = ProcessAdmin {
             stores: Some(stores.clone()),
+            tls: tls.clone(),
             ..ProcessAdmin::default()
         };
         let seed = assembly::process_seed(&*clock);
         let member = Member::of(&project.settings, &*clock);
         Ok(Self {
+            tls,
             project: Arc::new(project),
             shutdown,
             supervisor,
@@ -325,19 +337,25 @@ impl Node {
         let options = ServerOptions {
             limits,
             tls: access::tls(&self.project.settings),
+            tls: self.tls.clone(),
             ..ServerOptions::default()
         };
         GrpcServer::new(options, self.shutdown.clone())
     }
 
+    /// Refuses to serve others than this machine without TLS: whoever reaches a service can feed it and ask it.
+    fn check_exposure(&self, name: &str, address: SocketAddr) -> Result<(), Failure> {
+        if address.ip().is_loopback() || self.tls.is_some() {
+            return Ok(());
+        }
+        Err(Failure::Other(format!(
+            "{name} would serve {address} without tls: set [tls], or listen on 127.0.0.1"
+        )))
+    }
+
     /// Takes the address that a service is to be reached on, before it has anything to lose.
     async fn bind(&self, name: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-        if !address.ip().is_loopback() && !self.project.settings.tls.is_on() {
-            let hint = "set [tls], or listen on 127.0.0.1";
-            return Err(Failure::Other(format!(
-                "{name} would serve {address} without tls: {hint}"
-            )));
-        }
+        self.check_exposure(name, address)?;
         let doing = format!("cannot listen on {address}");
         TcpListener::bind(address)
             .await
@@ -428,6 +446,7 @@ impl Node {
     }
 
     async fn start_admin(&mut self, address: SocketAddr) -> Result<SocketAddr, Failure> {
+        self.check_exposure("the command line (listen.admin)", address)?;
         let doing = format!("cannot listen on {address} for the command line (listen.admin)");
         let chosen = self.project.settings.place_of(&["listen", "admin"]) != Place::default();
         let listener = match TcpListener::bind(address).await {

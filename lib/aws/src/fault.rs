@@ -67,7 +67,8 @@ const DENIED: [&str; 5] = [
     "NotAuthorized",
     "AuthorizationError",
 ];
-const NO_CREDENTIALS: [&str; 8] = [
+const NO_CREDENTIALS: [&str; 9] = [
+    "RequestTimeTooSkewed",
     "UnrecognizedClientException",
     "InvalidClientTokenId",
     "InvalidAccessKeyId",
@@ -77,6 +78,8 @@ const NO_CREDENTIALS: [&str; 8] = [
     "SignatureDoesNotMatch",
     "MissingAuthenticationToken",
 ];
+/// What AWS says of a signature that was made too early or too late.
+const CLOCK: [&str; 2] = ["Signature expired", "Signature not yet current"];
 const CONDITION_FAILED: [&str; 1] = ["ConditionalCheckFailedException"];
 
 impl Fault {
@@ -168,6 +171,9 @@ where
         ("", Some(status)) => format!("status {status}"),
         (code, _) => code.to_owned(),
     };
+    if code == "RequestTimeTooSkewed" || CLOCK.iter().any(|words| said.contains(words)) {
+        return format!("the clock of this machine differs from that of AWS by minutes ({code}): {said}");
+    }
     match kind {
         FaultKind::Denied => format!("permission denied, allow {action} ({code}): {said}"),
         FaultKind::NoCredentials => format!("no valid credentials ({code}): {said}"),
@@ -275,6 +281,29 @@ mod tests {
             fault.to_string(),
             "dynamodb:PutItem: permission denied, allow dynamodb:PutItem (AccessDeniedException): User x is not authorized"
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_told_as_what_it_is() {
+        let late = answered(
+            400,
+            Some("InvalidSignatureException"),
+            "Signature expired: 1 is now earlier than 2",
+        );
+        let skewed = answered(403, Some("RequestTimeTooSkewed"), "The difference is too large.");
+        for fault in [late, skewed] {
+            assert!(
+                fault.reason.starts_with("the clock of this machine differs"),
+                "{fault}"
+            );
+            assert_eq!(fault.kind, FaultKind::NoCredentials);
+        }
+        let other = answered(
+            400,
+            Some("InvalidSignatureException"),
+            "The signature does not match",
+        );
+        assert!(other.reason.starts_with("no valid credentials"), "{other}");
     }
 
     #[test]

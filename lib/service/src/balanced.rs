@@ -1,6 +1,5 @@
 mod board;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::board::{Board, Outcome};
+use crate::peers::Nodes;
 use crate::{AckedClient, ClientOptions, Exchange, LinkState, PeerNames, RecordsExchange, Resolver};
 
 /// All rules-nodes, as one.
@@ -243,11 +243,11 @@ impl<X: Exchange> PeersTask<X> {
             found => found.map_err(|error| error.to_string()),
         };
         match found {
-            Ok(addresses) => {
+            Ok(nodes) => {
                 if self.complaint.take().is_some() {
                     tracing::info!(service = X::SERVICE, "peers found again");
                 }
-                self.take_over(&addresses, stop);
+                self.take_over(&nodes, stop);
             }
             Err(reason) => {
                 if self.complaint.as_ref() != Some(&reason) {
@@ -262,26 +262,27 @@ impl<X: Exchange> PeersTask<X> {
         }
     }
 
-    fn take_over(&self, addresses: &BTreeSet<String>, stop: &CancellationToken) {
+    fn take_over(&self, nodes: &Nodes, stop: &CancellationToken) {
         let inner = &*self.inner;
         let mut new = Vec::new();
         // Who waits for one that is gone must hear of it.
-        inner.board.send_modify(|board| new = board.set_peers(addresses));
-        inner.clients.retain(|address, _| addresses.contains(&**address));
+        inner.board.send_modify(|board| new = board.set_peers(nodes));
+        inner.clients.retain(|address, _| nodes.contains_key(&**address));
         for (address, generation) in new {
-            inner.clients.insert(
-                Arc::clone(&address),
-                self.connect(address, generation, stop.clone()),
-            );
+            let server_name = nodes.get(&*address).and_then(|node| node.server_name.clone());
+            let client = self.connect(Arc::clone(&address), generation, server_name, stop.clone());
+            inner.clients.insert(address, client);
         }
     }
 
-    fn connect(&self, address: Arc<str>, generation: u64, stop: CancellationToken) -> AckedClient<X> {
+    fn connect(
+        &self,
+        address: Arc<str>,
+        generation: u64,
+        server_name: Option<String>,
+        stop: CancellationToken,
+    ) -> AckedClient<X> {
         let inner = &*self.inner;
-        let server_name = match &inner.options.names {
-            PeerNames::Dns { host, .. } => Some(host.clone()),
-            PeerNames::Listed(_) => None,
-        };
         let client = &inner.options.client;
         let options = ClientOptions {
             address: address.to_string(),

@@ -45,4 +45,4 @@ pub use sharded::{OwnersTask, Sharded, ShardedAlerts, ShardedClient, ShardedDeli
 pub use shutdown::Shutdown;
 pub use supervisor::{Supervisor, TaskFailure, TaskKind};
 pub use telemetry::{LogFormat, Telemetry, TelemetryError, TelemetryOptions};
-pub use tls::{Tls, TlsError, TlsFiles};
+pub use tls::{Tls, TlsError, TlsFiles, TlsStatus};

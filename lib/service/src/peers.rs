@@ -1,4 +1,7 @@
-use std::collections::BTreeSet;
+mod message;
+mod srv;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -30,7 +33,36 @@ pub enum PeerNames {
         /// The port of all.
         port: u16,
     },
+    /// Hosts and ports of the SRV records that `name` has, again and again.
+    Srv {
+        /// The name, such as `_rules-node._tcp.acme.internal`.
+        name: String,
+    },
 }
+
+/// One of several nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Lower ones are called first, others only when none of these can be.
+    pub(crate) priority: u16,
+    /// Its part of the work, against the other nodes' of its priority; at least 1.
+    pub(crate) weight: u16,
+    /// The name that its certificate must carry, where that is not its address.
+    pub(crate) server_name: Option<String>,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            priority: 0,
+            weight: 1,
+            server_name: None,
+        }
+    }
+}
+
+/// Nodes by address, as `host:port`.
+pub(crate) type Nodes = BTreeMap<String, Node>;
 
 /// A setting does not say where peers are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,11 +75,8 @@ pub struct PeersError {
 }
 
 impl Peers {
-    /// What the setting `key` says: `leases`, `dns:host:port`, or addresses `host:port` with commas between them.
-    ///
-    /// There is no `srv:name`. The one resolver that knows SRV records would bring 15 crates, a cache with threads among
-    /// them, for what is not needed: names of ECS Service Connect and of Cloud Map in `awsvpc` mode have A records, and
-    /// owners of shards and outputs write their ports into the lease table.
+    /// What the setting `key` says: `leases`, `dns:host:port`, `srv:name`, or addresses `host:port` with commas between
+    /// them.
     ///
     /// # Errors
     /// [`PeersError`], naming the key.
@@ -60,9 +89,14 @@ impl Peers {
         if text == "leases" {
             return Ok(Self::Leases);
         }
-        if text.starts_with("srv:") {
-            let reason = "srv records are not looked up, name the port: dns:host:port";
-            return Err(wrong(reason.to_owned()));
+        if let Some(name) = text.strip_prefix("srv:") {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            if !message::is_name(name) || name.contains(':') {
+                let why = "expected srv:NAME, without a port: the records have it";
+                return Err(wrong(format!("`{text}`: {why}")));
+            }
+            let name = name.to_owned();
+            return Ok(Self::Names(PeerNames::Srv { name }));
         }
         if let Some(address) = text.strip_prefix("dns:") {
             let (host, port) = address_of(address).map_err(|why| wrong(format!("`{text}`: {why}")))?;
@@ -87,7 +121,7 @@ impl Peers {
 
 fn address_of(address: &str) -> Result<(&str, u16), String> {
     if address.is_empty() {
-        return Err("expected host:port, dns:host:port or leases".to_owned());
+        return Err("expected host:port, dns:host:port, srv:name or leases".to_owned());
     }
     if address.contains("://") {
         return Err("expected host:port without a scheme".to_owned());
@@ -111,6 +145,8 @@ pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Sen
 #[derive(Clone)]
 pub struct Resolver {
     lookup: Arc<dyn Fn(String, u16) -> Lookup + Send + Sync>,
+    /// For SRV records; empty: those of the machine.
+    name_servers: Vec<SocketAddr>,
 }
 
 impl fmt::Debug for Resolver {
@@ -131,7 +167,15 @@ impl Resolver {
     pub fn new(lookup: impl Fn(String, u16) -> Lookup + Send + Sync + 'static) -> Self {
         Self {
             lookup: Arc::new(lookup),
+            name_servers: Vec::new(),
         }
+    }
+
+    /// SRV records from these name servers, instead of the machine's.
+    #[must_use]
+    pub fn with_name_servers(mut self, servers: Vec<SocketAddr>) -> Self {
+        self.name_servers = servers;
+        self
     }
 
     /// As the machine does it: its hosts file, then its name servers.
@@ -142,14 +186,55 @@ impl Resolver {
         })
     }
 
-    /// The nodes that `names` stand for now, as `host:port`.
-    pub(crate) async fn resolve(&self, names: &PeerNames) -> io::Result<BTreeSet<String>> {
+    /// The nodes that `names` stand for now.
+    pub(crate) async fn resolve(&self, names: &PeerNames) -> io::Result<Nodes> {
         match names {
-            PeerNames::Listed(addresses) => Ok(addresses.iter().cloned().collect()),
+            PeerNames::Listed(addresses) => {
+                let nodes = addresses.iter().map(|address| (address.clone(), Node::default()));
+                Ok(nodes.collect())
+            }
             PeerNames::Dns { host, port } => {
                 let found = (self.lookup)(host.trim_matches(['[', ']']).to_owned(), *port).await?;
-                Ok(found.iter().map(SocketAddr::to_string).collect())
+                let node = Node {
+                    server_name: Some(host.clone()),
+                    ..Node::default()
+                };
+                let nodes = found.iter().map(|address| (address.to_string(), node.clone()));
+                Ok(nodes.collect())
             }
+            PeerNames::Srv { name } => self.resolve_srv(name).await,
+        }
+    }
+
+    /// A target that cannot be looked up is left out, unless none can.
+    async fn resolve_srv(&self, name: &str) -> io::Result<Nodes> {
+        let answer = srv::ask(&self.name_servers, name).await?;
+        let mut nodes = Nodes::new();
+        let mut failed = None;
+        // A target without a name says that there is nothing.
+        for record in answer.records.iter().filter(|record| !record.target.is_empty()) {
+            let added = srv::added(&answer.addresses, &record.target);
+            let mut found: Vec<SocketAddr> = (added.iter())
+                .map(|address| SocketAddr::new(*address, record.port))
+                .collect();
+            if found.is_empty() {
+                match (self.lookup)(record.target.clone(), record.port).await {
+                    Ok(addresses) => found = addresses,
+                    Err(error) => failed = Some(error),
+                }
+            }
+            for address in found {
+                let node = Node {
+                    priority: record.priority,
+                    weight: record.weight.max(1),
+                    server_name: Some(record.target.clone()),
+                };
+                nodes.insert(address.to_string(), node);
+            }
+        }
+        match failed {
+            Some(error) if nodes.is_empty() => Err(error),
+            _ => Ok(nodes),
         }
     }
 }
@@ -166,6 +251,11 @@ mod tests {
     fn each_form_is_read() {
         let read = |text| Peers::parse("connect.rules_node", text).unwrap();
         assert_eq!(read("leases"), Peers::Leases);
+        let name = "_grpc._tcp.rules".to_owned();
+        assert_eq!(
+            read("srv:_grpc._tcp.rules."),
+            Peers::Names(PeerNames::Srv { name })
+        );
         assert_eq!(read("rules:7412"), listed(["rules:7412"]));
         assert_eq!(read("10.0.0.1:1, [::1]:2"), listed(["10.0.0.1:1", "[::1]:2"]));
         let host = "rules.internal".to_owned();
@@ -178,8 +268,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_its_key_and_what_is_wrong_with_it() {
         for (text, why) in [
-            ("", "expected host:port, dns:host:port or leases"),
-            ("a:1,", "expected host:port, dns:host:port or leases"),
+            ("", "expected host:port, dns:host:port, srv:name or leases"),
+            ("a:1,", "expected host:port, dns:host:port, srv:name or leases"),
             ("rules", "expected host:port"),
             ("rules:", "`` is no port"),
             ("rules:0", "`0` is no port"),
@@ -190,7 +280,9 @@ mod tests {
             ("user@a:1", "not a host"),
             ("http://rules:7412", "without a scheme"),
             ("dns:rules", "expected host:port"),
-            ("srv:_grpc._tcp.rules", "dns:host:port"),
+            ("srv:_grpc._tcp.rules:7412", "without a port"),
+            ("srv:", "expected srv:NAME"),
+            ("srv:a..b", "expected srv:NAME"),
             ("a:1,a:1", "`a:1` is there twice"),
         ] {
             let error = Peers::parse("connect.rules_node", text).unwrap_err().to_string();

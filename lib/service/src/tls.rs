@@ -4,6 +4,7 @@ mod serve;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
@@ -59,6 +60,14 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// It with its cause, in one line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        crate::cause::with_causes(self)
+    }
+}
+
 /// Mutual TLS by files that may be renewed while the process runs: new connections use what the files hold now, old
 /// ones go on. Files that cannot be used leave in force what was used before, with a warning. Clones share this.
 #[derive(Clone)]
@@ -72,6 +81,17 @@ struct Shared {
     /// The files as they were looked at last, readable or not.
     seen: Mutex<Option<Stamps>>,
     current: watch::Sender<Option<Arc<Material>>>,
+    reloads: AtomicU64,
+    failing: AtomicBool,
+}
+
+/// What has become of TLS files since the start of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TlsStatus {
+    /// How often newer files were taken over.
+    pub reloads: u64,
+    /// Whether the files as they are now cannot be used, and older ones are in force.
+    pub failing: bool,
 }
 
 impl std::fmt::Debug for Tls {
@@ -97,7 +117,18 @@ impl Tls {
                 poll_every,
                 seen: Mutex::new(None),
                 current: watch::Sender::new(None),
+                reloads: AtomicU64::new(0),
+                failing: AtomicBool::new(false),
             }),
+        }
+    }
+
+    /// How it stands with the files.
+    #[must_use]
+    pub fn status(&self) -> TlsStatus {
+        TlsStatus {
+            reloads: self.shared.reloads.load(Ordering::Relaxed),
+            failing: self.shared.failing.load(Ordering::Relaxed),
         }
     }
 
@@ -119,15 +150,18 @@ impl Tls {
         match Material::load(&shared.files).await {
             Ok(material) => {
                 shared.current.send_replace(Some(Arc::new(material)));
+                shared.failing.store(false, Ordering::Relaxed);
                 if in_force {
+                    shared.reloads.fetch_add(1, Ordering::Relaxed);
                     let cert = shared.files.cert.display();
                     tracing::info!(%cert, "tls files read again");
                 }
                 Ok(())
             }
             Err(error) => {
+                shared.failing.store(in_force, Ordering::Relaxed);
                 if in_force {
-                    let problem = crate::cause::with_causes(&error);
+                    let problem = error.told();
                     tracing::warn!(problem, "new tls files are not used, going on with the old ones");
                 }
                 Err(error)

@@ -212,9 +212,13 @@ async fn new_files_that_cannot_be_used_leave_the_old_ones_in_force() {
             ..options(&node.address)
         };
         connect(client).client.evaluate(batch("a", 1)).await.unwrap();
+        assert!(server.status().failing && fresh.status().failing);
         std::fs::write(&files.key, &good).unwrap();
+        fresh.refresh().await.unwrap();
+        assert_eq!((fresh.status().reloads, fresh.status().failing), (1, false));
     }
     server.refresh().await.unwrap();
+    assert!(!server.status().failing);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,6 @@ use streamalert_service::{
 use tokio_util::sync::CancellationToken;
 
 use super::Node;
-use crate::access;
 use crate::failure::Failure;
 
 /// No limit of its own for deliveries that wait for a dispatcher: an output that is down would hold up the others.
@@ -43,8 +42,8 @@ impl Node {
                 Ok(Arc::new(client))
             }
             Called::Owners => Err(Failure::Other(
-                "peers.rules_node: rules-nodes own nothing that a lease tells; write host:port,host:port or \
-                 dns:host:port"
+                "peers.rules_node: rules-nodes own nothing that a lease tells; write host:port,host:port, \
+                 dns:host:port or srv:name"
                     .to_owned(),
             )),
         }
@@ -131,7 +130,7 @@ impl Node {
 
     fn client_options(&self, address: String) -> ClientOptions {
         let mut options = ClientOptions::new(address, self.seed);
-        options.tls = access::tls(&self.project.settings);
+        options.tls = self.tls.clone();
         options
     }
 

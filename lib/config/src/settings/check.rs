@@ -317,7 +317,7 @@ fn network(tables: &Tables, check: &mut Check<'_>) {
                 fix,
             );
         } else if uri == "leases" && key == "rules_node" {
-            let fix = "write HOST:PORT,HOST:PORT or dns:HOST:PORT";
+            let fix = "write HOST:PORT,HOST:PORT, dns:HOST:PORT or srv:NAME";
             check.error(&["peers", key], "rules-nodes own nothing that a lease tells", fix);
         }
         if uri.contains("://") && !uri.starts_with(scheme) {

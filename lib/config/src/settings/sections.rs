@@ -218,7 +218,7 @@ section! {
 
 section! {
     /// Where the other services are when they run on their own: `HOST:PORT`, `dns:HOST:PORT` for every address that a name
-    /// has, or `leases` for what the lease table says.
+    /// has, `srv:NAME` for the hosts and ports of its SRV records, or `leases` for what the lease table says.
     pub struct PeersSettings {
         /// The rules-nodes, of which any will do; several with commas. Empty: where `listen` says, on this machine.
         rules_node: String = String::new(),

@@ -1,6 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use crate::peers::Nodes;
 
 /// Who there is, and how busy each is. Pure.
 #[derive(Debug, Default)]
@@ -14,6 +16,8 @@ pub(super) struct Board {
 
 #[derive(Debug, Default)]
 struct Peer {
+    priority: u16,
+    weight: u16,
     up: bool,
     /// Tells apart the links of a peer that went and came again.
     generation: u64,
@@ -40,12 +44,20 @@ pub(super) enum Outcome {
 const REST_FIRST: Duration = Duration::from_millis(100);
 const REST_MAX: Duration = Duration::from_secs(5);
 
+impl Peer {
+    /// What it would have to do for its weight with so much more.
+    fn share(&self, weight_bytes: u64) -> u128 {
+        let bytes = u128::from(self.outstanding_bytes) + u128::from(weight_bytes);
+        (bytes << 16) / u128::from(self.weight.max(1))
+    }
+}
+
 impl Board {
     /// Exactly these peers there are. Answers which are new, with the generations of their links.
-    pub(super) fn set_peers(&mut self, addresses: &BTreeSet<String>) -> Vec<(Arc<str>, u64)> {
-        self.peers.retain(|address, _| addresses.contains(&**address));
+    pub(super) fn set_peers(&mut self, nodes: &Nodes) -> Vec<(Arc<str>, u64)> {
+        self.peers.retain(|address, _| nodes.contains_key(&**address));
         let mut new = Vec::new();
-        for address in addresses {
+        for (address, node) in nodes {
             if !self.peers.contains_key(address.as_str()) {
                 let address: Arc<str> = Arc::from(address.as_str());
                 self.generations += 1;
@@ -56,6 +68,9 @@ impl Board {
                 };
                 self.peers.insert(Arc::clone(&address), peer);
                 new.push((address, generation));
+            }
+            if let Some(peer) = self.peers.get_mut(address.as_str()) {
+                (peer.priority, peer.weight) = (node.priority, node.weight.max(1));
             }
         }
         new
@@ -77,14 +92,15 @@ impl Board {
         self.peers.get(address).is_some_and(|peer| peer.up)
     }
 
-    /// The least busy peer that can be reached and is not resting, given `weight_bytes` more to do; none if there is
-    /// none.
+    /// Of the peers that can be reached and are not resting, and of these of the first priority, the one with the least
+    /// to do for its weight, given `weight_bytes` more to do; none if there is none.
     pub(super) fn choose(&mut self, now: Duration, weight_bytes: u64) -> Option<Arc<str>> {
         let able = self
             .peers
             .iter_mut()
             .filter(|(_, peer)| peer.up && peer.resting_until <= now);
-        let (address, peer) = able.min_by_key(|(_, peer)| (peer.outstanding_bytes, peer.chosen))?;
+        let (address, peer) =
+            able.min_by_key(|(_, peer)| (peer.priority, peer.share(weight_bytes), peer.chosen))?;
         self.choices += 1;
         peer.chosen = self.choices;
         peer.outstanding_bytes = peer.outstanding_bytes.saturating_add(weight_bytes);
@@ -123,10 +139,16 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::Node;
+
+    fn nodes<const N: usize>(addresses: [&str; N]) -> Nodes {
+        let nodes = addresses.map(|address| (address.to_owned(), Node::default()));
+        nodes.into()
+    }
 
     fn board<const N: usize>(up: [&str; N]) -> Board {
         let mut board = Board::default();
-        for (address, generation) in board.set_peers(&up.map(str::to_owned).into()) {
+        for (address, generation) in board.set_peers(&nodes(up)) {
             board.link(&address, generation, true);
         }
         board
@@ -150,6 +172,37 @@ mod tests {
         board.ended(Duration::ZERO, "b:1", 15, Outcome::Dropped);
         let turns: Vec<String> = (0..4).map(|_| choose(&mut board, 0)).collect();
         assert_eq!(turns, ["b:1", "a:1", "b:1", "a:1"]);
+    }
+
+    #[test]
+    fn weights_share_the_work_and_a_later_priority_waits_for_all_before_it() {
+        let node = |priority, weight| Node {
+            priority,
+            weight,
+            ..Node::default()
+        };
+        let nodes = [("a:1", 1, 3), ("b:1", 1, 1), ("z:1", 2, 60_000)];
+        let nodes: Nodes = nodes
+            .map(|(address, priority, weight)| (address.to_owned(), node(priority, weight)))
+            .into();
+        let mut board = Board::default();
+        for (address, generation) in board.set_peers(&nodes) {
+            board.link(&address, generation, true);
+        }
+        let chosen: Vec<String> = (0..40).map(|_| choose(&mut board, 10)).collect();
+        let count = |name: &str| chosen.iter().filter(|chosen| *chosen == name).count();
+        assert_eq!((count("a:1"), count("b:1"), count("z:1")), (30, 10, 0));
+        board.link("a:1", 1, false);
+        assert_eq!(choose(&mut board, 10), "b:1");
+        board.link("b:1", 2, false);
+        assert_eq!(choose(&mut board, 10), "z:1");
+        board.link("a:1", 1, true);
+        assert_eq!(choose(&mut board, 10), "a:1");
+        // What a record says of a peer may change while it stays.
+        let mut turned = nodes.clone();
+        turned.insert("z:1".to_owned(), node(0, 1));
+        assert!(board.set_peers(&turned).is_empty());
+        assert_eq!(choose(&mut board, 10), "z:1");
     }
 
     #[test]
@@ -192,13 +245,13 @@ mod tests {
     fn peers_come_and_go_and_those_that_stay_keep_their_work() {
         let mut board = board(["a:1", "b:1"]);
         choose(&mut board, 50);
-        let new = board.set_peers(&["a:1".to_owned(), "c:1".to_owned()].into());
+        let new = board.set_peers(&nodes(["a:1", "c:1"]));
         assert_eq!(new, [("c:1".into(), 3)]);
         board.link("c:1", 3, true);
         assert_eq!(choose(&mut board, 1), "c:1");
         // The answer and the link of one that is gone, and comes again.
         board.ended(Duration::ZERO, "b:1", 5, Outcome::Unavailable);
-        board.set_peers(&["a:1".to_owned(), "b:1".to_owned(), "c:1".to_owned()].into());
+        board.set_peers(&nodes(["a:1", "b:1", "c:1"]));
         assert!(!board.link("b:1", 2, true));
         assert_eq!(choose(&mut board, 1), "c:1");
     }

@@ -30,7 +30,9 @@ impl Bodies {
 
     fn bucket(&self, what: &str) -> Result<&str, StoreError> {
         self.bucket.as_deref().ok_or_else(|| StoreError::Refused {
-            reason: format!("{what}, and no bucket is set for what an item of DynamoDB cannot hold"),
+            reason: format!(
+                "{what}, and no bucket is set (store.bucket) for what an item of DynamoDB cannot hold"
+            ),
         })
     }
 

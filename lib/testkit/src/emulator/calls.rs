@@ -148,6 +148,15 @@ impl Calls {
         self.call("POST", &path, "sns", None, "").await
     }
 
+    /// Puts an item, as DynamoDB writes it in JSON, into a table.
+    ///
+    /// # Panics
+    /// When the emulator refuses.
+    pub async fn put_item(&self, table: &str, item: &str) {
+        let body = format!(r#"{{"TableName":"{table}","Item":{item}}}"#);
+        self.json("dynamodb", "DynamoDB_20120810.PutItem", &body).await;
+    }
+
     /// Puts an encrypted parameter of Parameter Store; `value` without what JSON escapes but quotes.
     ///
     /// # Panics
