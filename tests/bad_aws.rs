@@ -34,7 +34,8 @@ impl Scene {
             "streamalert.toml",
             &format!(
                 "[outputs.\"webhook:sink\"]\nurl = \"http://127.0.0.1:1/\"\n[python]\nworkers = 1\n\
-                 [listen]\nadmin = \"127.0.0.1:0\"\n[merger]\nshards = 4\n[node]\nlease_secs = 3\n{settings}"
+                 [listen]\nadmin = \"127.0.0.1:0\"\nmerger = \"127.0.0.1:0\"\n\
+                 dispatcher = \"127.0.0.1:0\"\n[merger]\nshards = 4\n[node]\nlease_secs = 3\n{settings}"
             ),
         );
         Self { project, env }
@@ -187,8 +188,14 @@ async fn a_stream_that_is_missing_is_named_with_its_region() {
     let Some(emulator) = ministack().await else { return };
     let (scene, _) = emulated(emulator, STREAM);
     let told = scene.refusal(&["run"], &[]);
-    assert!(told.contains("kinesis:DescribeStreamSummary: ResourceNotFoundException"), "{told}");
-    assert!(told.contains("no stream `stream` in us-east-1") && told.contains("`aws init`"), "{told}");
+    assert!(
+        told.contains("kinesis:DescribeStreamSummary: ResourceNotFoundException"),
+        "{told}"
+    );
+    assert!(
+        told.contains("no stream `stream` in us-east-1") && told.contains("`aws init`"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

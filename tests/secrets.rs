@@ -253,8 +253,16 @@ async fn planted_secrets_are_used_and_nowhere_to_be_seen() {
     let mut receivers = Vec::new();
     for reply in [
         echo(500, "/services/T0/B0/plantedparameter0-token", ""),
-        echo(400, "/hook/plantedmanager1-token", "signed with plantedhmac7-rest-of-it"),
-        echo(503, "/hook/plantedfile3-token", "Authorization: Bearer plantedheader6-rest"),
+        echo(
+            400,
+            "/hook/plantedmanager1-token",
+            "signed with plantedhmac7-rest-of-it",
+        ),
+        echo(
+            503,
+            "/hook/plantedfile3-token",
+            "Authorization: Bearer plantedheader6-rest",
+        ),
         Reply::ok(),
         Reply::Reset,
     ] {

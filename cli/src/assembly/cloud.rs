@@ -269,8 +269,13 @@ fn told(source: &Source, input: &KinesisInput) -> String {
 /// Where a stream was looked for that is not there. It is not made: how many shards, and for how long, is for its owner.
 async fn missing_stream(access: &Access, stream: &str) -> String {
     let config = Box::pin(access.config()).await;
-    let region = config.region().map_or("no region", |region| region.as_ref()).to_owned();
-    format!("; there is no stream `{stream}` in {region}: mend resource, region or role_arn (`aws init` makes tables only)")
+    let region = config
+        .region()
+        .map_or("no region", |region| region.as_ref())
+        .to_owned();
+    format!(
+        "; there is no stream `{stream}` in {region}: mend resource, region or role_arn (`aws init` makes tables only)"
+    )
 }
 
 /// The region of an ARN, `arn:aws:sqs:REGION:…`, or of a queue's URL, `https://sqs.REGION.amazonaws.com/…`.
