@@ -12,8 +12,6 @@ use streamalert_proto::{Alerts, Deliveries, Records};
 use streamalert_runtime::Runtime;
 use streamalert_service::{
     GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, StreamLimits, Supervisor, TaskKind, Telemetry,
-    TelemetryOptions,
-    GrpcServer, LogFormat, OtlpTask, ServerOptions, Shutdown, Supervisor, TaskKind, Telemetry,
     TelemetryOptions, Tls,
 };
 use streamalert_types::Tracer;
@@ -336,7 +334,6 @@ impl Node {
     fn server_within(&self, limits: StreamLimits) -> GrpcServer {
         let options = ServerOptions {
             limits,
-            tls: access::tls(&self.project.settings),
             tls: self.tls.clone(),
             ..ServerOptions::default()
         };
