@@ -397,6 +397,8 @@ pub(crate) enum Stage {
     Lanes,
     /// The same with more and more groups open
     OpenGroups,
+    /// From the death of a merger to work on its shards
+    Takeover,
     /// Durable alerts on the embedded store
     Store,
     /// Computing time of all services in one process and in four, --passes times in turn; with [tls] also encrypted

@@ -23,6 +23,7 @@ mod rule_report;
 mod rule_set;
 mod rules;
 mod store;
+mod takeover;
 mod workers;
 
 pub(crate) use apart::apart;
@@ -37,6 +38,7 @@ pub(crate) use reload::reload;
 pub(crate) use rule_set::{RuleSetOptions, rule_set};
 pub(crate) use rules::{Path, Plan, engines, rules};
 pub(crate) use store::store;
+pub(crate) use takeover::takeover;
 
 use streamalert_value::Value;
 

@@ -32,7 +32,7 @@ const ALERTS: [u64; 2] = [200_000, 40_000];
 const BATCH: usize = 256;
 
 /// Batches under way for each lane.
-const CALLERS: usize = 8;
+const CALLERS: usize = 24;
 
 /// Threads are found by it.
 const THREAD: &str = "bench-lanes";
@@ -85,7 +85,8 @@ pub(crate) fn lanes(parent: &Path, passes: u16) -> Result<Report, Failure> {
     Ok(report(&tables))
 }
 
-fn folder(parent: &Path) -> Result<tempfile::TempDir, Failure> {
+/// A folder for a store, removed afterwards.
+pub(super) fn folder(parent: &Path) -> Result<tempfile::TempDir, Failure> {
     let unusable = |error| Failure::while_doing(&format!("cannot measure in {}", parent.display()), error);
     std::fs::create_dir_all(parent).map_err(unusable)?;
     tempfile::Builder::new()

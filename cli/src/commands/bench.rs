@@ -69,6 +69,7 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
                 let open = args.keys.clone();
                 apart(move || bench::open_groups(&open)).await?
             }
+            Stage::Takeover => bench::takeover(&disk(global)).await?,
             Stage::Store => bench::store(&disk(global)).await?,
         };
         tell(args.json, &report);
