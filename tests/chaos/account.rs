@@ -75,6 +75,8 @@ pub(crate) struct Account {
     pub(crate) spells: Vec<Spell>,
     /// When AWS was throttled: what was delivered is then noted late.
     pub(crate) throttled: Vec<Spell>,
+    /// When tables did not answer for half of a lease, because the machine had other work: leases may have run out.
+    pub(crate) slow: Vec<Spell>,
     pub(crate) arrived: Arrived,
     /// When the receiver's clock began.
     pub(crate) zero: Timestamp,
@@ -223,6 +225,7 @@ impl Account {
         }
         self.spells
             .iter()
+            .chain(&self.slow)
             .any(|spell| spell.from <= until && first <= spell.to + AFTERMATH && spell.from <= second)
     }
 
@@ -284,6 +287,11 @@ impl fmt::Display for Account {
         writeln!(
             f,
             "\nmergers that owned shards: at once at most {owned} of {ran}, at the end {own} of {run}"
+        )?;
+        writeln!(
+            f,
+            "times that the machine was too busy to keep leases: {}",
+            self.slow.len()
         )?;
         let (excused, duplicates) = self.duplicates();
         let (full, due, flushed) = self.reasons();

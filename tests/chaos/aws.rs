@@ -101,16 +101,16 @@ impl Aws {
         }
     }
 
-    /// How many calls were refused so far, and of how many the answers were lost.
-    pub(crate) async fn throttled(&self) -> [usize; 2] {
-        let mut counts = [0, 0];
-        for proxy in &self.proxies {
+    /// How many calls to tables and to the stream were refused so far, and of how many the answers were lost.
+    pub(crate) async fn throttled(&self) -> [usize; 3] {
+        let mut lost = 0;
+        let mut refused = [0, 0];
+        for (refused, proxy) in refused.iter_mut().zip(&self.proxies) {
             let told = proxy.counts().await;
-            for (count, action) in counts.iter_mut().zip(["error:", "response:abort"]) {
-                *count += fired(&told, action);
-            }
+            *refused = fired(&told, "error:");
+            lost += fired(&told, "response:abort");
         }
-        counts
+        [refused[0], refused[1], lost]
     }
 }
 

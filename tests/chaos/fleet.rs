@@ -8,9 +8,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::account::Spell;
 use crate::aws::Aws;
-use crate::faults::{Dealer, Fault, TICK, mergers};
+use crate::faults::{Dealer, Fault, TICK, mergers, mergers_max};
 use crate::links::{Links, Target};
-use crate::member::{Hurt, Member, Role};
+use crate::member::{Ended, Hurt, Member, Role};
 use crate::project;
 use crate::stream::{Stream, Watch};
 use crate::tally::{Deed, Tally};
@@ -166,8 +166,14 @@ impl Fleet {
             }
         }
         self.mend_what_is_due(u64::MAX).await;
-        for member in &mut self.members {
-            member.ready().await;
+        // Those that are ending, too: who is asked waits for others that were mended just now.
+        let deadline = Instant::now() + PATIENCE;
+        while self.members.iter().any(|member| member.hurt.is_some()) && Instant::now() < deadline {
+            ticks.tick().await;
+            self.mend_what_is_due(u64::MAX).await;
+        }
+        for member in &self.members {
+            assert_eq!(member.hurt, None, "{} does not end", member.name);
         }
         self.count_throttled().await;
     }
@@ -194,6 +200,9 @@ impl Fleet {
             }
         }
         for index in 0..self.members.len() {
+            if self.members[index].hurt.is_none() && self.members[index].start_again().await {
+                self.say(&format!("{}: gave up, started again", self.members[index].name));
+            }
             if self.members[index]
                 .hurt
                 .as_ref()
@@ -212,31 +221,47 @@ impl Fleet {
             if self.members[index].wanted == wanted {
                 continue;
             }
-            self.mend(index).await;
             // Of two that leave, the last does not say so.
             let deed = match wanted {
                 true => Deed::Joined,
-                false if place + 1 < 4 && self.members[index + 1].wanted => Deed::Left,
+                false if place + 1 < mergers_max() && self.members[index + 1].wanted => Deed::Left,
                 false => Deed::LeftByKill,
             };
             self.say(&format!("{}: {}", self.members[index].name, deed.name()));
             self.tally.made(deed);
+            if deed != Deed::LeftByKill {
+                self.mend(index).await;
+            }
             let from = self.now();
             let member = &mut self.members[index];
             member.wanted = wanted;
-            let took_effect = match deed {
-                Deed::Joined => {
-                    member.start().await;
-                    false
-                }
-                Deed::Left => member.terminate().await,
-                _ => {
-                    self.spells.push(Spell { from, to: from });
-                    member.kill().await
-                }
+            let ending = match member.hurt {
+                Some((Hurt::Ending { asked, .. }, _)) => Some(asked),
+                _ => None,
             };
-            if took_effect {
-                self.tally.took_effect(deed);
+            match deed {
+                // Who is ending is started again when it has ended, if it is wanted then.
+                Deed::Joined if ending.is_none() => member.start().await,
+                Deed::Joined => {}
+                Deed::Left => {
+                    let asked = ending.unwrap_or(false);
+                    member.hurt = Some((Hurt::Ending { deed, asked }, 0));
+                }
+                _ => {
+                    let killed = member.kill().await;
+                    let hurt = member.hurt.take().map(|(hurt, _)| hurt);
+                    let from = match hurt {
+                        Some(Hurt::Frozen(from)) => from,
+                        _ => from,
+                    };
+                    self.spells.push(Spell {
+                        from,
+                        to: self.started.elapsed(),
+                    });
+                    if killed || hurt == Some(Hurt::Away) {
+                        self.tally.took_effect(deed);
+                    }
+                }
             }
         }
     }
@@ -306,7 +331,10 @@ impl Fleet {
                 let frozen = member.freeze().await;
                 (Deed::Frozen, frozen, Hurt::Frozen(from), ticks)
             }
-            Fault::Restart => (Deed::Restarted, member.terminate().await, Hurt::Away, 0),
+            Fault::Restart => {
+                let deed = Deed::Restarted;
+                (deed, false, Hurt::Ending { deed, asked: false }, 0)
+            }
             Fault::Kill(ticks) => {
                 // Who is asked to end hands over what it has: that excuses nothing.
                 if member.delivers() {
@@ -329,12 +357,39 @@ impl Fleet {
         match member.hurt.take() {
             None => {}
             Some((Hurt::Away, _)) => member.start().await,
+            Some((Hurt::Ending { deed, asked }, _)) => self.end(index, deed, asked).await,
             Some((Hurt::Frozen(from), _)) => {
                 member.thaw();
                 if member.delivers() {
                     self.spells.push(Spell { from, to });
                 }
             }
+        }
+    }
+
+    /// Goes on with the ending of a process, and starts it again when it has ended and is wanted.
+    async fn end(&mut self, index: usize, deed: Deed, asked: bool) {
+        let at = self.now();
+        let member = &mut self.members[index];
+        if !asked && !member.is_ready() {
+            member.hurt = Some((Hurt::Ending { deed, asked }, 0));
+            return;
+        }
+        match member.ended(asked).await {
+            None => {
+                member.hurt = Some((Hurt::Ending { deed, asked: true }, 0));
+                return;
+            }
+            Some(Ended::InOrder) => self.tally.took_effect(deed),
+            Some(Ended::Undrained) => {
+                println!("{:>6.1} s {}: not drained", at.as_secs_f64(), member.name);
+                if member.delivers() {
+                    self.spells.push(Spell { from: at, to: at });
+                }
+            }
+        }
+        if member.wanted {
+            member.start().await;
         }
     }
 

@@ -5,11 +5,17 @@ use std::time::Duration;
 
 use streamalert_proto::{Admin, AdminRequest};
 use streamalert_service::{AdminClient, ClientOptions};
-use streamalert_testkit::{ServiceProcess, ServiceSpec, free_port};
+use streamalert_testkit::{HarnessError, ServiceProcess, ServiceSpec, free_port};
 
 use crate::fleet::PATIENCE;
 
+use crate::tally::Deed;
+
 const SIGKILL: i32 = 9;
+/// Why a process may end before it serves.
+const GIVES_UP: [&str; 3] = ["store unavailable", "store busy", "kinesis:"];
+/// What a process writes when it serves.
+const READY: &str = "ready";
 
 /// What a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +55,16 @@ pub(crate) enum Hurt {
     Away,
     /// It stands still, since then by the receiver's clock.
     Frozen(Duration),
+    /// It is to end, and is asked once it serves.
+    Ending { deed: Deed, asked: bool },
+}
+
+/// How a process ended that was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    InOrder,
+    /// Those that it gives its work to could not be reached for as long as it may take.
+    Undrained,
 }
 
 /// One process of the fleet.
@@ -62,6 +78,7 @@ pub(crate) struct Member {
     pub(crate) hurt: Option<(Hurt, u64)>,
     spec: Option<ServiceSpec>,
     process: Option<ServiceProcess>,
+    served: bool,
 }
 
 impl Member {
@@ -74,6 +91,7 @@ impl Member {
             hurt: None,
             spec: None,
             process: None,
+            served: false,
         }
     }
 
@@ -120,14 +138,44 @@ impl Member {
         let spec = self.spec.as_ref().expect("it is configured");
         let started = ServiceProcess::start(spec, None, PATIENCE).await;
         self.process = Some(started.unwrap_or_else(|error| panic!("{}: {error}", self.name)));
+        self.served = false;
     }
 
     /// Waits until it serves.
     pub(crate) async fn ready(&mut self) {
         if let Some(process) = &mut self.process {
-            let ready = process.wait_for_line("ready", PATIENCE).await;
+            let ready = process.wait_for_line(READY, PATIENCE).await;
             ready.unwrap_or_else(|error| panic!("{}: {error}", self.name));
         }
+    }
+
+    /// Whether it serves, or did before it ended.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        if !self.served {
+            let written = self.process.as_ref().map(ServiceProcess::output);
+            self.served = written.is_some_and(|output| output.contains(READY));
+        }
+        self.served
+    }
+
+    /// Starts it again, as an orchestrator does, when it gave up before it served: its link to AWS was cut, or AWS
+    /// throttled, for longer than it waits. Whether it did.
+    pub(crate) async fn start_again(&mut self) -> bool {
+        if self.process.is_none() || self.is_ready() {
+            return false;
+        }
+        let process = self.process.as_mut().expect("it was started");
+        match process.wait(Duration::ZERO).await {
+            Err(HarnessError::TooSlow { .. }) => return false,
+            Err(error) => panic!("{}: {error}", self.name),
+            Ok(status) => {
+                let output = process.output();
+                let gave_up = !self.is_ready() && GIVES_UP.iter().any(|reason| output.contains(reason));
+                assert!(gave_up, "{} ended with {status}: {output}", self.name);
+            }
+        }
+        self.start().await;
+        true
     }
 
     /// Whether it ended so, and not by itself before.
@@ -137,8 +185,10 @@ impl Member {
         };
         let status = process.kill().await.unwrap();
         let by_signal = status.signal() == Some(SIGKILL);
+        let asked = matches!(self.hurt, Some((Hurt::Ending { .. }, _)));
+        let served = self.served || process.output().contains(READY);
         assert!(
-            by_signal,
+            by_signal || asked || !served,
             "{} had ended with {status}: {}",
             self.name,
             process.output()
@@ -170,15 +220,30 @@ impl Member {
         self.process.as_ref().expect("it runs").thaw().unwrap();
     }
 
-    /// Ends it as an orchestrator does, once it serves. Whether it ended in good order.
-    pub(crate) async fn terminate(&mut self) -> bool {
-        self.ready().await;
-        let Some(mut process) = self.process.take() else {
-            return false;
+    /// Asks it to end as an orchestrator does, and whether it has ended; `None` while it drains.
+    pub(crate) async fn ended(&mut self, asked: bool) -> Option<Ended> {
+        let process = self.process.as_mut().expect("it runs");
+        let ended = match asked {
+            true => process.wait(Duration::ZERO).await,
+            false => process.terminate(Duration::ZERO).await,
         };
-        let status = process.terminate(PATIENCE).await.unwrap();
-        assert!(status.success(), "{}: {}", self.name, process.output());
-        true
+        match ended {
+            Err(HarnessError::TooSlow { .. }) => None,
+            Err(error) => panic!("{}: {error}", self.name),
+            Ok(status) => {
+                let output = process.output();
+                self.process = None;
+                if status.success() {
+                    return Some(Ended::InOrder);
+                }
+                assert!(
+                    output.contains("not drained in time"),
+                    "{} ended with {status}: {output}",
+                    self.name
+                );
+                Some(Ended::Undrained)
+            }
+        }
     }
 
     /// Asks it something; `None` when it does not answer.

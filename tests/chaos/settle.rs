@@ -7,20 +7,21 @@ use serde_json::Value;
 use streamalert_proto::{AdminRequest, v1};
 use tokio::time::Instant;
 
-use crate::account::{Account, Reading};
+use crate::account::{Account, Reading, Spell};
 use crate::arrived::Arrived;
 use crate::events::{Kind, expected};
 use crate::faults::mergers_max;
 use crate::fleet::{Fleet, PATIENCE};
 use crate::member::Role;
-use crate::stream::{Put, STREAM};
+use crate::stream::{Put, STREAM, Seen};
 use crate::tally::Deed;
 
 impl Fleet {
     /// Waits until everything has arrived and is acknowledged, and draws up the account.
     pub(crate) async fn settle(&mut self) -> Account {
         let put = self.stream.stop().await;
-        let deadline = Instant::now() + PATIENCE;
+        // As long as something comes, it is waited for: the machine may have other work.
+        let mut progress = (Instant::now(), (0, 0));
         let mut looks = tokio::time::interval(Duration::from_millis(500));
         let mut readings = Vec::new();
         let mut flushed = None;
@@ -30,6 +31,9 @@ impl Fleet {
             .count();
         loop {
             looks.tick().await;
+            for member in &mut self.members {
+                member.start_again().await;
+            }
             let arrived = Arrived::at(&self.receiver);
             let is_there = |kind| arrived.count(kind) >= expected(put.events, kind).len();
             if is_there(Kind::Single) && flushed.is_none() {
@@ -48,7 +52,12 @@ impl Fleet {
             }
             let all = flushed.is_some() && is_there(Kind::Grouped) && is_there(Kind::Windowed);
             let taken_over = self.watch.seen().mergers <= running;
-            if (all && taken_over) || Instant::now() >= deadline {
+            let read = readings.iter().filter(|reading| reading.is_complete()).count();
+            let now = (arrived.deliveries.len(), read);
+            if now != progress.1 {
+                progress = (Instant::now(), now);
+            }
+            if (all && taken_over) || progress.0.elapsed() >= PATIENCE {
                 break;
             }
         }
@@ -63,6 +72,7 @@ impl Fleet {
             all_due: self.plan.all_due(),
             spells: self.spells.clone(),
             throttled: self.throttled.clone(),
+            slow: self.slow(&seen),
             arrived: Arrived::at(&self.receiver),
             zero: self.zero,
             mergers: [(seen.mergers, running), (seen.mergers_max, mergers_max())],
@@ -70,6 +80,15 @@ impl Fleet {
             readings,
             disorder: seen.disorder,
         }
+    }
+
+    /// When the table of leases was slow, by the receiver's clock.
+    fn slow(&self, seen: &Seen) -> Vec<Spell> {
+        let spell = |(from, to): &(Instant, Instant)| Spell {
+            from: from.duration_since(self.started),
+            to: to.duration_since(self.started),
+        };
+        seen.slow.iter().map(spell).collect()
     }
 
     /// What became of the shards that were split and merged.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use streamalert_testkit::emulator::Calls;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::events::event;
 use crate::faults::TICK;
@@ -20,6 +20,9 @@ const SHARDS_OPEN: std::ops::RangeInclusive<usize> = 3..=6;
 const EVENTS_PER_TICK: usize = 3;
 /// Between two looks at the leases.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
+
+/// Half of a lease: who cannot renew its leases for so long may lose them, like who is frozen.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// A shard as the stream lists it.
 #[derive(Debug, Clone)]
@@ -198,6 +201,8 @@ pub(crate) struct Seen {
     /// The most mergers that owned shards at the same time, and how many did so at the last look.
     pub(crate) mergers_max: usize,
     pub(crate) mergers: usize,
+    /// From when to when the table did not answer for so long that leases may have run out by it.
+    pub(crate) slow: Vec<(Instant, Instant)>,
 }
 
 /// Looks at the lease table again and again, in the emulator itself.
@@ -222,6 +227,7 @@ impl Watch {
         self.looking = Some(tokio::spawn(async move {
             let mut looks = tokio::time::interval(LOOK_EVERY);
             looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut last = Instant::now();
             loop {
                 looks.tick().await;
                 let body = r#"{"TableName":"streamalert-leases","ConsistentRead":true}"#;
@@ -232,6 +238,11 @@ impl Watch {
                 let answer: Value = serde_json::from_str(&answer).unwrap();
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 look(&answer["Items"], &mut seen);
+                let now = Instant::now();
+                if now - last > SLOW {
+                    seen.slow.push((last, now));
+                }
+                last = now;
             }
         }));
     }

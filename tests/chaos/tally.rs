@@ -56,7 +56,7 @@ impl Deed {
             Self::Frozen => &["stopped by SIGSTOP"],
             Self::Restarted | Self::Left => &["ended in good order"],
             Self::Parted | Self::Isolated => &["held something up"],
-            Self::Throttled => &["calls refused", "answers lost"],
+            Self::Throttled => &["calls to tables", "to the stream refused", "answers lost"],
             Self::Split => &["parents read to their end", "records in the halves"],
             Self::Merged => &["parents read to their end", "records in what came of them"],
             Self::Joined => &["mergers owned shards at once"],

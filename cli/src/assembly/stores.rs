@@ -1,15 +1,21 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use streamalert_aws::Access;
 use streamalert_config::{Settings, StoreType};
 use streamalert_store::{
     AlertStore, CheckpointStore, DeadLetterStore, DynamoOptions, DynamoStore, EmbeddedOptions, EmbeddedStore,
-    LeaseStore, OpenError,
+    LeaseStore, OpenError, StoreError,
 };
 use streamalert_types::Clock;
+use tokio::time::Instant;
 
 use crate::assembly;
 use crate::failure::Failure;
+
+/// How long a start waits for a store that does not answer: as long as a source does.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_PAUSE: Duration = Duration::from_secs(1);
 
 /// The state of one process in one file, or that of a fleet in DynamoDB.
 #[derive(Clone)]
@@ -106,8 +112,7 @@ pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores, Failure> 
             .region()
             .map_or_else(String::new, |region| format!(" in {region}"));
         let store = dynamo_store(settings).await?;
-        let tables = store
-            .plan_tables()
+        let tables = patiently(|| store.plan_tables())
             .await
             .map_err(|error| Failure::while_doing("DynamoDB", error))?;
         let missing: Vec<String> = tables
@@ -129,6 +134,24 @@ pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores, Failure> 
     }
 }
 
+/// Makes a call of the start again that may succeed then: a process that starts while DynamoDB is busy, or out of reach
+/// for a moment, would end otherwise, and starting it again makes DynamoDB no less busy.
+async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let deadline = Instant::now() + START_PATIENCE;
+    loop {
+        match call().await {
+            Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                tracing::warn!(%error, "store not available yet, trying again");
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
+}
+
 /// Refuses a command that starts a merger of its own for a while, which would take shards from those that run.
 pub(crate) fn needs_own_store(settings: &Settings, command: &str) -> Result<(), Failure> {
     match settings.store.r#type {
@@ -147,4 +170,41 @@ pub(crate) fn needs_own_store(settings: &Settings, command: &str) -> Result<(), 
 )]
 pub(crate) fn process_seed(clock: &dyn Clock) -> u64 {
     assembly::jitter_seed(clock) ^ (u64::from(std::process::id()) << 48)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn busy() -> StoreError {
+        StoreError::Busy {
+            reason: "throttled".to_owned(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_half_a_minute_for_what_may_pass_and_not_for_what_does_not() {
+        let mut calls = 0;
+        let answer = patiently(|| {
+            calls += 1;
+            let answer = if calls < 20 { Err(busy()) } else { Ok(calls) };
+            std::future::ready(answer)
+        });
+        assert_eq!(answer.await.unwrap(), 20);
+        let mut calls = 0;
+        let never = patiently(|| {
+            calls += 1;
+            std::future::ready(Err::<(), _>(busy()))
+        });
+        assert!(never.await.is_err());
+        assert_eq!(calls, 31);
+        let mut calls = 0;
+        let wrong = patiently(|| {
+            calls += 1;
+            let reason = "denied".to_owned();
+            std::future::ready(Err::<(), _>(StoreError::Refused { reason }))
+        });
+        assert!(wrong.await.is_err());
+        assert_eq!(calls, 1);
+    }
 }

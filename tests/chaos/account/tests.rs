@@ -13,6 +13,7 @@ fn good() -> Account {
         all_due: true,
         spells: vec![spell(50, 50)],
         throttled: vec![spell(80, 85)],
+        slow: Vec::new(),
         arrived: Arrived::default(),
         zero: Timestamp::from_micros(1_700_000_000_000_000),
         flushed: SECOND * 200,
@@ -240,7 +241,7 @@ fn mergers_that_do_not_run_own_nothing_in_the_end_and_those_that_join_own_someth
 
 #[test]
 fn a_fault_that_was_never_made_or_had_no_effect_is_told() {
-    let without = finding(|account| account.tally.set_effect(Deed::Throttled, 1, 0));
+    let without = finding(|account| account.tally.set_effect(Deed::Throttled, 2, 0));
     assert_eq!(
         without,
         "made 1 times without effect: AWS throttled for 5 s (answers lost)"
