@@ -7,7 +7,7 @@ use crate::events::Kind;
 /// Few, because the emulator does some hundred writes a second, and each lease is renewed all the time.
 const MERGER_SHARDS: u32 = 8;
 const DISPATCHER_SLOTS: u32 = 4;
-const LEASE_SECS: u32 = 4;
+const LEASE_SECS: u32 = 6;
 /// Outputs, each of which some dispatcher owns.
 const SINKS: usize = 5;
 

@@ -22,7 +22,7 @@ const EVENTS_PER_TICK: usize = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 
 /// Half of a lease: who cannot renew its leases for so long may lose them, like who is frozen.
-const SLOW: Duration = Duration::from_secs(2);
+const SLOW: Duration = Duration::from_secs(3);
 
 /// A shard as the stream lists it.
 #[derive(Debug, Clone)]
