@@ -35,36 +35,60 @@ use crate::service::Service;
 
 mod aws_firehose;
 mod aws_sqs;
+mod carbonblack;
+mod demisto;
 mod discord;
 mod elasticsearch;
 mod file;
+mod github;
 mod google_chat;
+mod jira;
+mod jira_v2;
+mod komand;
 mod mattermost;
+mod opsgenie;
 mod otlp_logs;
+mod pagerduty;
+mod pagerduty_incident;
 mod pagerduty_v2;
+mod phantom;
+mod servicenow;
 mod slack;
 mod splunk;
 mod stdout;
 mod teams;
 mod telegram;
+mod victorops;
 pub(crate) mod webhook;
 
 /// Every service, one a line.
 static SERVICES: &[&Service] = &[
     &aws_firehose::SERVICE,
     &aws_sqs::SERVICE,
+    &carbonblack::SERVICE,
+    &demisto::SERVICE,
     &discord::SERVICE,
     &elasticsearch::SERVICE,
     &file::SERVICE,
+    &github::SERVICE,
     &google_chat::SERVICE,
+    &jira::SERVICE,
+    &jira_v2::SERVICE,
+    &komand::SERVICE,
     &mattermost::SERVICE,
+    &opsgenie::SERVICE,
     &otlp_logs::SERVICE,
+    &pagerduty::SERVICE,
+    &pagerduty_incident::SERVICE,
     &pagerduty_v2::SERVICE,
+    &phantom::SERVICE,
+    &servicenow::SERVICE,
     &slack::SERVICE,
     &splunk::SERVICE,
     &stdout::SERVICE,
     &teams::SERVICE,
     &telegram::SERVICE,
+    &victorops::SERVICE,
     &webhook::SERVICE,
 ];
 
@@ -90,6 +114,7 @@ pub fn service(name: &str) -> Option<&'static Service> {
     reason = "outputs to come need more of it than those that are there"
 )]
 pub(crate) mod aws;
+mod document;
 #[allow(
     dead_code,
     reason = "outputs to come need more of it than those that are there"

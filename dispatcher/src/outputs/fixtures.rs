@@ -80,3 +80,14 @@ pub(crate) fn magic(mut publication: Publication, fields: serde_json::Value) -> 
     body.extend(fields.as_map().expect("fields are a dictionary").clone());
     publication
 }
+
+/// What is wrong with the settings of an output.
+pub(crate) fn problem(name: &str, settings: serde_json::Value) -> String {
+    let spec = crate::OutputSpec {
+        name: name.parse().expect("the test's name"),
+        settings,
+        origin: "test".to_owned(),
+    };
+    let loaded = crate::OutputRegistry::load(&[spec], &context(Path::new(".")));
+    loaded.err().map(|error| error.to_string()).unwrap_or_default()
+}

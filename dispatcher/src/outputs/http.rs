@@ -17,17 +17,23 @@ pub(crate) use answer::parse_retry_after;
 pub(crate) use api::{Api, HttpOutput, Parcel, Step};
 pub(crate) use poster::{MESSAGE_CHARS_MAX, Poster};
 pub(crate) use request::Request;
-#[allow(unused_imports, reason = "for outputs to come")]
 pub(crate) use request::url_with;
 use reqwest::Identity;
 pub(crate) use reqwest::Method;
 
 use super::settings::OwnTls;
 use crate::Secret;
-use crate::service::Reach;
+use crate::service::{Field, Reach};
 
 /// Connections kept open per host while idle. As many as an output has attempts under way by default.
 const IDLE_CONNECTIONS_MAX: usize = 64;
+
+/// A field of services that people run themselves, see
+/// [`Settings::poster_with_ca_file`](super::Settings::poster_with_ca_file).
+pub(crate) const CA_FILE: Field = Field::optional(
+    "ca_file",
+    "PEM file with the only certificate authorities to trust, instead of the machine's",
+);
 
 /// A client. Redirects are not followed: a redirect to an internal address must not carry an alert there, and a moved
 /// endpoint is for the operator to see.

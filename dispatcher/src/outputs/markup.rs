@@ -73,7 +73,7 @@ pub(crate) fn record(card: &Card, chars_max: usize) -> (String, Option<String>) 
 
 /// Every character that turns the direction of writing becomes one that does not: with them a log line can be made to
 /// read as another.
-fn shown(c: char) -> char {
+pub(crate) fn shown(c: char) -> char {
     match c {
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         c if c.is_control() && c != '\n' && c != '\t' => '\u{fffd}',

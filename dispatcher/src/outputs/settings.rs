@@ -62,6 +62,10 @@ impl<'a> Settings<'a> {
             Some(Json::String(text)) if text == "false" => service.reach,
             Some(_) => return Err("allow_internal: must be true or false".to_owned()),
         };
+        // StreamAlert asks for every credential, and those that need none are left empty
+        table.retain(|name, value| {
+            value.as_str() != Some("") || service.field(name).is_none_or(|field| field.is_required)
+        });
         if let Some(unknown) = table.keys().find(|name| service.field(name).is_none()) {
             let known: Vec<&str> = service.fields.iter().map(|field| field.name).collect();
             return Err(format!(
@@ -222,6 +226,15 @@ impl<'a> Settings<'a> {
     /// Sends the http requests of this output.
     pub(crate) fn poster(&self) -> Result<Poster, String> {
         self.poster_with(&OwnTls::default())
+    }
+
+    /// Like [`Self::poster`], for services with [`http::CA_FILE`].
+    pub(crate) fn poster_with_ca_file(&self) -> Result<Poster, String> {
+        let ca_pem = self.file(http::CA_FILE.name)?;
+        self.poster_with(&OwnTls {
+            ca_pem,
+            identity_pem: None,
+        })
     }
 
     /// Like [`Self::poster`], with certificates of its own.

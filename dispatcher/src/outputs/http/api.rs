@@ -7,7 +7,7 @@ use super::{Answer, Poster, Request};
 use crate::outputs::{Output, Receipt, SendError};
 use crate::{Publication, Secret};
 
-/// Requests of one attempt at most, so that an API that answers oddly cannot keep us asking.
+/// See [`Api::steps_max`].
 const STEPS_MAX: usize = 8;
 
 /// What is to be delivered, as an [`Api`] sees it.
@@ -47,6 +47,11 @@ pub(crate) trait Api: Send + Sync + 'static {
     /// The attempt failed. The message may quote answers: it is cleaned of this output's secrets, put on one line
     /// and cut before anybody sees it.
     fn step(&self, parcel: &Parcel<'_>, answers: &[Answer]) -> Result<Step, SendError>;
+
+    /// Requests of one attempt at most, so that an API that answers oddly cannot keep us asking.
+    fn steps_max(&self) -> usize {
+        STEPS_MAX
+    }
 }
 
 /// An output that is an [`Api`].
@@ -70,7 +75,7 @@ impl<A: Api> HttpOutput<A> {
         loop {
             let mut request = match self.api.step(parcel, &answers)? {
                 Step::Done(receipt) => return Ok(receipt),
-                Step::Ask(_) if answers.len() == STEPS_MAX => {
+                Step::Ask(_) if answers.len() == self.api.steps_max() => {
                     return Err(SendError::unsure("the api kept us asking"));
                 }
                 Step::Ask(request) => request,

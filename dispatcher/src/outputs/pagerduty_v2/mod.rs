@@ -12,7 +12,7 @@
 //! Limits: an event over 512 KB is sent without the record, and says so.
 
 mod config;
-mod request;
+pub(super) mod request;
 mod response;
 #[cfg(test)]
 mod tests;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::http::{self, Answer, Api, HttpOutput, Parcel, Step};
 use super::{Output, SendError, Settings};
+use crate::Publication;
 use crate::service::{Reach, Service};
 
 pub(crate) const SERVICE: Service = Service {
@@ -42,10 +43,21 @@ fn make(settings: &Settings<'_>) -> Result<Arc<dyn Output>, String> {
 
 struct PagerDuty(config::Config);
 
+impl PagerDuty {
+    fn event<'a>(&'a self, publication: &'a Publication) -> request::Event<'a> {
+        request::Event {
+            url: &self.0.url,
+            routing_key: &self.0.routing_key,
+            publication,
+            has_record: true,
+        }
+    }
+}
+
 impl Api for PagerDuty {
     fn step(&self, parcel: &Parcel<'_>, answers: &[Answer]) -> Result<Step, SendError> {
         match answers {
-            [] => Ok(Step::Ask(request::event(&self.0, parcel.publication))),
+            [] => Ok(Step::Ask(self.event(parcel.publication).request())),
             [answer, ..] => response::judge(answer),
         }
     }

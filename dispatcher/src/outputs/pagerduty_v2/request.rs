@@ -1,32 +1,46 @@
 use streamalert_value::{Map, Value};
 
-use super::config::Config;
 use super::http::{Method, Request};
 use crate::outputs::json::{cut, map, text};
-use crate::{Card, Link, Publication, Severity, to_json};
+use crate::{Card, Link, Publication, Secret, Severity, to_json};
 
 /// Characters of a summary (PD-CEF).
 const SUMMARY_CHARS_MAX: usize = 1024;
 
 /// Bytes of an event. PagerDuty says 512 KB; which KB it does not say.
-pub(super) const EVENT_BYTES_MAX: usize = 512_000;
+pub(in crate::outputs) const EVENT_BYTES_MAX: usize = 512_000;
 
 /// What `severity` may be; anything else is refused by PagerDuty.
 const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
 
-/// The event of one delivery.
-pub(super) fn event(config: &Config, publication: &Publication) -> Request {
-    let whole = body(config, publication, details(publication));
-    let body = if whole.len() <= EVENT_BYTES_MAX {
-        whole
-    } else {
-        let short = publication.shortened(whole.len(), EVENT_BYTES_MAX);
-        body(config, publication, short)
-    };
-    Request::new(Method::POST, &config.url).with_json_bytes(body)
+/// Where an event goes and what it brings; `pagerduty-incident` sends events, too.
+pub(in crate::outputs) struct Event<'a> {
+    pub(in crate::outputs) url: &'a Secret,
+    pub(in crate::outputs) routing_key: &'a Secret,
+    pub(in crate::outputs) publication: &'a Publication,
+    /// Whether the details may hold the record.
+    pub(in crate::outputs) has_record: bool,
 }
 
-fn body(config: &Config, publication: &Publication, details: Value) -> Vec<u8> {
+impl Event<'_> {
+    /// The request of one delivery.
+    pub(in crate::outputs) fn request(&self) -> Request {
+        let mut details = details(self.publication, "pagerduty-v2", "custom_details");
+        if let (false, Value::Map(details)) = (self.has_record, &mut details) {
+            details.shift_remove("record");
+        }
+        let whole = body(self, details);
+        let body = if whole.len() <= EVENT_BYTES_MAX {
+            whole
+        } else {
+            body(self, self.publication.shortened(whole.len(), EVENT_BYTES_MAX))
+        };
+        Request::new(Method::POST, self.url).with_json_bytes(body)
+    }
+}
+
+fn body(event: &Event<'_>, details: Value) -> Vec<u8> {
+    let publication = event.publication;
     let alert = &publication.alert;
     let magic = |name: &str| publication.magic("pagerduty-v2", name);
     let magic_text = |name: &str| publication.magic_text("pagerduty-v2", name);
@@ -48,20 +62,15 @@ fn body(config: &Config, publication: &Publication, details: Value) -> Vec<u8> {
             payload.insert(name.to_owned(), text(value));
         }
     }
-    let key = format!(
-        "{}:{}",
-        publication.output.descriptor(),
-        publication.incident().key
-    );
-    let mut event = Map::from_iter([
-        ("routing_key".to_owned(), text(config.routing_key.expose())),
+    let mut fields = Map::from_iter([
+        ("routing_key".to_owned(), text(event.routing_key.expose())),
         ("event_action".to_owned(), text("trigger")),
-        ("dedup_key".to_owned(), text(&key)),
+        ("dedup_key".to_owned(), text(&dedup_key(publication))),
         ("payload".to_owned(), payload),
         ("client".to_owned(), text("StreamAlert")),
     ]);
     if let Some(url) = magic_text("client_url") {
-        event.insert("client_url".to_owned(), text(url));
+        fields.insert("client_url".to_owned(), text(url));
     }
     for (name, needs) in [("images", "src"), ("links", "href")] {
         if let Some(Value::List(items)) = magic(name) {
@@ -69,17 +78,17 @@ fn body(config: &Config, publication: &Publication, details: Value) -> Vec<u8> {
             let items = items
                 .iter()
                 .filter(|item| item.get(needs).is_some_and(|url| url.as_str().is_some()));
-            event.insert(name.to_owned(), Value::List(items.cloned().collect()));
+            fields.insert(name.to_owned(), Value::List(items.cloned().collect()));
         }
     }
-    if !event.contains_key("links") && !card.links.is_empty() {
+    if !fields.contains_key("links") && !card.links.is_empty() {
         let link = |link: &Link| map([("href", text(&link.url)), ("text", text(link.text))]);
-        event.insert(
+        fields.insert(
             "links".to_owned(),
             Value::List(card.links.iter().map(link).collect()),
         );
     }
-    to_json(&Value::Map(event))
+    to_json(&Value::Map(fields))
 }
 
 /// PagerDuty's word for it; StreamAlert's default where nobody said.
@@ -92,9 +101,15 @@ fn severity_of(card: &Card) -> &'static str {
     }
 }
 
-/// The details that responders see: the publisher's, or description and record.
-fn details(publication: &Publication) -> Value {
-    if let Some(details @ Value::Map(_)) = publication.magic("pagerduty-v2", "custom_details") {
+/// The same for everything about one incident, and different for each output, as StreamAlert's is.
+pub(in crate::outputs) fn dedup_key(publication: &Publication) -> String {
+    let incident = publication.incident();
+    format!("{}:{}", publication.output.descriptor(), incident.key)
+}
+
+/// The details that responders see: those of the publisher, in this magic field, or description and record.
+pub(in crate::outputs) fn details(publication: &Publication, service: &str, field: &str) -> Value {
+    if let Some(details @ Value::Map(_)) = publication.magic(service, field) {
         return details.clone();
     }
     let plain =

@@ -3,7 +3,6 @@ use streamalert_testkit::{ReceivedRequest, Reply};
 use streamalert_value::Value;
 
 use super::*;
-use crate::Publication;
 use crate::outputs::fixtures::{alert, alert_with_record, magic, publication};
 use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, within};
 
@@ -62,7 +61,8 @@ fn event(publication: &Publication) -> Json {
         url: secret("https://x.example"),
         routing_key: secret(PLANTED),
     };
-    let event = serde_json::from_slice(&request::event(&config, publication).body).unwrap();
+    let event = PagerDuty(config).event(publication).request().body;
+    let event = serde_json::from_slice(&event).unwrap();
     check_event(&event);
     event
 }

@@ -119,7 +119,8 @@ fn example(service: &Service) -> String {
         } else {
             field.example
         };
-        let _ = writeln!(text, "{} = \"{value}\"", field.name);
+        let quote = if value.contains('"') { '\'' } else { '"' };
+        let _ = writeln!(text, "{} = {quote}{value}{quote}", field.name);
     }
     text
 }

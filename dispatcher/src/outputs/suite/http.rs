@@ -47,13 +47,18 @@ async fn whichever_request_of_an_attempt_fails_it_is_tried_again() {
                     .lock()
                     .unwrap()
                     .insert(receiver.count() + step, trouble.clone());
+                let first = receiver.count();
                 let outcome = rig.deliver(alert(number)).await;
                 assert!(
                     matches!(outcome, DeliveryOutcome::Delivered { .. }),
                     "{name}: {trouble:?}: {outcome:?}"
                 );
                 troubles.lock().unwrap().clear();
-                if case.repeats == Repeats::Known && happened && trouble.reply == Reply::Reset {
+                let requests = receiver.requests();
+                let creates = requests
+                    .get(first + step)
+                    .is_some_and(|request| (case.identity)(request).is_some());
+                if case.repeats == Repeats::Known && creates && happened && trouble.reply == Reply::Reset {
                     assert_eq!(
                         rig.arrived().len(),
                         before,

@@ -101,7 +101,7 @@ impl Rig {
             Case::Own(why) => panic!("{why}"),
         };
         settings["delivery"] = json!({
-            "concurrency": 4, "timeout_secs": 2, "backoff_first_secs": 0.01, "backoff_max_secs": 0.05, "rate_per_sec": 1000,
+            "concurrency": 4, "timeout_secs": 4, "backoff_first_secs": 0.01, "backoff_max_secs": 0.05, "rate_per_sec": 1000,
         });
         let name: OutputName = format!("{}:a", service.name).parse().unwrap();
         let spec = OutputSpec {
@@ -237,7 +237,7 @@ impl Rig {
                 let blocker = self.dir.path().join(first);
                 std::fs::write(&blocker, "").unwrap();
                 tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
                     std::fs::remove_file(blocker).unwrap();
                 });
                 2

@@ -70,9 +70,11 @@ async fn no_output_lets_a_secret_out() {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let has_secrets = |service: &Service| service.fields.iter().any(|field| field.is_secret);
+    let mut tried = false;
     for service in wanted().into_iter().filter(|service| has_secrets(service)) {
         let Some(rig) = Rig::of(service) else { continue };
         let mut rig = rig.await;
+        tried = true;
         rig.deliver(alert(0)).await;
         let mut outcomes = Vec::new();
         for echo in echoes(&rig) {
@@ -120,7 +122,7 @@ async fn no_output_lets_a_secret_out() {
     // Which of the two is seen hangs on the tests beside this one: `tracing` remembers per place, for all threads,
     // whether anybody listens.
     assert!(
-        log.contains("attempt failed") || log.contains("output refused the alert"),
+        !tried || log.contains("attempt failed") || log.contains("output refused the alert"),
         "{log}"
     );
     assert!(!log.contains(PLANTED), "{log}");

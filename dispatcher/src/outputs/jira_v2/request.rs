@@ -1,0 +1,1 @@
+//! The requests are those of `jira`, which know the editions apart.

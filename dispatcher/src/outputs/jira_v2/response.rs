@@ -1,0 +1,3 @@
+//! The answers are those of `jira`; Jira Cloud tells limits by 429 with `Retry-After`.
+
+pub(super) use crate::outputs::jira::response::delivery_options;
