@@ -39,7 +39,7 @@ pub(super) fn edit(config: &Config, publication: &Publication, id: &str) -> Resu
     Ok(Request::json(Method::PATCH, &url, &message))
 }
 
-/// The message.
+/// The message. Embeds of publishers that are too large give way to ours, which say so.
 pub(super) fn message(publication: &Publication) -> Json {
     let text = |name: &str| publication.magic_text("discord", name);
     let mut message = json!({"allowed_mentions": {"parse": []}});
@@ -52,11 +52,20 @@ pub(super) fn message(publication: &Publication) -> Json {
             message[name] = cut(text, chars_max).into();
         }
     }
-    message["embeds"] = match publication.magic("discord", "embeds") {
-        Some(Value::List(embeds)) => embeds.iter().take(EMBEDS_MAX).map(as_json).collect(),
-        _ => layout::embeds(&publication.card(), publication.alert.created).into(),
-    };
+    message["embeds"] = embeds(publication).into();
     message
+}
+
+fn embeds(publication: &Publication) -> Vec<Json> {
+    let mut card = publication.card();
+    if let Some(Value::List(embeds)) = publication.magic("discord", "embeds") {
+        let embeds: Vec<Json> = embeds.iter().take(EMBEDS_MAX).map(as_json).collect();
+        if layout::measure(&embeds) <= layout::EMBEDS_UNITS_MAX {
+            return embeds;
+        }
+        card.warning = Some("the embeds of the publisher are too large".to_owned());
+    }
+    layout::embeds(&card, publication.alert.created)
 }
 
 fn as_json(value: &Value) -> Json {

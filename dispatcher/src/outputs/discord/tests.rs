@@ -113,6 +113,34 @@ async fn publishers_may_say_it_themselves() {
     within(&message, "/content", 2000);
     assert_eq!(message["username"], "Guard");
     assert_eq!(message["embeds"], json!([{"description": "mine"}]));
+
+    let fields =
+        json!({"@discord.embeds": [{"description": "x".repeat(4000)}, {"description": "x".repeat(4000)}]});
+    let large = request::message(&magic(publication(alert(1), "discord:a").await, fields));
+    check_message(&large);
+    assert!(
+        large
+            .to_string()
+            .contains("embeds of the publisher are too large")
+    );
+}
+
+#[tokio::test]
+async fn what_comes_later_edits_the_message_where_it_is() {
+    let config = config::Config {
+        url: crate::Secret::new("https://x.example/api/webhooks/1/token?thread_id=7".to_owned()),
+    };
+    let fields = json!({"@discord.username": "Guard"});
+    let publication = magic(publication(alert(1), "discord:a").await, fields);
+    let request = request::edit(&config, &publication, "22").unwrap();
+    assert_eq!(request.method, http::Method::PATCH);
+    assert_eq!(
+        request.url.expose(),
+        "https://x.example/api/webhooks/1/token/messages/22?thread_id=7"
+    );
+    let message: Json = serde_json::from_slice(&request.body).unwrap();
+    check_message(&message);
+    assert!(message.get("username").is_none());
 }
 
 #[test]

@@ -122,6 +122,7 @@ async fn a_user_signs_in_with_a_password() {
 fn answers_mean_what_they_say() {
     let of = |status, body: &str| response::judge(&Answer::of(status, body));
     assert!(of(409, CONFLICT).is_ok());
+    assert!(of(200, r#"{"result":"noop"}"#).is_ok());
     assert!(!of(409, "{}").unwrap_err().is_retryable());
     assert!(
         of(403, r#"{"error":{"type":"cluster_block_exception"}}"#)

@@ -5,6 +5,7 @@ use super::config::Config;
 use super::http::{Method, Parcel, Request, url_with};
 use super::layout;
 use crate::Publication;
+use crate::card::Card;
 use crate::outputs::SendError;
 use crate::outputs::json::cut;
 use crate::outputs::markup::{fit, plain};
@@ -31,29 +32,32 @@ pub(super) fn create(config: &Config, parcel: &Parcel<'_>) -> Result<Request, Se
     Ok(Request::new(Method::POST, &url).with_json_bytes(message(parcel.publication)))
 }
 
-/// The message.
+/// The message. Cards of publishers that are too large give way to ours, which says so.
 pub(super) fn message(publication: &Publication) -> Vec<u8> {
-    let card = publication.card();
-    let incident = publication.incident();
+    let mut card = publication.card();
+    if let Some(cards @ Value::List(_)) = publication.magic("google-chat", "cardsV2") {
+        let cards = serde_json::from_slice(&crate::to_json(cards)).unwrap_or_default();
+        let message = with_cards(publication, &card, cards);
+        if message.len() <= MESSAGE_BYTES_MAX {
+            return message;
+        }
+        card.warning = Some("the cards of the publisher are too large".to_owned());
+    }
     fit(MESSAGE_BYTES_MAX, Vec::len, |room| {
-        let mut message = json!({
-            "thread": {"threadKey": incident.key},
-            // `<users/all>` would notify
-            "fallbackText": plain(&card.headline(), 300).replace('<', "‹").replace('>', "›"),
-        });
-        let text = publication.magic_text("google-chat", "text");
-        if let Some(text) = text {
-            message["text"] = cut(text, TEXT_CHARS_MAX).into();
-        }
-        match publication.magic("google-chat", "cardsV2") {
-            Some(cards @ Value::List(_)) => {
-                message["cardsV2"] = serde_json::from_slice(&crate::to_json(cards)).unwrap_or_default();
-            }
-            _ => {
-                let card: Json = layout::card(&card, room);
-                message["cardsV2"] = json!([{"cardId": "alert", "card": card}]);
-            }
-        }
-        serde_json::to_vec(&message).expect("json has text keys")
+        let cards = json!([{"cardId": "alert", "card": layout::card(&card, room)}]);
+        with_cards(publication, &card, cards)
     })
+}
+
+fn with_cards(publication: &Publication, card: &Card, cards: Json) -> Vec<u8> {
+    let mut message = json!({
+        "thread": {"threadKey": publication.incident().key},
+        // `<users/all>` would notify
+        "fallbackText": plain(&card.headline(), 300).replace('<', "‹").replace('>', "›"),
+    });
+    if let Some(text) = publication.magic_text("google-chat", "text") {
+        message["text"] = cut(text, TEXT_CHARS_MAX).into();
+    }
+    message["cardsV2"] = cards;
+    serde_json::to_vec(&message).expect("json has text keys")
 }

@@ -105,4 +105,11 @@ async fn publishers_may_say_it_themselves() {
     .unwrap();
     assert_eq!(message["text"], "*mine*");
     assert_eq!(message["cardsV2"][0]["cardId"], "c");
+
+    let fields =
+        json!({"@google-chat.cardsV2": [{"cardId": "c", "card": {"header": {"title": "t".repeat(40_000)}}}]});
+    let large = magic(publication(alert(1), "google-chat:a").await, fields);
+    let large: Json = serde_json::from_slice(&request::message(&large)).unwrap();
+    check_message(&large);
+    assert!(large.to_string().contains("cards of the publisher are too large"));
 }

@@ -53,6 +53,11 @@ fn index() -> String {
 
 fn page(service: &Service) -> String {
     let mut text = format!("# {}\n\n{NOTE}\n{}\n", service.title, service.page().trim());
+    let picture = format!("{}.png", service.name);
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/outputs");
+    if pictures.join(&picture).is_file() {
+        let _ = write!(text, "\n![{}]({picture})\n", service.title);
+    }
     let _ = write!(text, "\n## Fields\n\n| field | | |\n|---|---|---|\n");
     for field in service.fields {
         let _ = writeln!(text, "| `{}` | {} | {} |", field.name, kind(field), about(field));
@@ -71,6 +76,18 @@ fn page(service: &Service) -> String {
         let _ = write!(
             text,
             "\n## What is sent\n\nAbout the alert of the tests, with the default publisher:\n\n````\n{recorded}````\n"
+        );
+    }
+    let layouts = "tests/golden/layouts";
+    let layout = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{layouts}/{}-alert.json", service.name));
+    if layout.is_file() {
+        let link = |kind: &str| format!("(../../dispatcher/{layouts}/{}-{kind}.json)", service.name);
+        let _ = writeln!(
+            text,
+            "\nThe layout of an alert [with everything]{}, of [twelve merged]{}, and of one [out of a log that an attacker wrote]{}.",
+            link("alert"),
+            link("merged"),
+            link("hostile")
         );
     }
     text

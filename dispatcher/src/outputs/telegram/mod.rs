@@ -5,7 +5,7 @@
 //! minute and group, 429 with `retry_after`). Values of logs are shown as code: no link, mention, hashtag or command of
 //! theirs takes effect.
 //! Publications may take over with `@telegram.text` (HTML of Telegram) and any other `@telegram.FIELD` of
-//! `sendMessage`.
+//! `sendMessage`. HTML that Telegram cannot read is sent once more as plain text.
 //!
 //! Idempotency: the API knows none. A message whose answer was lost may come twice, and the alert's id is shown at its
 //! end. What comes later about an incident is a reply to its first message.
@@ -21,6 +21,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use self::request::Form;
 use super::http::{self, Answer, Api, HttpOutput, Parcel, Step};
 use super::{Output, SendError, Settings};
 use crate::service::{Reach, Service};
@@ -47,8 +48,11 @@ struct Telegram(config::Config);
 impl Api for Telegram {
     fn step(&self, parcel: &Parcel<'_>, answers: &[Answer]) -> Result<Step, SendError> {
         match answers {
-            [] => request::send(&self.0, parcel.publication).map(Step::Ask),
-            [answer, ..] => response::judge(answer),
+            [] => request::send(&self.0, parcel.publication, Form::Html).map(Step::Ask),
+            [answer] if response::is_unreadable(answer) => {
+                request::send(&self.0, parcel.publication, Form::Plain).map(Step::Ask)
+            }
+            [.., answer] => response::judge(answer),
         }
     }
 }

@@ -5,28 +5,43 @@ use super::http::{Request, url_with};
 use super::layout;
 use crate::outputs::SendError;
 use crate::outputs::json::cut;
+use crate::outputs::markup::units;
 use crate::{IncidentAction, Publication};
 
 /// Characters of a message, in code units of UTF-16, after entities were read.
 pub(super) const TEXT_UNITS_MAX: usize = 4096;
 
+/// How Telegram is to read the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Html,
+    /// As it is: for texts of publishers that are no HTML.
+    Plain,
+}
+
 /// The request that sends the message.
-pub(super) fn send(config: &Config, publication: &Publication) -> Result<Request, SendError> {
+pub(super) fn send(config: &Config, publication: &Publication, form: Form) -> Result<Request, SendError> {
     let method = format!("bot{}", config.token.expose());
     let url = url_with(&config.url, &[&method, "sendMessage"], &[])?;
-    Ok(Request::post_json(&url, &message(config, publication)))
+    Ok(Request::post_json(&url, &message(config, publication, form)))
 }
 
 /// The message.
-pub(super) fn message(config: &Config, publication: &Publication) -> Json {
-    let text = publication.magic_text("telegram", "text");
+pub(super) fn message(config: &Config, publication: &Publication, form: Form) -> Json {
+    let (text, form) = match publication.magic_text("telegram", "text") {
+        None => (layout::text(&publication.card()), form),
+        // a cut may go through a tag
+        Some(text) if units(text) > TEXT_UNITS_MAX => (cut(text, TEXT_UNITS_MAX / 2), Form::Plain),
+        Some(text) => (text.to_owned(), form),
+    };
     let mut message = json!({
         "chat_id": config.chat_id,
-        // what is cut out of HTML might break it, so only what cannot be right anyway is cut
-        "text": text.map_or_else(|| layout::text(&publication.card()), |text| cut(text, TEXT_UNITS_MAX)),
-        "parse_mode": "HTML",
+        "text": text,
         "link_preview_options": {"is_disabled": true},
     });
+    if form == Form::Html {
+        message["parse_mode"] = "HTML".into();
+    }
     if let Some(topic) = config.message_thread_id {
         message["message_thread_id"] = topic.into();
     }
@@ -39,7 +54,7 @@ pub(super) fn message(config: &Config, publication: &Publication) -> Json {
         message["reply_parameters"] = json!({"message_id": id, "allow_sending_without_reply": true});
     }
     for (name, value) in publication.magic_fields("telegram") {
-        if !["text", "chat_id"].contains(&name) {
+        if !["text", "chat_id"].contains(&name) && (name != "parse_mode" || form == Form::Html) {
             message[name] = serde_json::from_slice(&crate::to_json(value)).unwrap_or_default();
         }
     }

@@ -6,6 +6,11 @@ use crate::outputs::http::{Answer, Step};
 use crate::outputs::{Receipt, SendError};
 use crate::{DeliveryOptions, Rate};
 
+/// Whether Telegram cannot read the markup of the text.
+pub(super) fn is_unreadable(answer: &Answer) -> bool {
+    answer.status == 400 && answer.text().contains("can't parse entities")
+}
+
 /// 200 = sent; the message's number is what later news of the incident reply to. 429 says in its body how long to
 /// wait.
 pub(super) fn judge(answer: &Answer) -> Result<Step, SendError> {

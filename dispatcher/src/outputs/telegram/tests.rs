@@ -80,7 +80,7 @@ fn message(publication: &Publication) -> Json {
         chat_id: "@alerts".to_owned(),
         message_thread_id: None,
     };
-    request::message(&config, publication)
+    request::message(&config, publication, Form::Html)
 }
 
 #[tokio::test]
@@ -110,6 +110,42 @@ async fn publishers_may_say_it_themselves_but_not_to_whom() {
         (&json!("<b>mine</b>"), &json!("@alerts"))
     );
     assert_eq!(message["disable_notification"], true);
+}
+
+#[tokio::test]
+async fn what_telegram_cannot_read_is_sent_as_it_is() {
+    let telegram = Telegram(config::Config {
+        url: Secret::new("https://x.example".to_owned()),
+        token: Secret::new(PLANTED.to_owned()),
+        chat_id: "@alerts".to_owned(),
+        message_thread_id: None,
+    });
+    let fields = json!({"@telegram.text": "a < b", "@telegram.parse_mode": "MarkdownV2"});
+    let publication = magic(publication(alert(1), "telegram:a").await, fields);
+    let parcel = Parcel {
+        publication: &publication,
+        key: "the-key",
+        now: "2026-01-31T08:00:00.000000Z".parse().unwrap(),
+    };
+    let asked = |answers: &[Answer]| match telegram.step(&parcel, answers) {
+        Ok(Step::Ask(request)) => serde_json::from_slice::<Json>(&request.body).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let unreadable = Answer::of(
+        400,
+        r#"{"ok":false,"description":"Bad Request: can't parse entities: x"}"#,
+    );
+    assert_eq!(asked(&[])["parse_mode"], "MarkdownV2");
+    let plain = asked(std::slice::from_ref(&unreadable));
+    assert_eq!(plain["text"], "a < b");
+    assert!(plain.get("parse_mode").is_none());
+    let twice = telegram.step(&parcel, &[unreadable.clone(), unreadable]);
+    assert!(!twice.unwrap_err().is_retryable());
+
+    let long = json!({"@telegram.text": "<b>x</b>".repeat(1000)});
+    let long = message(&magic(publication.clone(), long));
+    assert!(long["text"].as_str().unwrap().ends_with("more characters)"));
+    assert!(long.get("parse_mode").is_none());
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) const SERVICES: [&str; 36] = [
     "komand",
     "mattermost",
     "opsgenie",
-    "otlp",
+    "otlp-logs",
     "pagerduty",
     "pagerduty-incident",
     "pagerduty-v2",
