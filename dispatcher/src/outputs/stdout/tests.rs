@@ -134,7 +134,9 @@ async fn attempts_wait_behind_one_that_hangs() {
     // only the first has begun to write
     open.send(()).unwrap();
     open.send(()).unwrap();
-    output.send(&publication, "d", soon()).await.unwrap();
+    let send = output.send(&publication, "d", soon());
+    let sent = tokio::time::timeout(Duration::from_secs(10), send).await;
+    sent.expect("nothing else waits to be written").unwrap();
     let keys: Vec<String> = writer
         .lines()
         .iter()

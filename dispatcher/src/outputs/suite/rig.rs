@@ -236,8 +236,12 @@ impl Rig {
                 let first = case.file.split('/').next().unwrap();
                 let blocker = self.dir.path().join(first);
                 std::fs::write(&blocker, "").unwrap();
+                let (handle, name) = (self.handle.clone(), self.name.clone());
                 tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    // however busy the machine is, the first attempt has failed before
+                    while handle.stats().outputs[&name].last_error.is_none() {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
                     std::fs::remove_file(blocker).unwrap();
                 });
                 2
