@@ -100,8 +100,11 @@ impl Account {
             }
         }
         let duplicates = self.duplicates().1;
-        if !duplicates.is_empty() {
-            findings.push(format!("twice, and nothing was done meanwhile: {duplicates:?}"));
+        for key in duplicates {
+            let at = &self.arrived.deliveries[key].at;
+            findings.push(format!(
+                "twice, and nothing was done to whom it was in flight: {key} at {at:?}"
+            ));
         }
         findings.extend(self.again());
         for (group, at) in self.arrived.groups() {
