@@ -5,7 +5,7 @@ use super::config::Config;
 use super::*;
 use crate::outputs::fixtures::{alert, alert_with_record, magic, publication};
 use crate::outputs::http::Request;
-use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, layouts};
 use crate::{Incident, IncidentAction, Publication, Secret};
 
 pub(super) fn case() -> Case {
@@ -187,4 +187,12 @@ async fn what_comes_later_becomes_an_entry_of_the_incident() {
     later.reference = Some("8".to_owned());
     let body: Json = serde_json::from_slice(&ask(&incident, &later, &[]).body).unwrap();
     assert_eq!(body["investigationId"], "8");
+}
+
+#[tokio::test]
+async fn long_texts_are_cut_to_the_limits() {
+    let incident = created(&layouts::endless("demisto:a").await);
+    assert!(incident["details"].as_str().unwrap().chars().count() <= 20_000);
+    assert!(incident["name"].as_str().unwrap().chars().count() <= 500);
+    assert!(incident.to_string().len() < 1 << 20);
 }

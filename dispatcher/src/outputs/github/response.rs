@@ -104,7 +104,7 @@ pub(super) fn delivery_options() -> DeliveryOptions {
     DeliveryOptions {
         concurrency: 1,
         rate: Some(Rate {
-            per_sec: 500.0 / 3600.0,
+            per_sec: 0.13,
             burst: 40,
         }),
         timeout: std::time::Duration::from_secs(30),

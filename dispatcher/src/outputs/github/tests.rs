@@ -5,7 +5,7 @@ use super::config::Config;
 use super::*;
 use crate::outputs::fixtures::{alert, magic, problem, publication};
 use crate::outputs::http::{Method, Request};
-use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, within};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, layouts, within};
 use crate::{Incident, IncidentAction, Publication, Secret};
 
 pub(super) fn case() -> Case {
@@ -211,4 +211,15 @@ fn a_repository_has_owner_and_name() {
         ),
         ""
     );
+}
+
+#[tokio::test]
+async fn layouts_are_as_recorded_and_within_the_limits() {
+    let create = |publication: &Publication| ask(&publication.incident(), publication, &[page(0, "")]).body;
+    layouts::recorded("github", create).await;
+    let hostile = String::from_utf8(create(&layouts::hostile("github:a").await)).unwrap();
+    assert!(!hostile.contains('\u{202e}'), "{hostile}");
+    let endless: Json = serde_json::from_slice(&create(&layouts::endless("github:a").await)).unwrap();
+    within(&endless, "/title", 256);
+    within(&endless, "/body", 65_536);
 }

@@ -7,7 +7,7 @@ use super::config::{Config, Edition};
 use super::*;
 use crate::outputs::fixtures::{alert, alert_with_record, magic, problem, publication};
 use crate::outputs::http::{Method, Request};
-use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, within};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, layouts, within};
 use crate::{Incident, IncidentAction, Publication, Secret};
 
 pub(super) fn case() -> Case {
@@ -271,4 +271,21 @@ fn settings_are_those_of_streamalert() {
     assert!(with("additional_required_issue_fields", "[]").contains("must be a dictionary"));
     assert!(with("additional_required_issue_fields", "{").contains("must be JSON"));
     assert!(with("password", "").contains("password"));
+}
+
+#[tokio::test]
+async fn layouts_are_as_recorded_and_within_the_limits() {
+    let create = |publication: &Publication| {
+        ask(
+            &config(false),
+            &publication.incident(),
+            publication,
+            &[found(&[])],
+        )
+        .body
+    };
+    layouts::recorded("jira", create).await;
+    let endless: Json = serde_json::from_slice(&create(&layouts::endless("jira:a").await)).unwrap();
+    within(&endless, "/fields/summary", 255);
+    within(&endless, "/fields/description", 32_767);
 }

@@ -4,7 +4,7 @@ use streamalert_testkit::{ReceivedRequest, Reply};
 use super::*;
 use crate::outputs::fixtures::{alert, alert_with_record, magic, publication};
 use crate::outputs::http::{Method, Request};
-use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, within};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, layouts, within};
 use crate::{IncidentAction, Publication, Secret};
 
 pub(super) fn case() -> Case {
@@ -66,7 +66,7 @@ fn opsgenie() -> Opsgenie {
         url: Secret::new("https://api.example".to_owned()),
         api_key: Secret::new(PLANTED.to_owned()),
         responders: Vec::new(),
-        tags: vec!["x".repeat(60); 30],
+        tags: vec!["streamalert".to_owned()],
         priority: "P4".to_owned(),
     })
 }
@@ -141,6 +141,11 @@ async fn what_is_long_is_cut_to_the_limits() {
             .unwrap()
             .contains("the whole alert")
     );
+
+    let tags: Vec<String> = (0..30).map(|n| format!("{n}{}", "x".repeat(60))).collect();
+    let fields = json!({"@opsgenie.tags": tags});
+    let alert_ = created(&magic(publication(alert(1), "opsgenie:a").await, fields));
+    assert_eq!(alert_["tags"].as_array().map(Vec::len), Some(20));
 }
 
 #[tokio::test]
@@ -181,4 +186,14 @@ fn responders_must_be_of_a_known_kind() {
     let problem =
         crate::outputs::fixtures::problem("opsgenie:a", json!({"api_key": "k", "priority": "high"}));
     assert!(problem.contains("priority: must be one of P1"), "{problem}");
+}
+
+#[tokio::test]
+async fn layouts_are_as_recorded_and_within_the_limits() {
+    layouts::recorded("opsgenie", |publication| {
+        ask(IncidentAction::Open, publication, &[]).body
+    })
+    .await;
+    created(&layouts::endless("opsgenie:a").await);
+    created(&layouts::hostile("opsgenie:a").await);
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::outputs::fixtures::{alert, magic, publication};
 use crate::outputs::http::Answer;
 use crate::outputs::pagerduty_v2::request::EVENT_BYTES_MAX;
-use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, within};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, layouts, within};
 use crate::{Publication, Secret};
 
 const PATH: &str = "/generic/2010-04-15/create_event.json";
@@ -122,4 +122,9 @@ async fn without_contexts_of_a_publisher_the_playbook_is_linked() {
 fn too_many_requests_are_told_by_403() {
     assert!(response::judge(&Answer::of(403, "")).unwrap_err().is_retryable());
     assert!(!response::judge(&Answer::of(400, "")).unwrap_err().is_retryable());
+}
+
+#[tokio::test]
+async fn long_texts_are_cut_to_the_limits() {
+    event(&layouts::endless("pagerduty:a").await);
 }

@@ -1,6 +1,7 @@
 use streamalert_value::Value;
 
 use crate::Publication;
+use crate::outputs::document::Markup;
 use crate::outputs::json::{cut, one_line};
 
 /// Responders asked for one incident; each costs a request.
@@ -50,7 +51,7 @@ impl Plan {
         let note = match magic("note").or_else(|| said("note")) {
             Some(Value::Str(note)) if note.trim().is_empty() => None,
             Some(Value::Str(note)) => Some(note.clone()),
-            _ => Some(publication.card().headline()),
+            _ => Some(Markup::Plain.inert(&publication.card().headline())),
         };
         let mut responders = match said("responders") {
             Some(Value::Str(one)) => vec![one.clone()],

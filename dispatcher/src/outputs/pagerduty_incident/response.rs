@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use super::config::Config;
@@ -6,7 +8,7 @@ use super::request;
 use crate::outputs::http::{Answer, Method, Step};
 use crate::outputs::pagerduty_v2::request::{Event, dedup_key};
 use crate::outputs::{Receipt, SendError};
-use crate::{DeliveryOptions, IncidentAction, Publication, Rate};
+use crate::{Backoff, DeliveryOptions, IncidentAction, Publication, Rate};
 
 /// What comes next: event, incident, notes; whom and what the rule names; update, responders, note.
 pub(super) fn next(
@@ -169,7 +171,13 @@ pub(super) fn delivery_options() -> DeliveryOptions {
             per_sec: 1.0,
             burst: 10,
         }),
-        timeout: std::time::Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
+        // an incident that cannot be seen yet is no failure of PagerDuty, and is there within seconds
+        backoff: Backoff {
+            first: Duration::from_secs(3),
+            max: Duration::from_secs(30),
+        },
+        circuit_failures: 50,
         ..DeliveryOptions::default()
     }
 }

@@ -236,3 +236,11 @@ async fn an_empty_note_is_none_and_too_many_responders_are_named() {
     let note = body(requests.last().unwrap())["note"]["content"].to_string();
     assert!(note.contains("not asked: u10@example.com"), "{note}");
 }
+
+#[tokio::test]
+async fn a_note_has_no_links_out_of_logs() {
+    let hostile = crate::outputs::suite::layouts::hostile("pagerduty-incident:a").await;
+    let (requests, _) = run(&hostile, IncidentAction::Open, account);
+    let note = body(requests.last().unwrap())["note"]["content"].to_string();
+    assert!(note.contains("hxxps://") && !note.contains("https://"), "{note}");
+}

@@ -9,6 +9,7 @@ use crate::{Publication, Severity, to_json};
 /// Ours, see the page.
 pub(super) const ARTIFACT_BYTES_MAX: usize = 1 << 20;
 
+const NAME_CHARS_MAX: usize = 255;
 const DESCRIPTION_CHARS_MAX: usize = 4000;
 
 /// Looks for the artifact of the alert.
@@ -19,8 +20,12 @@ pub(super) fn search_artifact(config: &Config, publication: &Publication) -> Res
 
 /// Looks for the container of the rule.
 pub(super) fn search_container(config: &Config, publication: &Publication) -> Result<Request, SendError> {
-    let name = quoted(&publication.alert.rule_name);
+    let name = quoted(&container_name(publication));
     get(config, "container", ("_filter_name", &name))
+}
+
+fn container_name(publication: &Publication) -> String {
+    cut(&publication.alert.rule_name, NAME_CHARS_MAX)
 }
 
 /// Filters are texts of JSON.
@@ -39,14 +44,14 @@ fn get(config: &Config, what: &str, filter: (&str, &str)) -> Result<Request, Sen
 pub(super) fn create_container(config: &Config, publication: &Publication) -> Result<Request, SendError> {
     let alert = &publication.alert;
     let container = map([
-        ("name", text(&alert.rule_name)),
+        ("name", Value::Str(container_name(publication))),
         (
             "description",
             Value::Str(cut(alert.rule_description.trim(), DESCRIPTION_CHARS_MAX)),
         ),
         (
             "source_data_identifier",
-            Value::Str(format!("streamalert/{}", alert.rule_name)),
+            Value::Str(format!("streamalert/{}", container_name(publication))),
         ),
     ]);
     post(config, "container", to_json(&container))
@@ -85,7 +90,7 @@ fn artifact(publication: &Publication, container: u64, record: Value, data: Valu
         ("cef".to_owned(), record),
         ("container_id".to_owned(), container),
         ("data".to_owned(), data),
-        ("name".to_owned(), Value::Str(cut(&card.title, 255))),
+        ("name".to_owned(), Value::Str(cut(&card.title, NAME_CHARS_MAX))),
         (
             "description".to_owned(),
             Value::Str(cut(&card.summary, DESCRIPTION_CHARS_MAX)),

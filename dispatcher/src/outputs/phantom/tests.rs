@@ -7,7 +7,7 @@ use super::config::Config;
 use super::*;
 use crate::outputs::fixtures::{alert, publication};
 use crate::outputs::http::Request;
-use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, within};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, layouts, within};
 use crate::{Publication, Secret};
 
 pub(super) fn case() -> Case {
@@ -118,5 +118,17 @@ async fn an_artifact_goes_into_the_container_of_its_rule() {
     }
     for answers in [vec![found.clone()], vec![none, found, made]] {
         assert!(matches!(next(&publication, &answers), Ok(Step::Done(_))));
+    }
+}
+
+#[tokio::test]
+async fn long_texts_are_cut_to_the_limits() {
+    let publication = layouts::endless("phantom:a").await;
+    let none = || Answer::of(200, r#"{"count": 0, "data": []}"#);
+    let made = Answer::of(200, r#"{"success": true, "id": 6}"#);
+    for answers in [vec![none(), none()], vec![none(), none(), made]] {
+        let request = ask(&publication, &answers);
+        assert!(request.body.len() <= request::ARTIFACT_BYTES_MAX);
+        within(&serde_json::from_slice(&request.body).unwrap(), "/name", 255);
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn create(
 ) -> Result<Request, SendError> {
     let card = publication.card();
     let magic_text = |name: &str| publication.magic_text("servicenow", name);
-    let headline = card.headline();
+    let headline = Markup::Plain.inert(&card.headline());
     let title = one_line(magic_text("short_description").unwrap_or(&headline));
     let description = magic_text("description").map_or_else(
         || document(&card, Markup::Plain, TEXT_CHARS_MAX),

@@ -7,7 +7,7 @@ use super::config::{Config, Login};
 use super::*;
 use crate::outputs::fixtures::{alert, magic, problem, publication};
 use crate::outputs::http::{Method, Request};
-use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, within};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, Repeats, Server, json_of, layouts, within};
 use crate::{Incident, IncidentAction, Publication, Secret};
 
 pub(super) fn case() -> Case {
@@ -186,4 +186,19 @@ fn a_login_is_a_key_or_a_user_with_a_password() {
     assert!(with(json!({"username": "u"})).contains("missing field `api_key`, or"));
     assert!(with(json!({"api_key": "k", "table": "a/b"})).contains("must be the name of a table"));
     assert!(with(json!({"api_key": "k", "fields": "[]"})).contains("fields: must be a dictionary"));
+}
+
+#[tokio::test]
+async fn layouts_are_as_recorded_and_within_the_limits() {
+    let create =
+        |publication: &Publication| ask(&publication.incident(), publication, &[found(&json!([]))]).body;
+    layouts::recorded("servicenow", create).await;
+    let hostile = String::from_utf8(create(&layouts::hostile("servicenow:a").await)).unwrap();
+    assert!(
+        !hostile.contains("https://") && !hostile.contains('\u{202e}'),
+        "{hostile}"
+    );
+    let endless: Json = serde_json::from_slice(&create(&layouts::endless("servicenow:a").await)).unwrap();
+    within(&endless, "/short_description", 160);
+    within(&endless, "/description", 4000);
 }

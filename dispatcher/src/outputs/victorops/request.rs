@@ -38,7 +38,8 @@ fn alert_with(publication: &Publication, record: Option<Value>) -> Value {
     let (alert, card) = (&publication.alert, publication.card());
     let magic_text = |name: &str| publication.magic_text("victorops", name);
     let message_type = magic_text("message_type").filter(|kind| MESSAGE_TYPES.contains(kind));
-    let name = magic_text("entity_display_name").map_or_else(|| card.headline(), str::to_owned);
+    let name = magic_text("entity_display_name")
+        .map_or_else(|| Markup::Plain.inert(&card.headline()), str::to_owned);
     let message = magic_text("state_message").map_or_else(
         || document(&card, Markup::Plain, MESSAGE_CHARS_MAX),
         |text| cut(text, MESSAGE_CHARS_MAX),

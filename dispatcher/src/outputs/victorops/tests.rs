@@ -3,7 +3,7 @@ use streamalert_testkit::{ReceivedRequest, Reply};
 
 use super::*;
 use crate::outputs::fixtures::{alert, magic, publication};
-use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, within};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, layouts, within};
 use crate::{Publication, Secret};
 
 pub(super) fn case() -> Case {
@@ -86,4 +86,14 @@ async fn publishers_may_take_over_but_not_end_incidents() {
     let odd = json!({"@victorops.message_type": "RECOVERY"});
     let alert_ = sent(&magic(publication(alert(1), "victorops:a").await, odd));
     assert_eq!(alert_["message_type"], "CRITICAL");
+}
+
+#[tokio::test]
+async fn long_texts_are_cut_to_the_limits_and_what_logs_hold_means_nothing() {
+    sent(&layouts::endless("victorops:a").await);
+    // the record is data; what people read is text
+    let hostile = sent(&layouts::hostile("victorops:a").await);
+    for read in ["entity_display_name", "state_message"] {
+        assert!(!hostile[read].as_str().unwrap().contains("https://"), "{hostile}");
+    }
 }
