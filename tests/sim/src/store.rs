@@ -340,7 +340,7 @@ impl AlertStore for NodeStore {
     }
 
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError> {
-        let call = self.memory().expire(self.shown(fence), now, items_max);
+        let call = AlertStore::expire(self.memory(), self.shown(fence), now, items_max);
         self.call("expire", "", Kind::AlertWrite, call).await
     }
 
