@@ -23,7 +23,12 @@ pub(crate) struct NotedOutput {
 
 #[async_trait]
 impl Output for NotedOutput {
-    async fn send(&self, publication: &Publication, _key: &str, _deadline: Instant) -> Result<Receipt, SendError> {
+    async fn send(
+        &self,
+        publication: &Publication,
+        _key: &str,
+        _deadline: Instant,
+    ) -> Result<Receipt, SendError> {
         let behaviour = self.world.inner().outputs.get(&self.name).copied();
         let pause = Duration::from_micros(self.world.roll(50_000));
         let loses = match behaviour.unwrap_or(Behaviour::Well) {
