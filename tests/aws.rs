@@ -161,14 +161,14 @@ async fn tables_are_offered_made_and_left_alone_and_hold_what_the_command_line_s
     assert!(told.contains("`streamalert aws init`"), "{told}");
     let plan = stdout(&scene.command(&["aws", "init", "--dry-run"]));
     assert!(
-        plan.contains("table mine-alerts: would be made, paid by the request"),
+        plan.contains("table mine-alerts: would be made in us-east-1, paid by the request"),
         "{plan}"
     );
     let made = stdout(&scene.command(&["aws", "init"]));
     assert!(made.contains("4 made"), "{made}");
     let again = stdout(&scene.command(&["aws", "init"]));
     assert!(
-        again.contains("table mine-alerts: is there, and stays as it is"),
+        again.contains("table mine-alerts: is there in us-east-1, and stays as it is"),
         "{again}"
     );
 
@@ -184,7 +184,7 @@ async fn tables_are_offered_made_and_left_alone_and_hold_what_the_command_line_s
     ];
     let paid = stdout(&scene.command(&[&paid[..], &["aws", "init"]].concat()));
     assert!(
-        paid.contains("table paid-leases: is being made, provisioned with 5 read and 6 write units a second"),
+        paid.contains("table paid-leases: is being made in us-east-1, provisioned with 5 read and 6 write units a second"),
         "{paid}"
     );
     assert!(paid.contains("4 made"), "{paid}");

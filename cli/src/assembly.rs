@@ -18,7 +18,8 @@ pub(crate) use rules::{cross_check, load_rules, rules_node, threat_intel, threat
 pub(crate) use secrets::{secrets, secrets_prefix};
 pub(crate) use sources::{files_source, settings_sources, start_classifier, takers};
 pub(crate) use stores::{
-    OpenStores, Stores, dynamo_store, needs_own_store, open_stores, process_seed, try_open_stores,
+    OpenStores, Stores, dynamo_store, needs_own_store, open_stores, process_seed, store_region,
+    try_open_stores,
 };
 
 use std::sync::Arc;

@@ -274,7 +274,8 @@ async fn missing_stream(access: &Access, stream: &str) -> String {
         .map_or("no region", |region| region.as_ref())
         .to_owned();
     format!(
-        "; there is no stream `{stream}` in {region}: mend resource, region or role_arn (`aws init` makes tables only)"
+        "; there is no stream `{stream}` in {region}: make it, or mend resource, region \
+         (aws.region goes before that of the cluster file and of conf/global.json) or role_arn; `aws init` makes tables only"
     )
 }
 

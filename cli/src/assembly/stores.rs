@@ -104,6 +104,14 @@ fn store_access(settings: &Settings) -> Access {
     }
 }
 
+/// The region of the tables, for people.
+pub(crate) async fn store_region(settings: &Settings) -> String {
+    let config = Box::pin(store_access(settings).config()).await;
+    config
+        .region()
+        .map_or_else(|| "no region".to_owned(), ToString::to_string)
+}
+
 /// Opens the store for a service. Missing tables are told now, and not when the first alert comes.
 pub(crate) async fn open_stores(settings: &Settings) -> Result<Stores, Failure> {
     if settings.store.r#type == StoreType::Dynamodb {

@@ -31,6 +31,8 @@ async fn init(settings: &Settings, dry_run: bool) -> Result<(), Failure> {
     }
     let capacity = capacity(settings);
     let store = assembly::dynamo_store(settings).await?;
+    // Told because tables in a region that nobody meant look like success.
+    let place = assembly::store_region(settings).await;
     let paid = match capacity {
         Capacity::OnDemand => "paid by the request".to_owned(),
         Capacity::Provisioned {
@@ -42,9 +44,9 @@ async fn init(settings: &Settings, dry_run: bool) -> Result<(), Failure> {
     let planned = store.plan_tables().await.map_err(failed)?;
     for table in &planned {
         let what = match (table.new, dry_run) {
-            (false, _) => "is there, and stays as it is".to_owned(),
-            (true, true) => format!("would be made, {paid}"),
-            (true, false) => format!("is being made, {paid}"),
+            (false, _) => format!("is there in {place}, and stays as it is"),
+            (true, true) => format!("would be made in {place}, {paid}"),
+            (true, false) => format!("is being made in {place}, {paid}"),
         };
         println!("table {}: {what}", table.name);
     }

@@ -176,6 +176,10 @@ where
     }
     match kind {
         FaultKind::Denied => format!("permission denied, allow {action} ({code}): {said}"),
+        // The providers that were tried would follow on lines of their own.
+        FaultKind::NoCredentials if code.is_empty() => {
+            format!("no valid credentials: {}", said.trim_end_matches(" Attempted:"))
+        }
         FaultKind::NoCredentials => format!("no valid credentials ({code}): {said}"),
         FaultKind::Throttled => format!("throttled ({code}): {said}"),
         _ if code.is_empty() => said.to_owned(),

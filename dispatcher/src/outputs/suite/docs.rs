@@ -41,9 +41,9 @@ fn index() -> String {
     let mut text = format!(
         "# Outputs\n\n{NOTE}\nAn output is named `service:descriptor`. `streamalert output services` lists the services. Their \
          fields stand in\n`streamalert.toml` (`[outputs.\"service:descriptor\".fields]`, one text each, `env:NAME` for an \
-         environment variable) or are\nstored by `streamalert output add`; `conf/outputs.json` of StreamAlert names outputs too. \
-         How deliveries are paced, and\nwhat happens to those that fail: [OPERATIONS.md](../OPERATIONS.md). How to write an \
-         output: the top of\n[outputs.rs](../../dispatcher/src/outputs.rs).\n\n| service | |\n|---|---|\n"
+         environment variable); an output\nthat only `conf/outputs.json` names has them [in the store of secrets](../OPERATIONS.md#secrets). \
+         `streamalert output list`\nshows what is configured, `streamalert output test NAME` sends a test alert. How deliveries are \
+         paced, and what\nhappens to those that fail: [OPERATIONS.md](../OPERATIONS.md). How to write an output: the top of\n[outputs.rs](../../dispatcher/src/outputs.rs).\n\n| service | |\n|---|---|\n"
     );
     for service in services() {
         let _ = writeln!(text, "| [{}]({0}.md) | {} |", service.name, service.title);

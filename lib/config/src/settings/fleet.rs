@@ -15,7 +15,8 @@ section! {
         /// Another place than AWS's own, such as an emulator on this machine.
         endpoint_url: Option<String> = None,
         /// Read what `data_sources` of the cluster files name: each Kinesis stream as it is; a bucket or topic needs a
-        /// table in `[[sources]]` that says its queue.
+        /// table in `[[sources]]` that says its queue. Streams are in `aws.region`, where that is unset in `region` of
+        /// the cluster file or `account.region` of `global.json`, and only then where the environment says.
         data_sources: bool = false,
     }
 }
