@@ -201,7 +201,7 @@ async fn tables_are_offered_made_and_left_alone_and_hold_what_the_command_line_s
     assert_eq!(none.matches("every").count(), 0, "{none}");
     let id = listed.split_whitespace().next().unwrap();
     let shown = stdout(&scene.command(&["alerts", "show", id]));
-    assert!(shown.contains("delivered, 1 attempts"), "{shown}");
+    assert!(shown.contains("delivered, 1 attempt"), "{shown}");
     stdout(&scene.command(&["dead-letter", "list"]));
     let status = stdout(&scene.command(&["--set", "listen.admin=127.0.0.1:1", "status"]));
     assert!(status.contains("merger: 4 leases"), "{status}");

@@ -343,9 +343,9 @@ fn alert(view: &AlertView, whole: bool) -> Value {
         .iter()
         .map(|(output, outcome)| {
             let told = match outcome {
-                DeliveryOutcome::Delivered { attempts } => format!("delivered, {attempts} attempts"),
+                DeliveryOutcome::Delivered { attempts } => format!("delivered, {}", in_words(*attempts)),
                 DeliveryOutcome::DeadLettered { attempts, reason } => {
-                    format!("dead letter after {attempts} attempts: {reason}")
+                    format!("dead letter after {}: {reason}", in_words(*attempts))
                 }
             };
             (output.to_string(), text(&told))
@@ -419,7 +419,7 @@ fn dead_letter(letter: &DeadLetter, whole: bool) -> Value {
             attempts,
         } => (
             "undelivered",
-            format!("alert {alert} of {rule} to {output}, {attempts} attempts"),
+            format!("alert {alert} of {rule} to {output}, {}", in_words(*attempts)),
         ),
     };
     let shown = if whole {
@@ -437,4 +437,11 @@ fn dead_letter(letter: &DeadLetter, whole: bool) -> Value {
         ("truncated", Value::Bool(letter.truncated)),
         ("body", text(&String::from_utf8_lossy(&letter.body[..shown]))),
     ])
+}
+
+fn in_words(attempts: u32) -> String {
+    match attempts {
+        1 => "1 attempt".to_owned(),
+        _ => format!("{attempts} attempts"),
+    }
 }

@@ -6,7 +6,7 @@ use streamalert_store::coordinator::{CoordinatorOptions, Loss};
 use streamalert_store::{Fence, KeeperHandle, KeeperOptions, LeaseStore, News, ShardId, create_leases};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::lane::{Message, Report};
 use crate::options::MergerOptions;
@@ -70,6 +70,29 @@ pub(crate) struct Courier {
     pub(crate) lanes: Vec<mpsc::Sender<Message>>,
     /// Told when the lanes know of everything that could be taken from the start.
     pub(crate) started: Option<oneshot::Sender<()>>,
+    /// What has changed since it was last told.
+    pub(crate) changes: Changes,
+}
+
+/// Shards that came and went, told together: a node that dies leaves dozens at once.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    taken: u32,
+    asked_for: u32,
+    lost: u32,
+}
+
+impl Changes {
+    fn tell(&mut self) {
+        let Self {
+            taken,
+            asked_for,
+            lost,
+        } = std::mem::take(self);
+        if taken + asked_for + lost > 0 {
+            info!(taken, asked_for, lost, "shards change hands");
+        }
+    }
 }
 
 impl Courier {
@@ -83,7 +106,12 @@ impl Courier {
                     Report::HandedOver(shard) => self.keeper.handed_over(key(shard)),
                 },
                 news = self.news.recv() => match news {
-                    Some(news) => self.pass(news).await,
+                    Some(news) => {
+                        self.pass(news).await;
+                        if self.news.is_empty() {
+                            self.changes.tell();
+                        }
+                    }
                     None => return,
                 },
             }
@@ -95,6 +123,7 @@ impl Courier {
             News::Own(lease) => {
                 if let Some(shard) = shard_of(&lease.key) {
                     let epoch = lease.epoch;
+                    self.changes.taken += 1;
                     self.tell(shard, Message::Own(Fence { shard, epoch })).await;
                 }
                 return;
@@ -106,11 +135,17 @@ impl Courier {
             }
             // The merger notes nothing with its leases.
             News::Checkpointed { .. } => return,
-            News::HandOver { key, .. } => (key, Message::HandOver),
-            News::Lost { key, loss } => match loss {
-                Loss::Taken => (key, Message::Lost),
-                Loss::Expired => (key, Message::Suspend),
-            },
+            News::HandOver { key, .. } => {
+                self.changes.asked_for += 1;
+                (key, Message::HandOver)
+            }
+            News::Lost { key, loss } => {
+                self.changes.lost += 1;
+                match loss {
+                    Loss::Taken => (key, Message::Lost),
+                    Loss::Expired => (key, Message::Suspend),
+                }
+            }
         };
         match shard_of(&key) {
             Some(shard) => self.tell(shard, message(shard)).await,

@@ -99,6 +99,7 @@ impl Merger {
             reports: from_lanes,
             lanes,
             started: Some(started),
+            changes: crate::leases::Changes::default(),
         };
         tasks.spawn(keeper.run());
         tasks.spawn(courier.run());
