@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::coordinator::{Coordinator, CoordinatorOptions, Effect, Event, Loss};
-use crate::{Lease, LeaseStore, StoreError};
+use crate::{Lease, LeaseAnswer, LeaseStore, StoreError};
 
 pub use churn::LeaseChurn;
 use churn::{Change, Tally};
@@ -154,6 +154,8 @@ pub struct Keeper {
     stopping: Vec<oneshot::Sender<()>>,
     stopped: bool,
     failing: bool,
+    /// It was told that another process has this node's name.
+    namesake: bool,
 }
 
 impl std::fmt::Debug for Keeper {
@@ -192,6 +194,7 @@ impl Keeper {
             stopping: Vec::new(),
             stopped: false,
             failing: false,
+            namesake: false,
         };
         let handle = KeeperHandle {
             commands: sender,
@@ -256,6 +259,20 @@ impl Keeper {
             _ => {}
         }
         self.failing = problem.is_some();
+        if !self.namesake
+            && let Event::Answered {
+                result: Ok(answer), ..
+            } = &event
+            && let Some(other) = namesake(&self.options, answer)
+        {
+            self.namesake = true;
+            warn!(
+                node = %self.options.coordinator.node,
+                other,
+                leases = %self.options.prefix,
+                "another process has this node's name and takes its leases: give each its own node.id"
+            );
+        }
         let listed = matches!(event, Event::Listed { .. });
         self.apply(event);
         if listed {
@@ -317,6 +334,16 @@ impl Keeper {
     }
 }
 
+/// Where another process works under this node's name: it holds a lease that we wanted to write, at another address.
+fn namesake<'l>(options: &KeeperOptions, answer: &'l LeaseAnswer) -> Option<&'l str> {
+    let LeaseAnswer::Refused(Some(lease)) = answer else {
+        return None;
+    };
+    let ours = lease.owner.as_deref() == Some(&*options.coordinator.node);
+    let address = lease.address.as_deref().filter(|_| ours)?;
+    (options.address.as_deref() != Some(address)).then_some(address)
+}
+
 async fn write(
     store: &dyn LeaseStore,
     effect: &Effect,
@@ -345,4 +372,32 @@ async fn write(
     let result = tokio::time::timeout(options.call_timeout, written).await;
     let result = result.unwrap_or_else(|_| Err(late()));
     Event::Answered { call, key, result }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_of_the_same_name_is_known_by_its_address() {
+        let options = |address: Option<&str>| KeeperOptions {
+            coordinator: CoordinatorOptions::new("a"),
+            prefix: "merger/".to_owned(),
+            address: address.map(str::to_owned),
+            call_timeout: Duration::from_secs(5),
+        };
+        let refused = |owner: &str, address: Option<&str>| {
+            LeaseAnswer::Refused(Some(Lease {
+                owner: Some(owner.to_owned()),
+                address: address.map(str::to_owned),
+                ..Lease::free("merger/1")
+            }))
+        };
+        let here = options(Some("here:1"));
+        assert_eq!(namesake(&here, &refused("a", Some("there:1"))), Some("there:1"));
+        // A call of ours whose answer was lost, another node, and processes without an address.
+        assert_eq!(namesake(&here, &refused("a", Some("here:1"))), None);
+        assert_eq!(namesake(&here, &refused("b", Some("there:1"))), None);
+        assert_eq!(namesake(&options(None), &refused("a", None)), None);
+    }
 }
