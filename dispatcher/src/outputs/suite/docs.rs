@@ -149,7 +149,7 @@ fn pace(service: &Service) -> String {
         || "no limit of attempts a second".to_owned(),
         |rate| {
             format!(
-                "{} attempts a second in the long run, {} at once",
+                "{} a second in the long run, {} at once",
                 rate.per_sec, rate.burst
             )
         },
