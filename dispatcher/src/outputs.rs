@@ -126,6 +126,8 @@ pub(crate) mod http;
 )]
 pub(crate) mod json;
 mod jsonl;
+#[allow(dead_code, unused_imports, reason = "used by the outputs that send mail")]
+pub(crate) mod mail;
 mod markup;
 #[allow(
     dead_code,

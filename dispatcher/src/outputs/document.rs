@@ -196,7 +196,7 @@ fn plain(text: &str) -> String {
 }
 
 /// `http://` as `hxxp://`, as people write urls that must not be clicked.
-fn defanged(text: &str) -> String {
+pub(crate) fn defanged(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
