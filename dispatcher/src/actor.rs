@@ -33,6 +33,8 @@ pub(crate) enum Message {
     Release(oneshot::Sender<()>),
     /// Takes deliveries again; whoever waits for a release is forgotten.
     Resume,
+    /// Attempts from now on go to this output.
+    Replace(Arc<dyn Output>, Box<DeliveryOptions>),
     Drain,
 }
 
@@ -169,6 +171,11 @@ impl OutputActor {
                 Some(Message::Resume) => {
                     self.released.clear();
                     Event::Resume
+                }
+                Some(Message::Replace(output, options)) => {
+                    self.output = output;
+                    self.options = (*options).clone();
+                    Event::Replaced { options }
                 }
                 Some(Message::Drain) => {
                     // what was sent before is still in the channel and is released by the draining machine

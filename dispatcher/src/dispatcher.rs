@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +14,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::actor::{Caller, Message, OutputActor, SharedStats, Surroundings};
 use crate::registry::{Unavailable, unavailable_options};
 use crate::{
-    DeliveryOptions, DispatcherStats, LinkTemplates, MemoryReferences, OutputRegistry, Publisher, References,
+    DeliveryOptions, DispatcherStats, LinkTemplates, MemoryReferences, Output, OutputRegistry, Publisher,
+    References,
 };
 
 const SERVICE: &str = "dispatcher";
@@ -93,38 +95,43 @@ impl Dispatcher {
             links: self.options.links,
             references: self.options.references,
         };
-        let mut actors = JoinSet::new();
-        let mut spawn = |name: &str, output, options: DeliveryOptions, seed| {
-            let lane = Room::new(&options);
-            let (actor, sender, stats) =
-                OutputActor::new(name.to_owned(), output, options, surroundings.clone(), seed);
-            actors.spawn(actor.run());
-            Lane {
-                room: lane,
-                sender,
-                stats,
-            }
+        let (new_actors, mut actors_to_run) = mpsc::unbounded_channel::<OutputActor>();
+        let nursery = Nursery {
+            surroundings,
+            new_actors,
+            next_seed: AtomicU64::new(self.seed),
         };
         let reason = "no output of this name is configured".to_owned();
         let nowhere = Arc::new(Unavailable { reason });
-        let unconfigured = spawn("(unconfigured)", nowhere, unavailable_options(), self.seed);
+        let unconfigured = nursery.lane("(unconfigured)", nowhere, unavailable_options(), 0);
         let mut lanes = BTreeMap::new();
-        for (index, (name, registered)) in self.outputs.into_outputs().into_iter().enumerate() {
-            let options = self
-                .options
-                .outputs
-                .get(&name)
-                .cloned()
-                .unwrap_or(registered.options);
-            let seed = self.seed.wrapping_add(index as u64 + 1);
-            let lane = spawn(name.as_str(), registered.output, options, seed);
-            lanes.insert(name, lane);
+        for (name, registered) in self.outputs.into_outputs() {
+            let own = self.options.outputs.get(&name).cloned();
+            let options = own.unwrap_or(registered.options);
+            let lane = nursery.lane(name.as_str(), registered.output, options, registered.fingerprint);
+            lanes.insert(name, Arc::new(lane));
         }
         let (ended, has_ended) = watch::channel(false);
+        let mut actors = JoinSet::new();
+        while let Ok(actor) = actors_to_run.try_recv() {
+            actors.spawn(actor.run());
+        }
         let task = tokio::spawn(async move {
-            while let Some(ended) = actors.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "the actor of an output ended badly, its deliveries are refused");
+            loop {
+                let joined = tokio::select! {
+                    biased;
+                    Some(actor) = actors_to_run.recv() => {
+                        actors.spawn(actor.run());
+                        continue;
+                    }
+                    joined = actors.join_next() => joined,
+                };
+                match joined {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => {
+                        tracing::error!(%error, "the actor of an output ended badly, its deliveries are refused");
+                    }
+                    None => break,
                 }
             }
             ended.send_replace(true);
@@ -132,13 +139,58 @@ impl Dispatcher {
         (
             DispatcherHandle {
                 shared: Arc::new(Shared {
-                    lanes,
+                    lanes: RwLock::new(lanes),
                     unconfigured,
                     has_ended,
+                    nursery,
                 }),
             },
             task,
         )
+    }
+}
+
+/// Makes actors, at the start and when outputs are added.
+struct Nursery {
+    surroundings: Surroundings,
+    new_actors: mpsc::UnboundedSender<OutputActor>,
+    next_seed: AtomicU64,
+}
+
+impl Nursery {
+    fn lane(&self, name: &str, output: Arc<dyn Output>, options: DeliveryOptions, fingerprint: u64) -> Lane {
+        let room = Room::new(&options);
+        let made_from = RwLock::new((fingerprint, options.clone()));
+        let seed = self.next_seed.fetch_add(1, Ordering::Relaxed);
+        let (actor, sender, stats) =
+            OutputActor::new(name.to_owned(), output, options, self.surroundings.clone(), seed);
+        // after the end nobody takes it, and deliveries to it are answered as when draining
+        let _ = self.new_actors.send(actor);
+        Lane {
+            room,
+            sender,
+            stats,
+            made_from,
+        }
+    }
+}
+
+/// What came of replacing the outputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutputChanges {
+    /// Outputs that were not there before.
+    pub added: Vec<OutputName>,
+    /// Those whose settings, secrets or pace are others now.
+    pub changed: Vec<OutputName>,
+    /// Those that are there no longer.
+    pub removed: Vec<OutputName>,
+}
+
+impl OutputChanges {
+    /// Whether everything is as before.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 }
 
@@ -175,6 +227,26 @@ impl Room {
     }
 }
 
+impl Lane {
+    /// Ends attempts under way, begins no more, and lets everything else go.
+    async fn drain(&self) {
+        // closed = it has ended already
+        let _ = self.sender.send(Message::Drain).await;
+        self.room.items.close();
+        self.room.bytes.close();
+    }
+
+    /// Takes note of what it is made from now. Whether that is something else than before.
+    fn is_made_anew(&self, fingerprint: u64, pace: &DeliveryOptions) -> bool {
+        let mut made_from = self.made_from.write().unwrap_or_else(PoisonError::into_inner);
+        if made_from.0 == fingerprint && made_from.1 == *pace {
+            return false;
+        }
+        *made_from = (fingerprint, pace.clone());
+        true
+    }
+}
+
 /// Outputs that are letting go of what they have.
 pub(crate) struct Release {
     ends: Vec<oneshot::Receiver<()>>,
@@ -196,12 +268,28 @@ struct Lane {
     room: Room,
     sender: mpsc::Sender<Message>,
     stats: Arc<SharedStats>,
+    /// The fingerprint of its configuration, and its pace, to see whether they have changed.
+    made_from: RwLock<(u64, DeliveryOptions)>,
 }
 
 struct Shared {
-    lanes: BTreeMap<OutputName, Lane>,
+    lanes: RwLock<BTreeMap<OutputName, Arc<Lane>>>,
     unconfigured: Lane,
     has_ended: watch::Receiver<bool>,
+    nursery: Nursery,
+}
+
+impl Shared {
+    fn lane(&self, output: &OutputName) -> Option<Arc<Lane>> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.get(output).cloned()
+    }
+
+    /// Those of now; no lock is held while they are worked on.
+    fn lanes(&self) -> BTreeMap<OutputName, Arc<Lane>> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.clone()
+    }
 }
 
 /// The running dispatcher, as others see it. Clones are the same dispatcher.
@@ -212,7 +300,7 @@ pub struct DispatcherHandle {
 
 impl fmt::Debug for DispatcherHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.shared.lanes.keys()).finish()
+        f.debug_set().entries(self.shared.lanes().keys()).finish()
     }
 }
 
@@ -221,12 +309,10 @@ impl DispatcherHandle {
     /// [`NeighbourError::Unavailable`]: it is still in the merger's store and comes again. Returns when all
     /// actors have ended. Safe to repeat.
     pub async fn drain(&self) {
-        for lane in self.lanes() {
-            // closed = it has ended already
-            let _ = lane.sender.send(Message::Drain).await;
-            lane.room.items.close();
-            lane.room.bytes.close();
+        for lane in self.shared.lanes().values() {
+            lane.drain().await;
         }
+        self.shared.unconfigured.drain().await;
         let mut has_ended = self.shared.has_ended.clone();
         // an error means that the supervising task is gone, and all actors with it
         let _ = has_ended.wait_for(|ended| *ended).await;
@@ -236,7 +322,7 @@ impl DispatcherHandle {
     /// with [`NeighbourError::Unavailable`], and so is what comes from now on.
     pub(crate) async fn release(&self, wanted: impl Fn(&OutputName) -> bool) -> Release {
         let mut ends = Vec::new();
-        for (_, lane) in self.shared.lanes.iter().filter(|(name, _)| wanted(name)) {
+        for (_, lane) in self.shared.lanes().iter().filter(|(name, _)| wanted(name)) {
             let (released, end) = oneshot::channel();
             if lane.sender.send(Message::Release(released)).await.is_ok() {
                 ends.push(end);
@@ -247,7 +333,7 @@ impl DispatcherHandle {
 
     /// Takes deliveries to the outputs that are `wanted` again.
     pub(crate) async fn resume(&self, wanted: impl Fn(&OutputName) -> bool) {
-        for (_, lane) in self.shared.lanes.iter().filter(|(name, _)| wanted(name)) {
+        for (_, lane) in self.shared.lanes().iter().filter(|(name, _)| wanted(name)) {
             // closed = it has ended already
             let _ = lane.sender.send(Message::Resume).await;
         }
@@ -259,7 +345,7 @@ impl DispatcherHandle {
         DispatcherStats {
             outputs: self
                 .shared
-                .lanes
+                .lanes()
                 .iter()
                 .map(|(name, lane)| (name.clone(), lane.stats.get()))
                 .collect(),
@@ -267,8 +353,47 @@ impl DispatcherHandle {
         }
     }
 
-    fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        self.shared.lanes.values().chain([&self.shared.unconfigured])
+    /// Makes `outputs` those that alerts may be delivered to, paced as `options` says, or as the registry does. Attempts
+    /// under way end at the output as it was; what waits goes to the new one. Of an output that is there no longer, what
+    /// waits is answered with [`NeighbourError::Unavailable`], and what comes again becomes a dead letter. One whose
+    /// configuration did not change is left alone. How much may wait stays as it was.
+    pub async fn replace(
+        &self,
+        outputs: OutputRegistry,
+        options: &BTreeMap<OutputName, DeliveryOptions>,
+    ) -> OutputChanges {
+        let mut changes = OutputChanges::default();
+        let mut before = self.shared.lanes();
+        let mut after = BTreeMap::new();
+        let mut messages = Vec::new();
+        for (name, registered) in outputs.into_outputs() {
+            let pace = options.get(&name).cloned().unwrap_or(registered.options);
+            let Some(lane) = before.remove(&name) else {
+                let nursery = &self.shared.nursery;
+                let lane = nursery.lane(name.as_str(), registered.output, pace, registered.fingerprint);
+                changes.added.push(name.clone());
+                after.insert(name, Arc::new(lane));
+                continue;
+            };
+            if lane.is_made_anew(registered.fingerprint, &pace) {
+                changes.changed.push(name.clone());
+                messages.push((
+                    Arc::clone(&lane),
+                    Message::Replace(registered.output, Box::new(pace)),
+                ));
+            }
+            after.insert(name, lane);
+        }
+        changes.removed.extend(before.keys().cloned());
+        *self.shared.lanes.write().unwrap_or_else(PoisonError::into_inner) = after;
+        for (lane, message) in messages {
+            // closed = it has ended already
+            let _ = lane.sender.send(message).await;
+        }
+        for lane in before.into_values() {
+            lane.drain().await;
+        }
+        changes
     }
 }
 
@@ -276,11 +401,8 @@ impl DispatcherHandle {
 impl Deliveries for DispatcherHandle {
     async fn deliver(&self, delivery: Delivery) -> Result<DeliveryOutcome, NeighbourError> {
         let Delivery { alert, output } = delivery;
-        let lane = self
-            .shared
-            .lanes
-            .get(&output)
-            .unwrap_or(&self.shared.unconfigured);
+        let configured = self.shared.lane(&output);
+        let lane = configured.as_deref().unwrap_or(&self.shared.unconfigured);
         let room = lane.room.take(&alert).await?;
         let (reply, outcome) = oneshot::channel();
         let message = Message::Deliver {

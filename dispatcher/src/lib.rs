@@ -28,7 +28,7 @@ mod trial;
 
 pub use backoff::Backoff;
 pub use card::{Card, Fact, Link, LinkTemplates, Merged, Severity};
-pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherOptions};
+pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherOptions, OutputChanges};
 pub use json::to_json;
 pub use machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
 pub use options::{DeliveryOptions, DeliveryOverrides};

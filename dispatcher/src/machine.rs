@@ -118,6 +118,7 @@ impl<W: Waiter> DeliveryMachine<W> {
             Event::Tick => {}
             Event::Drain => self.drain(&mut effects),
             Event::Resume => self.draining = false,
+            Event::Replaced { options } => self.replaced(now, *options),
         }
         self.pump(now, &mut effects);
         effects
@@ -321,6 +322,19 @@ impl<W: Waiter> DeliveryMachine<W> {
             if let Some(job) = self.settle(&key) {
                 effects.push(Effect::Release { waiters: job.waiters });
             }
+        }
+    }
+
+    /// Nobody needs to sit out a wait that the old configuration caused. Attempts under way go on.
+    fn replaced(&mut self, now: Duration, options: DeliveryOptions) {
+        if self.options.rate != options.rate {
+            self.limiter = options.rate.map(RateLimiter::new);
+        }
+        self.circuit = Circuit::new(options.circuit_failures);
+        self.options = options;
+        self.paused_until = now;
+        for (_, key) in std::mem::take(&mut self.retries) {
+            self.make_ready(key);
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -134,6 +135,8 @@ impl RegistryError {
 pub(crate) struct Registered {
     pub(crate) output: Arc<dyn Output>,
     pub(crate) options: DeliveryOptions,
+    /// The same for the same settings, secrets and files that they name; to see whether they have changed.
+    pub(crate) fingerprint: u64,
 }
 
 /// All outputs that alerts may be delivered to.
@@ -157,6 +160,18 @@ impl OutputRegistry {
     /// # Errors
     /// Every spec with an unknown service or wrong settings.
     pub fn load(specs: &[OutputSpec], context: &LoadContext) -> Result<Self, RegistryError> {
+        let (registry, problems) = Self::load_each(specs, context);
+        if problems.is_empty() {
+            Ok(registry)
+        } else {
+            Err(RegistryError { problems })
+        }
+    }
+
+    /// Like [`load`](Self::load), for those who want to know of the others, too: what can be made, and what is wrong with
+    /// the rest.
+    #[must_use]
+    pub fn load_each(specs: &[OutputSpec], context: &LoadContext) -> (Self, Vec<OutputProblem>) {
         let history = OutputSpec {
             name: OutputName::history(),
             settings: serde_json::Value::Null,
@@ -186,25 +201,30 @@ impl OutputRegistry {
                 Ok(Made::Unavailable(reason)) => {
                     let message = format!("{reason}; alerts to it go to the dead-letter store");
                     registry.warnings.push(problem(message));
-                    registry.insert(
-                        name.clone(),
-                        Arc::new(Unavailable { reason }),
-                        unavailable_options(),
-                    );
+                    let fingerprint = hash_of(&reason);
+                    let registered = Registered {
+                        output: Arc::new(Unavailable { reason }),
+                        options: unavailable_options(),
+                        fingerprint,
+                    };
+                    registry.outputs.insert(name.clone(), registered);
                 }
                 Err(message) => problems.push(problem(message)),
             }
         }
-        if problems.is_empty() {
-            Ok(registry)
-        } else {
-            Err(RegistryError { problems })
-        }
+        (registry, problems)
     }
 
     /// Adds or replaces one.
     pub fn insert(&mut self, name: OutputName, output: Arc<dyn Output>, options: DeliveryOptions) {
-        self.outputs.insert(name, Registered { output, options });
+        // nothing is known of what it is made from, so it is another one
+        let fingerprint = hash_of(&Arc::as_ptr(&output).cast::<()>());
+        let registered = Registered {
+            output,
+            options,
+            fingerprint,
+        };
+        self.outputs.insert(name, registered);
     }
 
     /// The names of all.
@@ -307,16 +327,30 @@ fn make(
     if table.is_empty() && required.peek().is_some() {
         let names: Vec<&str> = required.map(|field| field.name).collect();
         return Ok(Made::Unavailable(format!(
-            "no settings for {name} ({}) are given",
-            names.join(", ")
+            "no settings for {name} ({}) are given, give them with `streamalert output add {} --descriptor {}`",
+            names.join(", "),
+            name.service(),
+            name.descriptor()
         )));
     }
     let settings = Settings::new(name, service, table, context, clients)?;
     let output = (service.make)(&settings)?;
+    let fingerprint = settings.fingerprint();
     let options = overrides
         .apply((service.delivery)())
         .map_err(|error| format!("delivery: {error}"))?;
-    Ok(Made::Output(Registered { output, options }))
+    Ok(Made::Output(Registered {
+        output,
+        options,
+        fingerprint,
+    }))
+}
+
+/// Compared within one process only.
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn is_empty(settings: &serde_json::Value) -> bool {

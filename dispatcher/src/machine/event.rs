@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use streamalert_types::{Alert, AlertId, DeliveryOutcome, OutputName};
 
+use crate::DeliveryOptions;
 use crate::outputs::SendError;
 
 /// What makes two requests the same delivery.
@@ -43,6 +44,11 @@ pub enum Event<W> {
     Drain,
     /// Take deliveries again after [`Event::Drain`].
     Resume,
+    /// The output was configured anew: what is known about its state does not count any more.
+    Replaced {
+        /// How it is paced from now on.
+        options: Box<DeliveryOptions>,
+    },
 }
 
 /// What a [`DeliveryMachine`] wants done.

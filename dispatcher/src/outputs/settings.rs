@@ -1,4 +1,6 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value as Json};
@@ -23,6 +25,8 @@ pub(crate) struct Settings<'a> {
     table: Table,
     reach: Reach,
     clients: &'a Clients,
+    /// Takes in everything that was read: values of secrets, bytes of files.
+    read: RefCell<DefaultHasher>,
 }
 
 /// The http clients that outputs share, made when first asked for: root certificates are loaded once, and
@@ -82,6 +86,8 @@ impl<'a> Settings<'a> {
                 _ => {}
             }
         }
+        let mut read = DefaultHasher::new();
+        (Json::Object(table.clone()).to_string(), reach == Reach::Any).hash(&mut read);
         let settings = Self {
             output,
             context,
@@ -89,6 +95,7 @@ impl<'a> Settings<'a> {
             table,
             reach,
             clients,
+            read: RefCell::new(read),
         };
         for field in service
             .fields
@@ -100,6 +107,11 @@ impl<'a> Settings<'a> {
             }
         }
         Ok(settings)
+    }
+
+    /// Of all that the output was made from.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.read.borrow().finish()
     }
 
     fn field(&self, name: &str) -> Result<&'static Field, String> {
@@ -123,7 +135,9 @@ impl<'a> Settings<'a> {
         // what serde says of a wrong value may quote it
         let setting: SecretSetting = serde_json::from_value(value.clone())
             .map_err(|_| format!("{key}: a setting has the wrong type"))?;
-        self.context.secret(key, &setting)
+        let secret = self.context.secret(key, &setting)?;
+        secret.expose().hash(&mut *self.read.borrow_mut());
+        Ok(secret)
     }
 
     /// A secret that may be missing.
@@ -281,9 +295,10 @@ impl<'a> Settings<'a> {
         let Some(path) = self.optional_text(name)? else {
             return Ok(None);
         };
-        std::fs::read(self.context.base_dir.join(&path))
-            .map(Some)
-            .map_err(|error| format!("{name} {path} cannot be read: {error}"))
+        let bytes = std::fs::read(self.context.base_dir.join(&path))
+            .map_err(|error| format!("{name} {path} cannot be read: {error}"))?;
+        bytes.hash(&mut *self.read.borrow_mut());
+        Ok(Some(bytes))
     }
 }
 

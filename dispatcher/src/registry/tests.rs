@@ -152,3 +152,50 @@ fn delivery_settings_replace_the_defaults_of_the_service() {
     assert_eq!(options.dead_letter_after.as_secs(), 3600);
     assert_eq!(options.rate, (service("slack").unwrap().delivery)().rate);
 }
+
+#[test]
+fn a_fingerprint_changes_with_settings_secrets_and_files_and_with_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let of_one = |name: &str, settings: serde_json::Value| {
+        let registry = OutputRegistry::load(&[spec(name, settings)], &context(dir.path())).unwrap();
+        registry.get(&name.parse().unwrap()).unwrap().fingerprint
+    };
+    let of = |settings: serde_json::Value| of_one("webhook:a", settings);
+    write("url", "https://one.example");
+    let from_file = || of(json!({"url": {"file": "url"}}));
+    let first = from_file();
+    assert_eq!(first, from_file());
+    write("url", "https://two.example\n");
+    let second = from_file();
+    assert_ne!(first, second);
+    assert_ne!(second, of(json!({"url": {"file": "url"}, "method": "PUT"})));
+    let slack = |internal: bool| {
+        of_one(
+            "slack:a",
+            json!({"url": "https://a.example", "allow_internal": internal}),
+        )
+    };
+    assert_eq!(slack(true), slack(true));
+    assert_ne!(slack(true), slack(false));
+}
+
+#[test]
+fn one_broken_output_does_not_hide_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let specs = [
+        spec("webhook:good", json!({"url": "https://a.example"})),
+        spec("webhook:bad", json!({"uri": "https://a.example"})),
+        spec("slack:bare", json!(null)),
+    ];
+    let (registry, problems) = OutputRegistry::load_each(&specs, &context(dir.path()));
+    let names: Vec<&str> = registry.names().map(OutputName::as_str).collect();
+    assert_eq!(names, ["aws-firehose:alerts", "slack:bare", "webhook:good"]);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].name.as_str(), "webhook:bad");
+    assert!(
+        registry.warnings()[0]
+            .message
+            .contains("output add slack --descriptor bare")
+    );
+}
