@@ -164,16 +164,13 @@ fn delivery_options(settings: &Settings, name: &OutputName, mut options: Deliver
 /// is answered when it has ended, so that with less an output that is down would hold up the others.
 pub(crate) fn delivery_limits(settings: &Settings, outputs: usize) -> StreamLimits {
     let merger = MergerOptions::default();
-    let least = StreamLimits::default();
     // Each lane of a merger hands over one at least, and one beyond its share of the bytes.
-    let (outputs, lanes) = (outputs as u64, merger.lanes as u64);
-    let deliveries = (settings.merger.in_flight_per_output_max as u64).max(lanes);
-    let bytes = merger.output_bytes_max as u64 + lanes * least.message_bytes_max as u64;
-    StreamLimits {
-        window_batches: least.window_batches.max(outputs.saturating_mul(deliveries)),
-        window_bytes: least.window_bytes.max(outputs.saturating_mul(bytes)),
-        ..least
-    }
+    let beyond = merger.lanes as u64 * StreamLimits::default().message_bytes_max as u64;
+    StreamLimits::deliveries(
+        outputs,
+        settings.merger.in_flight_per_output_max.max(merger.lanes),
+        merger.output_bytes_max as u64 + beyond,
+    )
 }
 
 /// Starts a dispatcher.

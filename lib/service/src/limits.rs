@@ -28,6 +28,23 @@ pub struct StreamLimits {
     pub streams_max: usize,
 }
 
+impl StreamLimits {
+    /// For deliveries, which are answered when they have ended: room for everything that one merger hands over of each
+    /// of so many outputs, so that those that are down hold up no other.
+    #[must_use]
+    pub fn deliveries(outputs: usize, deliveries_max: usize, bytes_max: u64) -> Self {
+        let least = Self::default();
+        let outputs = outputs as u64;
+        Self {
+            window_batches: least
+                .window_batches
+                .max(outputs.saturating_mul(deliveries_max as u64)),
+            window_bytes: least.window_bytes.max(outputs.saturating_mul(bytes_max)),
+            ..least
+        }
+    }
+}
+
 impl Default for StreamLimits {
     fn default() -> Self {
         Self {
