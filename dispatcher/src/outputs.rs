@@ -39,6 +39,7 @@ mod carbonblack;
 mod demisto;
 mod discord;
 mod elasticsearch;
+mod email;
 mod file;
 mod github;
 mod google_chat;
@@ -69,6 +70,7 @@ static SERVICES: &[&Service] = &[
     &demisto::SERVICE,
     &discord::SERVICE,
     &elasticsearch::SERVICE,
+    &email::SERVICE,
     &file::SERVICE,
     &github::SERVICE,
     &google_chat::SERVICE,

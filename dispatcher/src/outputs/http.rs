@@ -16,8 +16,7 @@ pub(crate) use answer::Answer;
 pub(crate) use answer::parse_retry_after;
 pub(crate) use api::{Api, HttpOutput, Parcel, Step};
 pub(crate) use poster::{MESSAGE_CHARS_MAX, Poster};
-pub(crate) use request::Request;
-pub(crate) use request::url_with;
+pub(crate) use request::{Request, base64, url_with};
 use reqwest::Identity;
 pub(crate) use reqwest::Method;
 

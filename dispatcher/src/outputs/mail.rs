@@ -18,7 +18,7 @@ use super::markup::{plain, shown};
 use crate::card::{Card, Severity};
 use crate::{IncidentAction, Publication};
 
-pub(crate) use message::{Heading, address, addresses, message};
+pub(crate) use message::{Heading, address, addresses, message, message_id};
 
 /// RFC 5322 asks for lines of at most 998 characters and phones show forty; what is longer is no subject.
 const SUBJECT_CHARS_MAX: usize = 180;

@@ -6,6 +6,7 @@ mod docs;
 mod golden;
 mod http;
 pub(crate) mod layouts;
+pub(crate) mod peer;
 mod rig;
 mod secrecy;
 mod table;
@@ -13,7 +14,9 @@ mod throughput;
 
 use std::time::Duration;
 
-pub(crate) use case::{Case, HttpCase, LinesCase, PLANTED, Repeats, Server, json_of, within};
+pub(crate) use case::{
+    Case, HttpCase, LinesCase, Misfortune, PLANTED, PeerCase, Repeats, Server, json_of, within,
+};
 use futures::{StreamExt as _, stream};
 use rig::Rig;
 use serde_json::json;
@@ -22,6 +25,10 @@ use streamalert_types::DeliveryOutcome;
 use super::fixtures::{alert, alert_with_record};
 use super::services;
 use crate::Service;
+
+/// A record of all that is hard to write down.
+pub(crate) const ODD: &str = r#"{"text":"\u0000\u0007\u001b[31m\u2028\ud83d\ude00\ud800 ünï","nan":NaN,"inf":-Infinity,
+        "big":123456789012345678901234567890,"":{"":[]},"@slack.text":"not magic here"}"#;
 
 const SUCCESS: DeliveryOutcome = DeliveryOutcome::Delivered { attempts: 1 };
 
@@ -87,11 +94,9 @@ async fn every_output_takes_a_huge_alert_whole_or_visibly_cut() {
 
 #[tokio::test]
 async fn every_output_takes_unicode_control_characters_and_odd_numbers() {
-    let odd = r#"{"text":"\u0000\u0007\u001b[31m\u2028\ud83d\ude00\ud800 ünï","nan":NaN,"inf":-Infinity,
-        "big":123456789012345678901234567890,"":{"":[]},"@slack.text":"not magic here"}"#;
     for_each(|rig| async move {
         let name = rig.service.name;
-        assert_eq!(rig.deliver(alert_with_record(1, odd)).await, SUCCESS, "{name}");
+        assert_eq!(rig.deliver(alert_with_record(1, ODD)).await, SUCCESS, "{name}");
         let text = &rig.arrived()[0].text;
         assert!(text.contains("ünï") && text.contains('😀'), "{name}: {text}");
     })

@@ -6,6 +6,7 @@ mod calls;
 mod child;
 mod http;
 mod microburst;
+mod peer;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use calls::{Calls, Placed, base64};
 pub use child::EmulatorError;
 use child::{Child, Plan};
 pub use microburst::{FIRES_WITHIN, Microburst};
+pub use peer::{Peer, PeerKind};
 
 /// The region that every emulator is asked in.
 pub const EMULATED_REGION: &str = "us-east-1";

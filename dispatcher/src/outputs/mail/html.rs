@@ -113,9 +113,8 @@ fn head(card: &Card) -> String {
     if let Some(merged) = &card.merged {
         let _ = write!(
             head,
-            "<span class=\"dim\" style=\"{FONT}font-size:13px;line-height:20px;color:#66717c;\">&nbsp; {} · {}</span>",
-            html(&merged.title()),
-            ink(&plain(&merged.span(), 200))
+            "<span class=\"dim\" style=\"{FONT}font-size:13px;line-height:20px;color:#66717c;\">&nbsp; {}</span>",
+            html(&merged.title())
         );
     }
     let _ = write!(
@@ -129,6 +128,13 @@ fn head(card: &Card) -> String {
             head,
             "<p class=\"ink\" style=\"{FONT}margin:0;font-size:16px;line-height:24px;color:#1b2127;word-break:break-word;\">{}</p>",
             ink(&plain(&card.summary, 1000))
+        );
+    }
+    if let Some(merged) = &card.merged {
+        let _ = write!(
+            head,
+            "<p class=\"dim\" style=\"{FONT}margin:6px 0 0;font-size:13px;line-height:20px;color:#66717c;word-break:break-word;\">{}</p>",
+            ink(&plain(&merged.span(), 200))
         );
     }
     head.push_str("</td></tr>\n");

@@ -89,7 +89,7 @@ pub(crate) fn message(
 
 /// Unique and deterministic: `<ALERT.HASH@DOMAIN>`. The first mail of an incident is named by the incident, what comes
 /// later by its own alert.
-pub(super) fn message_id(publication: &Publication, domain: &str) -> String {
+pub(crate) fn message_id(publication: &Publication, domain: &str) -> String {
     let incident = publication.incident();
     match incident.action {
         IncidentAction::Open => id_of(&incident.key, publication, domain),

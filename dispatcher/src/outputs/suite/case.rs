@@ -1,4 +1,7 @@
+use std::path::Path;
+
 use serde_json::Value as Json;
+use streamalert_testkit::emulator::PeerKind;
 use streamalert_testkit::{ReceivedRequest, Reply};
 
 /// Part of every secret of a case; must never be seen anywhere but in requests.
@@ -10,7 +13,9 @@ pub(crate) enum Case {
     Http(HttpCase),
     /// It appends lines to a file.
     Lines(LinesCase),
-    /// It is like neither: its own tests put it through the same, and say how here.
+    /// It speaks another protocol with a server that the suite starts.
+    Peer(PeerCase),
+    /// It is like none of them: its own tests put it through the same, and say how here.
     Own(&'static str),
 }
 
@@ -23,6 +28,37 @@ pub(crate) struct LinesCase {
     pub(crate) settings: fn() -> Json,
     /// The file that it writes, for `SERVICE:a`, relative to the base directory.
     pub(crate) file: &'static str,
+}
+
+/// How an output is tried that speaks another protocol than http.
+pub(crate) struct PeerCase {
+    /// The server.
+    pub(crate) kind: PeerKind,
+    /// Makes what the server needs in its folder, beside `ca.pem`, `cert.pem` and `key.pem` for `localhost`.
+    pub(crate) prepare: fn(&Path),
+    /// Settings for the server whose ports are given. Every secret field is set and has [`PLANTED`] in it.
+    pub(crate) settings: fn(ports: &Json) -> Json,
+    /// What to tell the server to have a misfortune happen to the next attempt; `None` where the protocol knows none such.
+    pub(crate) misfortune: fn(&Misfortune) -> Option<Json>,
+    /// Panics unless what the server took is as documented.
+    pub(crate) check: fn(&Json),
+    /// What documentation shows of what the server took.
+    pub(crate) sample: fn(&Json) -> String,
+}
+
+/// What can happen to an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Misfortune {
+    /// The server says "later".
+    Busy,
+    /// The server refuses for good, in these words.
+    Refused(String),
+    /// The server says nothing.
+    Hang,
+    /// The connection ends before anything was taken.
+    Reset,
+    /// It was taken, and the connection ends before anybody says so.
+    LostAnswer,
 }
 
 /// How an output over http is tried. Make one with [`HttpCase::new`] and change what differs:

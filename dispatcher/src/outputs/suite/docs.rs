@@ -11,6 +11,43 @@ use crate::{Field, FieldKind, Reach, Service};
 
 const NOTE: &str = "<!-- made by the tests of the dispatcher from its sources; change those -->\n";
 
+/// Pictures by service, with what they are. `tests/pictures` has how each was drawn.
+const PICTURES: [(&str, &str, &str); 3] = [
+    ("email", "email.png", "The HTML of a mail, as Chromium shows it."),
+    (
+        "email",
+        "email-narrow.png",
+        "A mail about merged alerts on a narrow screen in dark mode, as Chromium shows it.",
+    ),
+    (
+        "teams",
+        "teams.png",
+        "Drawn by the renderer of adaptivecards.io, not by Teams.",
+    ),
+];
+
+#[test]
+fn every_picture_is_there_and_small() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/outputs");
+    let mut there = BTreeSet::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        there.extend(name.ends_with(".png").then_some(name));
+    }
+    let listed: BTreeSet<String> = PICTURES
+        .iter()
+        .map(|(_, picture, _)| (*picture).to_owned())
+        .collect();
+    assert_eq!(there, listed);
+    for (service, picture, _) in PICTURES {
+        assert!(services().iter().any(|known| known.name == service), "{service}");
+        assert!(
+            std::fs::metadata(folder.join(picture)).unwrap().len() <= 150 << 10,
+            "{picture}"
+        );
+    }
+}
+
 #[test]
 fn the_pages_of_outputs_are_current() {
     for service in wanted() {
@@ -53,10 +90,8 @@ fn index() -> String {
 
 fn page(service: &Service) -> String {
     let mut text = format!("# {}\n\n{NOTE}\n{}\n", service.title, service.page().trim());
-    let picture = format!("{}.png", service.name);
-    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/outputs");
-    if pictures.join(&picture).is_file() {
-        let _ = write!(text, "\n![{}]({picture})\n", service.title);
+    for (_, picture, caption) in PICTURES.iter().filter(|(name, ..)| *name == service.name) {
+        let _ = write!(text, "\n![{}]({picture})\n\n*{caption}*\n", service.title);
     }
     let _ = write!(text, "\n## Fields\n\n| field | | |\n|---|---|---|\n");
     for field in service.fields {
@@ -79,9 +114,12 @@ fn page(service: &Service) -> String {
         );
     }
     let layouts = "tests/golden/layouts";
-    let layout = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{layouts}/{}-alert.json", service.name));
-    if layout.is_file() {
-        let link = |kind: &str| format!("(../../dispatcher/{layouts}/{}-{kind}.json)", service.name);
+    let is_there = |kind: &&&str| {
+        let layout = format!("{layouts}/{}-alert.{kind}", service.name);
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(layout).is_file()
+    };
+    if let Some(form) = ["json", "html"].iter().find(is_there) {
+        let link = |kind: &str| format!("(../../dispatcher/{layouts}/{}-{kind}.{form})", service.name);
         let _ = writeln!(
             text,
             "\nThe layout of an alert [with everything]{}, of [twelve merged]{}, and of one [out of a log that an attacker wrote]{}.",

@@ -47,22 +47,37 @@ async fn requests_are_as_recorded() {
                     .replace(base.trim_start_matches("http://"), "SERVER")
             }
             Far::Lines(_) => format!("{}\n", pretty(rig.arrived()[0].text.as_bytes())),
+            Far::Peer { .. } => panic!("a peer is asked"),
         };
-        let text = text.replace(PLANTED, "SECRET");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/golden/outputs")
-            .join(format!("{name}.txt"));
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        let recorded = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            text == recorded,
-            "{name}: run again with UPDATE_GOLDEN=1 if this is meant\n{text}\nrecorded:\n{recorded}"
-        );
+        recorded(name, &text);
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_servers_take_is_as_recorded() {
+    super::peer::for_each_peer(|rig| async move {
+        rig.deliver(alert(1)).await;
+        let taken = super::peer::taken(&rig, 1).await;
+        recorded(rig.service.name, &(rig.peer().0.sample)(&taken[0]));
+    })
+    .await;
+}
+
+fn recorded(name: &str, text: &str) {
+    let text = text.replace(PLANTED, "SECRET");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/outputs")
+        .join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    let recorded = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        text == recorded,
+        "{name}: run again with UPDATE_GOLDEN=1 if this is meant\n{text}\nrecorded:\n{recorded}"
+    );
 }
 
 fn shown(request: &streamalert_testkit::ReceivedRequest, is_sdk: bool) -> String {

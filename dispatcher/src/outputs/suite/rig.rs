@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use streamalert_proto::Deliveries;
 use streamalert_store::{DeadLetterFilter, DeadLetterStore, MemoryStore};
+use streamalert_testkit::emulator::Peer;
 use streamalert_testkit::{ReceivedRequest, Reply, TempDir, WebhookReceiver, tempdir};
 use streamalert_types::{Alert, DeadLetter, Delivery, DeliveryOutcome, OutputName, SystemClock};
 
-use super::case::{Case, HttpCase, LinesCase, PLANTED, Repeats, Server};
+use super::case::{Case, HttpCase, LinesCase, PLANTED, PeerCase, Repeats, Server};
 use crate::outputs::fixtures::context;
 use crate::{
     DefaultPublisher, Dispatcher, DispatcherHandle, DispatcherOptions, OutputRegistry, OutputSpec,
@@ -45,6 +46,10 @@ pub(super) enum Far {
         troubles: Troubles,
     },
     Lines(LinesCase),
+    Peer {
+        case: PeerCase,
+        peer: Peer,
+    },
 }
 
 /// One output of a service, the dispatcher around it, and what it writes to.
@@ -75,15 +80,26 @@ fn start(spec: &OutputSpec, store: &MemoryStore, dir: &TempDir) -> DispatcherHan
 }
 
 impl Rig {
-    /// One of `service`; `None` for those that only their own tests try.
+    /// One of `service`; `None` for those that other tests try.
     pub(super) fn of(service: &'static Service) -> Option<impl Future<Output = Self>> {
         let case = (service.case)();
-        (!matches!(case, Case::Own(_))).then(|| Self::new(service, case))
+        matches!(case, Case::Http(_) | Case::Lines(_)).then(|| Self::new(service, case))
+    }
+
+    /// One of `service` with its server; `None` where that is not installed.
+    pub(super) async fn with_peer(service: &'static Service, case: PeerCase) -> Option<Self> {
+        let dir = tempdir().unwrap();
+        super::peer::certificates(dir.path());
+        (case.prepare)(dir.path());
+        let peer = Peer::start(case.kind, dir.path()).await?;
+        let ports = serde_json::from_str(&peer.ask("GET", "/", "").await).unwrap();
+        let settings = (case.settings)(&ports);
+        Some(Self::around(service, settings, Far::Peer { case, peer }, dir))
     }
 
     async fn new(service: &'static Service, case: Case) -> Self {
         let dir = tempdir().unwrap();
-        let (mut settings, far) = match case {
+        let (settings, far) = match case {
             Case::Http(case) => {
                 let receiver = WebhookReceiver::start(Some(PLANTED)).await;
                 let troubles = Troubles::default();
@@ -98,8 +114,13 @@ impl Rig {
                 )
             }
             Case::Lines(case) => ((case.settings)(), Far::Lines(case)),
+            Case::Peer(_) => panic!("see with_peer"),
             Case::Own(why) => panic!("{why}"),
         };
+        Self::around(service, settings, far, dir)
+    }
+
+    fn around(service: &'static Service, mut settings: Json, far: Far, dir: TempDir) -> Self {
         settings["delivery"] = json!({
             "concurrency": 4, "timeout_secs": 4, "backoff_first_secs": 0.01, "backoff_max_secs": 0.05, "rate_per_sec": 1000,
         });
@@ -135,7 +156,15 @@ impl Rig {
                 receiver,
                 troubles,
             } => Some((case, receiver, troubles)),
-            Far::Lines(_) => None,
+            Far::Lines(_) | Far::Peer { .. } => None,
+        }
+    }
+
+    /// One with a server of another protocol.
+    pub(super) fn peer(&self) -> (&PeerCase, &Peer) {
+        match &self.far {
+            Far::Peer { case, peer } => (case, peer),
+            Far::Http { .. } | Far::Lines(_) => panic!("{}: no peer", self.service.name),
         }
     }
 
@@ -201,6 +230,7 @@ impl Rig {
                 };
                 text.lines().map(line).collect()
             }
+            Far::Peer { .. } => panic!("a peer is asked"),
         }
     }
 
@@ -246,6 +276,7 @@ impl Rig {
                 });
                 2
             }
+            Far::Peer { .. } => panic!("a peer has a plan"),
         }
     }
 }

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Draws the pictures of docs/outputs out of the layouts in ../golden/layouts: those of mails as a browser shows them. Needs
+# chromium. The picture of Teams: teams.html.
+set -euo pipefail
+cd "$(dirname "$0")"
+layouts=$PWD/../golden/layouts
+out=$PWD/../../../docs/outputs
+
+# draw PICTURE WIDTH HEIGHT PAGE OPTION…
+draw() {
+    local picture=$1 size=$2,$3 page=$4
+    shift 4
+    chromium --headless --no-sandbox --hide-scrollbars --window-size="$size" --screenshot="$out/$picture" "$@" "file://$page" 2>/dev/null
+}
+
+draw email.png 760 1000 "$layouts/email-alert.html"
+# 0 is dark
+draw email-narrow.png 400 760 "$layouts/email-merged.html" --blink-settings=preferredColorScheme=0
