@@ -164,7 +164,10 @@ async fn credentials_that_aws_does_not_know_or_does_not_allow_are_told_with_the_
         .project
         .write("conf/outputs.json", r#"{"slack": ["security"]}"#);
     let told = scene.refusal(&["run"], &[]);
-    assert!(told.contains("outputs.json: output slack:security: "), "{told}");
+    assert!(
+        told.contains("outputs.json:1:") && told.contains(": output slack:security: "),
+        "{told}"
+    );
     assert!(told.contains("/streamalert/outputs/slack/security"), "{told}");
     assert!(
         told.contains("permission denied, allow ssm:GetParameter"),

@@ -21,6 +21,7 @@ mod hostile_native;
 mod hostile_rules;
 mod metrics;
 mod no_python;
+mod outputs;
 mod quickstart;
 mod reload;
 mod secrets;

@@ -1,6 +1,7 @@
 //! The command line: what there is to ask for, and how it reads in `--help`.
 
 mod aws;
+mod output;
 mod secret;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use aws::{Aws, PolicyFor};
+pub(crate) use output::{AddOutput, Output, TestOutputs};
 pub(crate) use secret::Secret;
 
 /// Detection as code on streaming logs.
@@ -91,7 +93,7 @@ pub(crate) enum Command {
     /// Look at log types
     #[command(subcommand)]
     Schema(Schema),
-    /// Look at outputs
+    /// Configure outputs, try them, look at them
     #[command(subcommand)]
     Output(Output),
     /// Keep secrets for outputs: encrypted, and never shown
@@ -350,23 +352,6 @@ pub(crate) enum Schema {
     Show {
         /// Its name, such as cloudtrail:events
         log_type: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Output {
-    /// Every output service, one a line
-    Services,
-    /// Every output that is configured, and why it cannot be delivered to if it cannot
-    List,
-    /// Send a test alert, which says that it is one
-    Test {
-        /// Outputs, such as slack:security
-        #[arg(required_unless_present = "all", value_name = "SERVICE:NAME")]
-        outputs: Vec<String>,
-        /// All that are configured, but for the history
-        #[arg(long)]
-        all: bool,
     },
 }
 

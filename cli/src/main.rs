@@ -16,6 +16,7 @@ mod explain;
 mod failure;
 mod health;
 mod metrics;
+mod outputs_file;
 mod ownership;
 mod paint;
 mod project;

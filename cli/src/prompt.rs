@@ -1,4 +1,4 @@
-//! Asking people for what must not be seen.
+//! Asking people: for what must not be seen, for the rest, and for a yes.
 
 use std::io::{IsTerminal, Read, Stdin};
 
@@ -35,6 +35,31 @@ pub(crate) fn secret(name: &str) -> Result<Secret, Failure> {
         return Err(Failure::Other("the secret is empty".to_owned()));
     }
     Ok(Secret::new(text.to_owned()))
+}
+
+/// Whether there is somebody to ask.
+pub(crate) fn somebody() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// A line from the terminal, without space around it; it may be empty.
+pub(crate) fn line(question: &str) -> Result<String, Failure> {
+    anstream::eprint!("{question}: ");
+    let mut line = String::new();
+    if std::io::stdin().read_line(&mut line)? == 0 {
+        return Err(Failure::Other("the input has ended".to_owned()));
+    }
+    Ok(line.trim().to_owned())
+}
+
+/// A yes or a no; what is meant by neither.
+pub(crate) fn yes(question: &str, neither: bool) -> Result<bool, Failure> {
+    let choices = if neither { "Y/n" } else { "y/N" };
+    let answer = line(&format!("{question} [{choices}]"))?.to_lowercase();
+    Ok(match answer.chars().next() {
+        None => neither,
+        Some(first) => first == 'y',
+    })
 }
 
 fn hidden_line(input: &Stdin) -> Result<Secret, Failure> {

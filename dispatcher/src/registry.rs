@@ -327,10 +327,8 @@ fn make(
     if table.is_empty() && required.peek().is_some() {
         let names: Vec<&str> = required.map(|field| field.name).collect();
         return Ok(Made::Unavailable(format!(
-            "no settings for {name} ({}) are given, give them with `streamalert output add {} --descriptor {}`",
-            names.join(", "),
-            name.service(),
-            name.descriptor()
+            "no settings for {name} ({}) are given, give them with `streamalert output add {name}`",
+            names.join(", ")
         )));
     }
     let settings = Settings::new(name, service, table, context, clients)?;

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamalert_config::{OutputTarget, Place, Secret, SecretSource, Settings};
+use streamalert_config::{Place, Settings};
 use streamalert_dispatcher::{
     DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LinkTemplates,
-    LoadContext, OutputRegistry, OutputSpec, Publisher, Rate,
+    OutputRegistry, Publisher, Rate,
 };
 use streamalert_merger::MergerOptions;
 use streamalert_runtime::Runtime;
@@ -15,115 +14,8 @@ use streamalert_store::DeadLetterStore;
 use streamalert_types::{Clock, OutputName, Tracer};
 use tokio::task::JoinHandle;
 
-use crate::failure::Failure;
 use crate::project::Project;
 use crate::python::RuntimePublisher;
-
-/// Makes every output of `conf/outputs.json` and `streamalert.toml`, after asking for all secrets that they need.
-pub(crate) async fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<OutputRegistry, Failure> {
-    let mut specs = Vec::new();
-    for name in project.conf.outputs.names() {
-        let origin = project
-            .conf
-            .outputs
-            .document
-            .as_ref()
-            .map_or_else(String::new, |file| file.file().to_owned());
-        let settings = said(project, &name);
-        specs.push(OutputSpec {
-            name,
-            settings,
-            origin,
-        });
-    }
-    let mut history_dir = project.settings.data.dir.join("history");
-    for (name, target) in &project.settings.outputs {
-        if let OutputTarget::History { dir } = target {
-            history_dir = dir.clone();
-            continue;
-        }
-        let origin = project.settings.place_of(&["outputs", name.as_str()]).file;
-        let settings = settings(target).map_err(|variable| {
-            Failure::Other(format!(
-                "{origin}: outputs.{name}: environment variable {variable} is not set"
-            ))
-        })?;
-        specs.push(OutputSpec {
-            name: name.clone(),
-            settings,
-            origin,
-        });
-    }
-    let secrets = super::secrets(&project.settings, &project.conf);
-    let credentials = Box::pin(super::secrets::stored(&secrets, &project.settings, &specs)).await?;
-    let fetched = Box::pin(super::secrets::fetch(&secrets, &specs)).await;
-    let context = LoadContext {
-        fetched,
-        base_dir: std::env::current_dir()?,
-        history_dir: absolute(&history_dir)?,
-        env: Arc::new(|name| std::env::var(name).ok()),
-        clock,
-        credentials: Arc::new(credentials),
-        aws: streamalert_dispatcher::aws_configs(),
-    };
-    OutputRegistry::load(&specs, &context).map_err(|error| Failure::Other(error.to_string()))
-}
-
-/// What `conf/outputs.json` says of an output beside its name, for services that take something from there.
-fn said(project: &Project, name: &OutputName) -> serde_json::Value {
-    let takes = streamalert_dispatcher::service(name.service()).and_then(|service| service.short_field());
-    match (
-        takes,
-        project.conf.outputs.get(name).and_then(|value| value.as_str()),
-    ) {
-        (Some(_), Some(text)) => text.into(),
-        _ => serde_json::Value::Null,
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    Ok(std::path::absolute(path)?)
-}
-
-/// The settings table that an output is made from; the name of the environment variable that is missing otherwise.
-fn settings(target: &OutputTarget) -> Result<serde_json::Value, String> {
-    let text = |secret: &Secret| match secret.source() {
-        SecretSource::Text(text) => Ok(serde_json::Value::from(text)),
-        SecretSource::Unset(variable) => Err(variable.to_owned()),
-        SecretSource::Place(place) => Ok(serde_json::json!(place.table())),
-    };
-    let mut table = serde_json::Map::new();
-    match target {
-        OutputTarget::File { path } => {
-            table.insert("path".to_owned(), path.display().to_string().into());
-        }
-        OutputTarget::Slack { url } => {
-            table.insert("url".to_owned(), text(url)?);
-        }
-        OutputTarget::Webhook {
-            url,
-            headers,
-            hmac_secret,
-        } => {
-            table.insert("url".to_owned(), text(url)?);
-            let headers = headers
-                .iter()
-                .map(|header| Ok((header.name.clone(), text(&header.value)?)))
-                .collect::<Result<serde_json::Map<_, _>, String>>()?;
-            table.insert("headers".to_owned(), headers.into());
-            if let Some(secret) = hmac_secret {
-                table.insert("hmac_secret".to_owned(), text(secret)?);
-            }
-        }
-        OutputTarget::Fields(fields) => {
-            for (name, value) in fields {
-                table.insert(name.clone(), text(value)?);
-            }
-        }
-        OutputTarget::History { .. } => {}
-    }
-    Ok(table.into())
-}
 
 /// What the output's service says of deliveries, changed where the user said so for all outputs or for this one.
 fn delivery_options(settings: &Settings, name: &OutputName, mut options: DeliveryOptions) -> DeliveryOptions {
@@ -173,6 +65,15 @@ pub(crate) fn delivery_limits(settings: &Settings, outputs: usize) -> StreamLimi
     )
 }
 
+/// How deliveries to each of the outputs are paced.
+pub(crate) fn paces(settings: &Settings, outputs: &OutputRegistry) -> BTreeMap<OutputName, DeliveryOptions> {
+    let paces = outputs.names().filter_map(|name| {
+        let own = outputs.delivery_options(name)?.clone();
+        Some((name.clone(), delivery_options(settings, name, own)))
+    });
+    paces.collect()
+}
+
 /// Starts a dispatcher.
 pub(crate) fn start_dispatcher(
     project: &Project,
@@ -185,15 +86,7 @@ pub(crate) fn start_dispatcher(
     for warning in outputs.warnings() {
         tracing::warn!(output = %warning.name, "{}", warning.message);
     }
-    let options = outputs
-        .names()
-        .filter_map(|name| {
-            Some((
-                name.clone(),
-                delivery_options(&project.settings, name, outputs.delivery_options(name)?.clone()),
-            ))
-        })
-        .collect::<BTreeMap<_, _>>();
+    let options = paces(&project.settings, &outputs);
     let publisher: Arc<dyn Publisher> = match runtime {
         Some(runtime) => Arc::new(RuntimePublisher(runtime)),
         None => Arc::new(DefaultPublisher),

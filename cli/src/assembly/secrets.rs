@@ -11,13 +11,11 @@ use streamalert_secrets::{
 use streamalert_types::OutputName;
 use streamalert_value::Value;
 
-use crate::failure::Failure;
-
 /// Outputs whose fields are asked for at once.
 const CONCURRENCY: usize = 8;
 
 /// Fields of an output by name.
-type Fields = serde_json::Map<String, serde_json::Value>;
+pub(crate) type Fields = serde_json::Map<String, serde_json::Value>;
 
 /// Fetches the secrets of these settings. Reads nothing and asks nobody yet.
 pub(crate) fn secrets(settings: &Settings, conf: &Conf) -> Secrets {
@@ -61,37 +59,39 @@ pub(crate) fn secrets_prefix(settings: &Settings, conf: &Conf) -> String {
     }
 }
 
-/// The fields of outputs that are kept in the store and that nothing in `settings` says.
+/// The fields of outputs that are kept in the store and that nothing in `settings` says; and why those of others cannot
+/// be had.
 pub(super) async fn stored(
     secrets: &Secrets,
     settings: &Settings,
     specs: &[OutputSpec],
-) -> Result<BTreeMap<OutputName, Fields>, Failure> {
-    let has_secrets = |name: &OutputName| {
+) -> (BTreeMap<OutputName, Fields>, Vec<(OutputName, String)>) {
+    let has_fields = |name: &OutputName| {
         let service = streamalert_dispatcher::service(name.service());
-        service.is_some_and(|service| service.fields.iter().any(|field| field.is_secret))
+        service.is_some_and(|service| service.fields.iter().any(|field| !field.is_short))
     };
-    let wanted = specs
-        .iter()
-        .filter(|spec| has_secrets(&spec.name) && !settings.outputs.contains_key(&spec.name));
+    let wanted = specs.iter().filter(|spec| {
+        has_fields(&spec.name)
+            && spec.name != OutputName::history()
+            && !settings.outputs.contains_key(&spec.name)
+    });
     let asked = wanted.map(|spec| async {
         let found = secrets.load_output_settings(&spec.name).await;
-        let told = |error| format!("{}: output {}: {error}", spec.origin, spec.name);
-        found
-            .map_err(told)
-            .map(|fields| Some((spec.name.clone(), fields?.into_map())))
+        (spec.name.clone(), found)
     });
     let answers: Vec<_> = futures::stream::iter(asked).buffered(CONCURRENCY).collect().await;
-    let problems: Vec<&str> = answers
-        .iter()
-        .filter_map(|answer| answer.as_ref().err())
-        .map(String::as_str)
-        .collect();
-    if problems.is_empty() {
-        Ok(answers.into_iter().flatten().flatten().collect())
-    } else {
-        Err(Failure::Other(problems.join("\n")))
+    let mut fields = BTreeMap::new();
+    let mut failures = Vec::new();
+    for (name, found) in answers {
+        match found {
+            Ok(Some(found)) => {
+                fields.insert(name, found.into_map());
+            }
+            Ok(None) => {}
+            Err(error) => failures.push((name, error.to_string())),
+        }
     }
+    (fields, failures)
 }
 
 /// Asks for the secrets that settings and stored fields name.

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use streamalert_config::{Known, Problem};
+use streamalert_types::OutputName;
 
 use crate::args::{Global, Validate};
 use crate::assembly;
@@ -69,10 +70,16 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
         summary = format!("{summary}, {} rules", report.rules.rules().len());
         runtime.shutdown().await;
     }
-    if let Err(failure) = Box::pin(assembly::registry(&project, clock)).await {
-        let place = streamalert_config::Place::of_file("outputs".to_owned());
-        problems.push(place.error("", failure.to_string(), ""));
-    }
+    let outputs = Box::pin(assembly::outputs(&project.settings, &project.conf, clock)).await?;
+    // The configuration alone does not know of what gets its fields from the store.
+    let warned = outputs.registry.warnings().iter().map(|warning| &warning.name);
+    let warned: BTreeSet<&OutputName> = warned.collect();
+    let delivered: BTreeSet<&str> = (outputs.registry.names())
+        .filter(|name| !warned.contains(name))
+        .map(OutputName::as_str)
+        .collect();
+    problems.retain(|problem| problem.is_error() || !delivered.contains(problem.key.as_str()));
+    problems.extend(outputs.problems.into_iter().map(|(_, problem)| problem));
     if let Err(Failure::Problems(more)) = project.selections() {
         problems.extend(more);
     }

@@ -193,9 +193,5 @@ fn one_broken_output_does_not_hide_the_others() {
     assert_eq!(names, ["aws-firehose:alerts", "slack:bare", "webhook:good"]);
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].name.as_str(), "webhook:bad");
-    assert!(
-        registry.warnings()[0]
-            .message
-            .contains("output add slack --descriptor bare")
-    );
+    assert!(registry.warnings()[0].message.contains("output add slack:bare"));
 }

@@ -102,6 +102,19 @@ impl Secret {
         }
     }
 
+    /// Where it is, in a few words for people.
+    #[must_use]
+    pub fn whereabouts(&self) -> String {
+        match (&self.variable, &self.place) {
+            (Some(variable), _) => format!("environment variable {variable}"),
+            (None, Some(place)) => {
+                let (kind, name) = place.kind();
+                format!("{kind} {name}")
+            }
+            (None, None) => "plain text in the settings".to_owned(),
+        }
+    }
+
     /// The environment variable it is missing from, if it is.
     pub(crate) fn missing_variable(&self) -> Option<&str> {
         match self.source() {

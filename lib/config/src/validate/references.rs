@@ -243,7 +243,10 @@ pub(super) fn undelivered(conf: &Conf, settings: &Settings, known: &Known<'_>, p
             continue;
         }
         let fix = if OUTPUT_SERVICES.contains(&name.service()) {
-            format!("add [outputs.{:?}] to streamalert.toml", name.as_str())
+            format!(
+                "`streamalert output add {name}`, or [outputs.{:?}] in streamalert.toml",
+                name.as_str()
+            )
         } else {
             format!("there is no output for {} yet", name.service())
         };

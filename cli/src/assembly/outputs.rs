@@ -1,0 +1,211 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use streamalert_config::{Conf, OutputTarget, Place, Problem, Secret, SecretSource, Settings};
+use streamalert_dispatcher::{Fetched, LoadContext, OutputProblem, OutputRegistry, OutputSpec};
+use streamalert_secrets::Secrets;
+use streamalert_types::{Clock, OutputName};
+
+use super::secrets::{Fields, fetch, stored};
+use crate::failure::Failure;
+use crate::project::Project;
+
+/// Every output of `conf/outputs.json` and `streamalert.toml`, as far as it can be made.
+pub(crate) struct Outputs {
+    /// Those that can be made.
+    pub(crate) registry: OutputRegistry,
+    /// What is wrong with the others, at the lines that name them.
+    pub(crate) problems: Vec<(OutputName, Problem)>,
+    /// Those that get fields from the store of secrets.
+    pub(crate) stored: BTreeSet<OutputName>,
+}
+
+impl Outputs {
+    /// All outputs, or what is wrong with some.
+    fn all(self) -> Result<OutputRegistry, Failure> {
+        if self.problems.is_empty() {
+            return Ok(self.registry);
+        }
+        let told = self.problems.iter().map(|(_, problem)| problem.to_string());
+        Err(Failure::Other(told.collect::<Vec<_>>().join("\n")))
+    }
+}
+
+/// Makes every output, after asking for all secrets that they need.
+pub(crate) async fn registry(project: &Project, clock: Arc<dyn Clock>) -> Result<OutputRegistry, Failure> {
+    outputs(&project.settings, &project.conf, clock).await?.all()
+}
+
+/// Makes every output that can be made, after asking for all secrets that they need.
+pub(crate) async fn outputs(
+    settings: &Settings,
+    conf: &Conf,
+    clock: Arc<dyn Clock>,
+) -> Result<Outputs, Failure> {
+    let mut specs = Vec::new();
+    let mut problems = Vec::new();
+    for name in conf.outputs.names() {
+        specs.push(OutputSpec {
+            settings: said(conf, &name),
+            origin: at(&conf.outputs.place_of(&name)),
+            name,
+        });
+    }
+    for (name, target) in &settings.outputs {
+        if matches!(target, OutputTarget::History { .. }) {
+            continue;
+        }
+        let place = settings.place_of(&["outputs", name.as_str()]);
+        match table(target) {
+            Ok(settings) => specs.push(OutputSpec {
+                name: name.clone(),
+                settings,
+                origin: at(&place),
+            }),
+            Err(variable) => {
+                let message = format!("environment variable {variable} is not set");
+                problems.push((name.clone(), problem(settings, conf, name, message)));
+            }
+        }
+    }
+    let secrets = super::secrets(settings, conf);
+    let (credentials, failures) = Box::pin(stored(&secrets, settings, &specs)).await;
+    for (name, message) in failures {
+        let problem = problem(settings, conf, &name, message);
+        problems.push((name, problem));
+    }
+    specs.retain(|spec| problems.iter().all(|(name, _)| *name != spec.name));
+    let fetched = Box::pin(fetch(&secrets, &specs)).await;
+    let stored = credentials.keys().cloned().collect();
+    let context = context(settings, fetched, credentials, clock)?;
+    let (registry, more) = OutputRegistry::load_each(&specs, &context);
+    for OutputProblem { name, message, .. } in more {
+        let problem = problem(settings, conf, &name, message);
+        problems.push((name, problem));
+    }
+    problems.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(Outputs {
+        registry,
+        problems,
+        stored,
+    })
+}
+
+/// One output by itself, from fields that nothing names yet, or what is wrong with them.
+pub(crate) async fn candidate(
+    settings: &Settings,
+    secrets: &Secrets,
+    name: &OutputName,
+    fields: Fields,
+    clock: Arc<dyn Clock>,
+) -> Result<OutputRegistry, Failure> {
+    let specs = [OutputSpec {
+        name: name.clone(),
+        settings: fields.into(),
+        origin: String::new(),
+    }];
+    let fetched = Box::pin(fetch(secrets, &specs)).await;
+    let context = context(settings, fetched, BTreeMap::new(), clock)?;
+    let (registry, problems) = OutputRegistry::load_each(&specs, &context);
+    match problems.iter().chain(registry.warnings()).next() {
+        Some(problem) => Err(Failure::Other(format!("{name}: {}", problem.message))),
+        None => Ok(registry),
+    }
+}
+
+/// Where an output is configured: its settings where it has any, for these win.
+pub(crate) fn place_of(settings: &Settings, conf: &Conf, name: &OutputName) -> Place {
+    let place = settings.place_of(&["outputs", name.as_str()]);
+    if place == Place::default() {
+        conf.outputs.place_of(name)
+    } else {
+        place
+    }
+}
+
+fn problem(settings: &Settings, conf: &Conf, name: &OutputName, message: String) -> Problem {
+    place_of(settings, conf, name).error(format!("output {name}"), message, "")
+}
+
+/// `FILE:LINE:COLUMN`
+pub(crate) fn at(place: &Place) -> String {
+    match place.line {
+        0 => place.file.clone(),
+        line => format!("{}:{line}:{}", place.file, place.column),
+    }
+}
+
+fn context(
+    settings: &Settings,
+    fetched: Fetched,
+    credentials: BTreeMap<OutputName, Fields>,
+    clock: Arc<dyn Clock>,
+) -> Result<LoadContext, Failure> {
+    let mut history_dir = settings.data.dir.join("history");
+    if let Some(OutputTarget::History { dir }) = settings.outputs.get(&OutputName::history()) {
+        history_dir.clone_from(dir);
+    }
+    Ok(LoadContext {
+        fetched,
+        base_dir: std::env::current_dir()?,
+        history_dir: absolute(&history_dir)?,
+        env: Arc::new(|name| std::env::var(name).ok()),
+        clock,
+        credentials: Arc::new(credentials),
+        aws: streamalert_dispatcher::aws_configs(),
+    })
+}
+
+/// What `conf/outputs.json` says of an output beside its name, for services that take something from there.
+fn said(conf: &Conf, name: &OutputName) -> serde_json::Value {
+    let takes = streamalert_dispatcher::service(name.service()).and_then(|service| service.short_field());
+    match (takes, conf.outputs.get(name).and_then(|value| value.as_str())) {
+        (Some(_), Some(text)) => text.into(),
+        _ => serde_json::Value::Null,
+    }
+}
+
+fn absolute(path: &Path) -> Result<std::path::PathBuf, Failure> {
+    Ok(std::path::absolute(path)?)
+}
+
+/// The settings table that an output is made from; the name of the environment variable that is missing otherwise.
+fn table(target: &OutputTarget) -> Result<serde_json::Value, String> {
+    let text = |secret: &Secret| match secret.source() {
+        SecretSource::Text(text) => Ok(serde_json::Value::from(text)),
+        SecretSource::Unset(variable) => Err(variable.to_owned()),
+        SecretSource::Place(place) => Ok(serde_json::json!(place.table())),
+    };
+    let mut table = serde_json::Map::new();
+    match target {
+        OutputTarget::File { path } => {
+            table.insert("path".to_owned(), path.display().to_string().into());
+        }
+        OutputTarget::Slack { url } => {
+            table.insert("url".to_owned(), text(url)?);
+        }
+        OutputTarget::Webhook {
+            url,
+            headers,
+            hmac_secret,
+        } => {
+            table.insert("url".to_owned(), text(url)?);
+            let headers = headers
+                .iter()
+                .map(|header| Ok((header.name.clone(), text(&header.value)?)))
+                .collect::<Result<serde_json::Map<_, _>, String>>()?;
+            table.insert("headers".to_owned(), headers.into());
+            if let Some(secret) = hmac_secret {
+                table.insert("hmac_secret".to_owned(), text(secret)?);
+            }
+        }
+        OutputTarget::Fields(fields) => {
+            for (name, value) in fields {
+                table.insert(name.clone(), text(value)?);
+            }
+        }
+        OutputTarget::History { .. } => {}
+    }
+    Ok(table.into())
+}
