@@ -343,7 +343,7 @@ fn alert(view: &AlertView, whole: bool) -> Value {
         .iter()
         .map(|(output, outcome)| {
             let told = match outcome {
-                DeliveryOutcome::Delivered { attempts } => format!("delivered, {}", in_words(*attempts)),
+                DeliveryOutcome::Delivered { attempts, .. } => format!("delivered, {}", in_words(*attempts)),
                 DeliveryOutcome::DeadLettered { attempts, reason } => {
                     format!("dead letter after {}: {reason}", in_words(*attempts))
                 }

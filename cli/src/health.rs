@@ -9,7 +9,7 @@ use std::time::Duration;
 use streamalert_proto::Alerts;
 use streamalert_runtime::Runtime;
 use streamalert_service::Shutdown;
-use streamalert_types::{Alert, AlertBatch, AlertId, Clock, OutputName, Timestamp};
+use streamalert_types::{Alert, AlertBatch, AlertId, Clock, Merging, OutputName, Timestamp};
 use streamalert_value::{Map, Value};
 use tokio::time::MissedTickBehavior;
 
@@ -150,6 +150,7 @@ impl HealthEvent {
             record: self.record().to_json().into(),
             traceparent: "".into(),
             rules_version: self.rules_version.clone(),
+            merging: Merging::default(),
         }
     }
 }

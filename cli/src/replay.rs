@@ -9,7 +9,8 @@ use streamalert_rules_node::RulesNode;
 use streamalert_store::StoreError;
 use streamalert_stream::PayloadForm;
 use streamalert_types::{
-    DeadLetter, DeadLetterKind, Delivery, DeliveryOutcome, Position, Record, Sequence, Source,
+    Alert, DeadLetter, DeadLetterKind, Delivery, DeliveryOutcome, Merging, OutputName, Position, Record,
+    Sequence, Source, Update,
 };
 use streamalert_value::Value;
 
@@ -78,9 +79,11 @@ impl Replayer {
                     .await
                     .map_err(|error| error.to_string())?;
                 let view = view.ok_or("its alert is no longer in the store")?;
+                let update = self.update_of(&view.alert, output).await?;
                 let delivery = Delivery {
                     alert: view.alert,
                     output: output.clone(),
+                    update,
                 };
                 let delivered = tokio::time::timeout(DELIVERY_PATIENCE, self.deliveries.deliver(delivery));
                 let delivered = delivered
@@ -92,6 +95,16 @@ impl Replayer {
                 }
             }
         }
+    }
+
+    /// Whether the output has the incident that the alert goes on with.
+    async fn update_of(&self, alert: &Alert, output: &OutputName) -> Result<Option<Update>, String> {
+        let Merging::Follows(first) = alert.merging else {
+            return Ok(None);
+        };
+        let first = self.stores.alerts.view(first).await;
+        let first = first.map_err(|error| error.to_string())?;
+        Ok(first.and_then(|view| Update::of(view.settled.get(output)?)))
     }
 
     async fn classify(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use streamalert_store::DeadLetterStore;
 use streamalert_types::{
-    Alert, Clock, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, OutputName, Tracer,
+    Alert, Clock, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, OutputName, Tracer, Update,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -14,9 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::machine::{Burial, DeliveryKey, DeliveryMachine, Effect, Event, Waiter};
 use crate::outputs::{Output, Receipt, SendError};
 use crate::traces::{self, Attempt};
-use crate::{
-    DeliveryOptions, IncidentAction, LinkTemplates, OutputStats, Publication, Publisher, References,
-};
+use crate::{DeliveryOptions, LinkTemplates, OutputStats, Publication, Publisher};
 
 /// For one commit of the dead-letter store; after it the commit counts as failed and is repeated, which the
 /// letters' deterministic ids allow.
@@ -27,6 +25,7 @@ pub(crate) enum Message {
     Deliver {
         alert: Arc<Alert>,
         output: OutputName,
+        update: Option<Update>,
         caller: Caller,
     },
     /// Lets go of everything, as in a drain, but goes on listening. Told when nothing is under way any more.
@@ -60,7 +59,6 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracer: Tracer,
     pub(crate) links: Arc<LinkTemplates>,
-    pub(crate) references: Arc<dyn References>,
 }
 
 /// Figures that the handle reads while the actor works.
@@ -80,7 +78,7 @@ impl SharedStats {
 enum Done {
     Sent {
         key: DeliveryKey,
-        result: Result<(), SendError>,
+        result: Result<Receipt, SendError>,
         alert: Arc<Alert>,
         fallback: bool,
     },
@@ -161,8 +159,8 @@ impl OutputActor {
             biased;
             Some(done) = self.work.join_next_with_id() => self.ended(done),
             message = self.messages.recv(), if *open => match message {
-                Some(Message::Deliver { alert, output, caller }) => {
-                    Event::Accepted { alert, output, waiter: caller }
+                Some(Message::Deliver { alert, output, update, caller }) => {
+                    Event::Accepted { alert, output, update, waiter: caller }
                 }
                 Some(Message::Release(released)) => {
                     self.released.push(released);
@@ -243,13 +241,13 @@ impl OutputActor {
 
     fn carry_out(&mut self, effect: Effect<Caller>) {
         match effect {
-            Effect::Send { key, alert } => {
+            Effect::Send { key, alert, update } => {
                 let task = attempt(
                     Arc::clone(&self.output),
                     self.surroundings.clone(),
                     self.options.timeout,
                     key.clone(),
-                    alert,
+                    (alert, update),
                 );
                 let id = self.work.spawn(task).id();
                 self.tasks.insert(id, Some(key));
@@ -288,24 +286,20 @@ async fn attempt(
     surroundings: Surroundings,
     timeout: Duration,
     key: DeliveryKey,
-    alert: Arc<Alert>,
+    (alert, update): (Arc<Alert>, Option<Update>),
 ) -> Done {
     let publisher = &*surroundings.publisher;
     let name = key.1.clone();
     let tracing = Attempt::begin(&surroundings.tracer, &*surroundings.clock, &alert, &name);
-    let mut publication = Publication::compose(alert, name, publisher, surroundings.publish_timeout).await;
+    let publication = Publication::compose(alert, name, publisher, surroundings.publish_timeout).await;
+    let mut publication = publication.updating(update);
     publication.traceparent = tracing.published(&publication, &*surroundings.clock);
     publication.links = Arc::clone(&surroundings.links);
     let idempotency_key = format!("{}/{}", key.0, key.1);
     let deadline = Instant::now() + timeout;
-    let references = &*surroundings.references;
-    let sending = send(&*output, references, &mut publication, &idempotency_key, deadline);
+    let sending = output.send(&publication, &idempotency_key, deadline);
     let result = match tokio::time::timeout_at(deadline, sending).await {
-        Ok(Ok(receipt)) => {
-            remember(references, &publication, receipt).await;
-            Ok(())
-        }
-        Ok(Err(error)) => Err(error),
+        Ok(result) => result,
         Err(_) => Err(SendError::unsure(format!(
             "no answer within {} s",
             timeout.as_secs_f64()
@@ -318,43 +312,6 @@ async fn attempt(
         fallback: publication.fallback.is_some(),
         alert: publication.alert,
     }
-}
-
-/// Sends, with the reference of the incident if it was opened before.
-async fn send(
-    output: &dyn Output,
-    references: &dyn References,
-    publication: &mut Publication,
-    idempotency_key: &str,
-    deadline: Instant,
-) -> Result<Receipt, SendError> {
-    let incident = publication.incident();
-    if incident.action == IncidentAction::Update {
-        let known = references.get(&publication.output, &incident.key).await;
-        publication.reference = known
-            .map_err(|error| SendError::retry(format!("reference of the incident not read: {error}")))?;
-    }
-    output.send(publication, idempotency_key, deadline).await
-}
-
-/// For remembering one reference; the delivery itself is done by then.
-const REMEMBER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Remembers where an incident is. Without it only a later update has to look for it.
-async fn remember(references: &dyn References, publication: &Publication, receipt: Receipt) {
-    let Some(reference) = receipt.reference else {
-        return;
-    };
-    let incident = publication.incident();
-    let put = references.put(&publication.output, &incident.key, reference);
-    let error = match tokio::time::timeout(REMEMBER_TIMEOUT, put).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error,
-        Err(_) => format!("no answer within {} s", REMEMBER_TIMEOUT.as_secs()),
-    };
-    tracing::warn!(
-        output = %publication.output, alert = %publication.alert.id, %error, "reference not remembered"
-    );
 }
 
 /// Stores dead letters in one commit.

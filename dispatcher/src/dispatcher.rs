@@ -13,10 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::actor::{Caller, Message, OutputActor, SharedStats, Surroundings};
 use crate::registry::{Unavailable, unavailable_options};
-use crate::{
-    DeliveryOptions, DispatcherStats, LinkTemplates, MemoryReferences, Output, OutputRegistry, Publisher,
-    References,
-};
+use crate::{DeliveryOptions, DispatcherStats, LinkTemplates, Output, OutputRegistry, Publisher};
 
 const SERVICE: &str = "dispatcher";
 
@@ -31,8 +28,6 @@ pub struct DispatcherOptions {
     pub tracer: Tracer,
     /// Where alerts and traces can be looked at.
     pub links: Arc<LinkTemplates>,
-    /// Remembers where incidents are.
-    pub references: Arc<dyn References>,
 }
 
 impl Default for DispatcherOptions {
@@ -42,7 +37,6 @@ impl Default for DispatcherOptions {
             outputs: BTreeMap::new(),
             tracer: Tracer::default(),
             links: Arc::default(),
-            references: Arc::new(MemoryReferences::default()),
         }
     }
 }
@@ -93,7 +87,6 @@ impl Dispatcher {
             clock: self.clock,
             tracer: self.options.tracer,
             links: self.options.links,
-            references: self.options.references,
         };
         let (new_actors, mut actors_to_run) = mpsc::unbounded_channel::<OutputActor>();
         let nursery = Nursery {
@@ -400,7 +393,11 @@ impl DispatcherHandle {
 #[async_trait]
 impl Deliveries for DispatcherHandle {
     async fn deliver(&self, delivery: Delivery) -> Result<DeliveryOutcome, NeighbourError> {
-        let Delivery { alert, output } = delivery;
+        let Delivery {
+            alert,
+            output,
+            update,
+        } = delivery;
         let configured = self.shared.lane(&output);
         let lane = configured.as_deref().unwrap_or(&self.shared.unconfigured);
         let room = lane.room.take(&alert).await?;
@@ -408,6 +405,7 @@ impl Deliveries for DispatcherHandle {
         let message = Message::Deliver {
             alert,
             output,
+            update,
             caller: Caller { reply, _room: room },
         };
         lane.sender

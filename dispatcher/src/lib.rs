@@ -14,7 +14,6 @@ mod options;
 mod outputs;
 mod publication;
 mod rate;
-mod references;
 mod registry;
 #[allow(
     dead_code,
@@ -37,7 +36,6 @@ pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, sign, verify};
 pub use outputs::{Output, Receipt, SendError, SendErrorKind, service, services};
 pub use publication::{DefaultPublisher, Incident, IncidentAction, Publication, Publisher};
 pub use rate::{Rate, RateLimiter};
-pub use references::{MemoryReferences, References};
 pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError};
 pub use service::{Field, FieldKind, Reach, Service};
 pub use slots::{DispatcherNode, SlotOptions};

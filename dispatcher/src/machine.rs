@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use streamalert_types::{Alert, DeliveryOutcome, OutputName};
+use streamalert_types::{Alert, DeliveryOutcome, Merging, OutputName, Update};
 
-use crate::outputs::{SendError, SendErrorKind};
+use crate::outputs::{Receipt, SendError, SendErrorKind};
 use crate::{Backoff, DeliveryOptions, OutputStats, RateLimiter};
 
 mod circuit;
 mod event;
+mod order;
 mod remembered;
 
 use circuit::Circuit;
 pub use event::{Burial, DeliveryKey, Effect, Event, Waiter};
+use order::{Order, Turn};
 use remembered::Remembered;
 
 /// Dead letters written in one commit; enough to make its fsync cheap, few enough to hold in memory.
@@ -28,6 +30,8 @@ const BURIAL_BACKOFF: Backoff = Backoff {
 
 #[derive(Debug, Clone, PartialEq)]
 enum State {
+    /// Waits for the end of an earlier delivery of its incident.
+    Queued,
     /// In the ready queue.
     Ready,
     /// An attempt is under way.
@@ -41,6 +45,8 @@ enum State {
 #[derive(Debug)]
 struct Job<W> {
     alert: Arc<Alert>,
+    update: Option<Update>,
+    turn: Option<Turn>,
     give_up_at: Duration,
     attempts: u32,
     failures: u32,
@@ -54,6 +60,7 @@ struct Job<W> {
 ///
 /// Invariant: every accepted waiter gets exactly one `Answer` or `Release`.
 /// Invariant: never more than `concurrency` attempts under way, never two of one delivery.
+/// Invariant: deliveries of one incident go one after another, in order; each begins when the one before has its outcome.
 /// Invariant: `DeadLettered` is answered only after `Buried { result: Ok }` for a batch with that delivery.
 #[derive(Debug)]
 pub struct DeliveryMachine<W> {
@@ -61,6 +68,7 @@ pub struct DeliveryMachine<W> {
     rng: StdRng,
     limiter: Option<RateLimiter>,
     jobs: BTreeMap<DeliveryKey, Job<W>>,
+    order: Order,
     /// May hold keys whose job has moved on; they are skipped when met.
     ready: VecDeque<DeliveryKey>,
     retries: BTreeSet<(Duration, DeliveryKey)>,
@@ -87,6 +95,7 @@ impl<W: Waiter> DeliveryMachine<W> {
             options,
             rng: StdRng::seed_from_u64(seed),
             jobs: BTreeMap::new(),
+            order: Order::default(),
             ready: VecDeque::new(),
             retries: BTreeSet::new(),
             deadlines: BTreeSet::new(),
@@ -109,9 +118,10 @@ impl<W: Waiter> DeliveryMachine<W> {
             Event::Accepted {
                 alert,
                 output,
+                update,
                 waiter,
             } => {
-                self.accept(now, alert, output, waiter, &mut effects);
+                self.accept(now, (alert, output, update), waiter, &mut effects);
             }
             Event::Sent { key, result } => self.sent(now, key, result, &mut effects),
             Event::Buried { result } => self.buried(now, result, &mut effects),
@@ -167,8 +177,7 @@ impl<W: Waiter> DeliveryMachine<W> {
     fn accept(
         &mut self,
         now: Duration,
-        alert: Arc<Alert>,
-        output: OutputName,
+        (alert, output, update): (Arc<Alert>, OutputName, Option<Update>),
         waiter: W,
         effects: &mut Vec<Effect<W>>,
     ) {
@@ -195,13 +204,22 @@ impl<W: Waiter> DeliveryMachine<W> {
         }
         let give_up_at = now.saturating_add(self.options.dead_letter_after);
         self.deadlines.insert((give_up_at, key.clone()));
-        self.ready.push_back(key.clone());
+        let turn = self.order.join(&alert, &key.1);
+        let state = match turn {
+            Some(turn) if !self.order.is_first(&alert, &key.1, turn) => State::Queued,
+            _ => {
+                self.ready.push_back(key.clone());
+                State::Ready
+            }
+        };
         let job = Job {
             alert,
+            update,
+            turn,
             give_up_at,
             attempts: 0,
             failures: 0,
-            state: State::Ready,
+            state,
             waiters: vec![waiter],
             last_error: None,
         };
@@ -212,18 +230,19 @@ impl<W: Waiter> DeliveryMachine<W> {
         &mut self,
         now: Duration,
         key: DeliveryKey,
-        result: Result<(), SendError>,
+        result: Result<Receipt, SendError>,
         effects: &mut Vec<Effect<W>>,
     ) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let answered = !matches!(&result, Err(error) if error.is_retryable());
         self.note_health(now, &key, answered);
         let error = match result {
-            Ok(()) => {
+            Ok(receipt) => {
                 self.totals.delivered += 1;
                 if let Some(job) = self.settle(&key) {
                     let outcome = DeliveryOutcome::Delivered {
                         attempts: job.attempts,
+                        reference: reference(&job.alert, receipt),
                     };
                     self.remembered.put(now, key, outcome.clone());
                     effects.push(Effect::Answer {
@@ -315,7 +334,7 @@ impl<W: Waiter> DeliveryMachine<W> {
         let idle: Vec<DeliveryKey> = self
             .jobs
             .iter()
-            .filter(|(_, job)| matches!(job.state, State::Ready | State::Waiting { .. }))
+            .filter(|(_, job)| matches!(job.state, State::Queued | State::Ready | State::Waiting { .. }))
             .map(|(key, _)| key.clone())
             .collect();
         for key in idle {
@@ -352,6 +371,12 @@ impl<W: Waiter> DeliveryMachine<W> {
         self.deadlines.remove(&(job.give_up_at, key.clone()));
         if let State::Waiting { until } = job.state {
             self.retries.remove(&(until, key.clone()));
+        }
+        if let Some(turn) = job.turn
+            && let Some(next) = self.order.leave(&job.alert, &key.1, turn)
+            && self.jobs.get(&next).is_some_and(|job| job.state == State::Queued)
+        {
+            self.make_ready(next);
         }
         Some(job)
     }
@@ -415,7 +440,7 @@ impl<W: Waiter> DeliveryMachine<W> {
             });
             let tried = match job.state {
                 State::Sending | State::Burying { .. } => false,
-                State::Ready | State::Waiting { .. } => error.is_some(),
+                State::Queued | State::Ready | State::Waiting { .. } => error.is_some(),
             };
             if !tried {
                 // looked at again after the attempt that is under way or about to come
@@ -471,6 +496,7 @@ impl<W: Waiter> DeliveryMachine<W> {
         self.in_flight += 1;
         effects.push(Effect::Send {
             alert: Arc::clone(&job.alert),
+            update: job.update.clone(),
             key,
         });
     }
@@ -497,5 +523,17 @@ impl<W: Waiter> DeliveryMachine<W> {
     }
 }
 
+/// References of outputs are a few dozen bytes; who answers more than this has not understood the question.
+const REFERENCE_BYTES_MAX: usize = 1024;
+
+/// What is kept of an output's answer: nothing where no update will ever ask for it.
+fn reference(alert: &Alert, receipt: Receipt) -> Option<Arc<str>> {
+    let asked_for = alert.merging == Merging::FirstAtOnce;
+    let reference = receipt.reference.filter(|_| asked_for)?;
+    (reference.len() <= REFERENCE_BYTES_MAX).then(|| reference.into())
+}
+
+#[cfg(test)]
+mod ordering;
 #[cfg(test)]
 mod tests;

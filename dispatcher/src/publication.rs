@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use streamalert_detect::{DEFAULT_PUBLISHER, publisher_names};
-use streamalert_types::{Alert, OutputName, Traceparent};
+use streamalert_types::{Alert, OutputName, Traceparent, Update};
 use streamalert_value::{Map, Value};
 
 use crate::card::{Card, LinkTemplates};
@@ -46,6 +46,8 @@ pub struct Publication {
     /// What the output answered to the first delivery of this incident, such as the key of the issue it made; `None`
     /// for the first, and where it is not known any more.
     pub reference: Option<String>,
+    /// Whether the incident is new at this output.
+    pub action: IncidentAction,
     /// Where alerts and traces can be looked at.
     pub links: Arc<LinkTemplates>,
 }
@@ -79,6 +81,16 @@ const TRUNCATED_FIELD: &str = "streamalert_truncated";
 const TRACE_FIELD: &str = "streamalert_trace_id";
 
 impl Publication {
+    /// Makes it an update of an incident that the output has.
+    #[must_use]
+    pub fn updating(mut self, update: Option<Update>) -> Self {
+        if let Some(update) = update {
+            self.action = IncidentAction::Update;
+            self.reference = update.reference.map(|reference| reference.to_string());
+        }
+        self
+    }
+
     /// Publishes `alert` for `output`. Never fails: what a publisher cannot do becomes the default, which says
     /// so, because an alert in the wrong shape is better than none.
     pub async fn compose(
@@ -121,6 +133,7 @@ impl Publication {
             fallback: None,
             traceparent: None,
             reference: None,
+            action: IncidentAction::Open,
             links: Arc::default(),
         }
     }
@@ -129,8 +142,8 @@ impl Publication {
     #[must_use]
     pub fn incident(&self) -> Incident {
         Incident {
-            key: self.alert.id.to_string(),
-            action: IncidentAction::Open,
+            key: self.alert.incident().to_string(),
+            action: self.action,
         }
     }
 

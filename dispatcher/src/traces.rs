@@ -6,7 +6,7 @@ use streamalert_types::{
 
 use crate::Publication;
 use crate::machine::Burial;
-use crate::outputs::SendError;
+use crate::outputs::{Receipt, SendError};
 
 const SERVICE: &str = "dispatcher";
 
@@ -63,7 +63,12 @@ impl Attempt {
     }
 
     /// It has ended.
-    pub(crate) fn ended(self, publication: &Publication, result: &Result<(), SendError>, clock: &dyn Clock) {
+    pub(crate) fn ended(
+        self,
+        publication: &Publication,
+        result: &Result<Receipt, SendError>,
+        clock: &dyn Clock,
+    ) {
         let Some(traced) = self.0 else { return };
         let output = publication.output.as_str();
         let mut attributes = about(&publication.alert);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use streamalert_types::{Alert, AlertId, Clock, OutputName};
+use streamalert_types::{Alert, AlertId, Clock, Merging, OutputName};
 use streamalert_value::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
@@ -59,6 +59,7 @@ fn alert(name: &OutputName, clock: &dyn Clock, number: u64) -> Alert {
         record: Bytes::from_static(br#"{"message":"This is a test."}"#),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: Merging::default(),
     }
 }
 

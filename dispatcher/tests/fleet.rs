@@ -18,7 +18,7 @@ use streamalert_service::{
     BackoffOptions, ClientOptions, GrpcServer, ServerOptions, ShardedDeliveries, ShardedOptions, Shutdown,
 };
 use streamalert_store::MemoryStore;
-use streamalert_types::{Alert, AlertId, Delivery, DeliveryOutcome, ManualClock, Timestamp};
+use streamalert_types::{Alert, AlertId, Delivery, DeliveryOutcome, ManualClock, Merging, Timestamp};
 use streamalert_value::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -185,10 +185,12 @@ fn delivery(number: u32) -> Delivery {
         record: Bytes::from_static(b"{}"),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: Merging::default(),
     };
     Delivery {
         alert: Arc::new(alert),
         output: format!("o:{}", number % OUTPUTS).parse().unwrap(),
+        update: None,
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -20,8 +21,44 @@ pub type Members = SmallVec<[Member; 1]>;
 pub struct Limits {
     /// Alerts in one group.
     pub group_alerts_max: usize,
+    /// Bytes of alerts in one group, beyond the first.
+    pub group_bytes_max: usize,
+    /// Open groups.
+    pub groups_max: usize,
     /// Bytes of all open groups in memory.
     pub bytes_max: usize,
+}
+
+/// Why a group is closed before its window has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Early {
+    /// It holds as many alerts as it may.
+    Alerts(usize),
+    /// Its alerts take as many bytes as they may.
+    Bytes(usize),
+    /// So many groups are open, more than may be.
+    Groups(usize),
+    /// The open groups take more memory than they may: so many bytes.
+    Memory(usize),
+}
+
+impl fmt::Display for Early {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, of) = match *self {
+            Self::Alerts(count) => (count, "alerts"),
+            Self::Bytes(count) => (count, "bytes"),
+            Self::Groups(count) => (count, "open groups"),
+            Self::Memory(count) => (count, "bytes of open groups"),
+        };
+        let digits = number.to_string();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        write!(f, " {of}")
+    }
 }
 
 /// What memory knows of an alert that waits in a group.
@@ -37,6 +74,8 @@ pub struct Member {
     pub weight_bytes: u32,
     /// Steady time at which a group of which it is the oldest ends.
     pub due: Timestamp,
+    /// It went out at once, on its own account.
+    pub first: bool,
 }
 
 /// A group that is complete: to be merged and closed in the store.
@@ -54,9 +93,22 @@ pub struct Closing {
     pub key: Arc<[u8]>,
     /// The members, oldest first; never empty.
     pub members: Members,
+    /// Why it is closed before its window has ended, if it is.
+    pub early: Option<Early>,
 }
 
 impl Closing {
+    /// The members that have not gone out yet.
+    pub fn rest(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| !member.first)
+    }
+
+    /// The member that went out first.
+    #[must_use]
+    pub fn first(&self) -> Option<&Member> {
+        self.members.iter().find(|member| member.first)
+    }
+
     /// Bytes of the records that merging reads.
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
@@ -98,6 +150,10 @@ struct Bucket {
     text: Arc<[u8]>,
     /// Sorted by creation, then id; never empty between two calls.
     members: Members,
+    /// What the members weigh.
+    weight_bytes: usize,
+    /// Until when alerts are created that belong to one that went out at once.
+    first_until: Option<Timestamp>,
 }
 
 impl Bucket {
@@ -108,6 +164,8 @@ impl Bucket {
             rule: Arc::clone(rule),
             text: Arc::clone(&key.text),
             members: Members::new(),
+            weight_bytes: 0,
+            first_until: None,
         }
     }
 
@@ -127,8 +185,17 @@ impl Bucket {
                 member.due = member.due.min(due);
             }
             self.members.insert(at, member);
+            self.note(&member);
         }
         at.is_err()
+    }
+
+    fn note(&mut self, member: &Member) {
+        self.weight_bytes += member.weight_bytes as usize;
+        if member.first {
+            let until = window_end(member.created, member.window_mins);
+            self.first_until = self.first_until.max(Some(until));
+        }
     }
 
     fn due(&self) -> Option<Timestamp> {
@@ -140,7 +207,8 @@ impl Bucket {
     }
 
     /// Cuts the first group off. The bucket has members.
-    fn cut(&mut self, alerts_max: usize) -> Closing {
+    fn cut(&mut self, limits: Limits, early: Option<Early>) -> Closing {
+        let alerts_max = limits.group_alerts_max;
         let oldest = self.members[0];
         let end = window_end(oldest.created, oldest.window_mins);
         let fits = |member: &&Member| member.created <= end;
@@ -156,14 +224,26 @@ impl Bucket {
         } else {
             self.members.drain(..count).collect()
         };
-        Closing {
+        (self.weight_bytes, self.first_until) = (0, None);
+        for member in self.members.clone() {
+            self.note(&member);
+        }
+        let mut closing = Closing {
             id: GroupId::new(&self.rule, &self.text, oldest.id),
             noted_as: self.key,
             shard: self.shard,
             rule: Arc::clone(&self.rule),
             key: Arc::clone(&self.text),
             members,
+            early,
+        };
+        let (alerts, bytes) = (closing.members.len(), closing.weight_bytes());
+        if alerts >= alerts_max {
+            closing.early = Some(Early::Alerts(alerts));
+        } else if bytes >= limits.group_bytes_max {
+            closing.early = Some(Early::Bytes(bytes));
         }
+        closing
     }
 }
 
@@ -200,13 +280,15 @@ impl Groups {
         if !bucket.insert(member) {
             return None;
         }
-        let (after, full) = (bucket.due(), bucket.members.len() >= self.limits.group_alerts_max);
+        let full = bucket.members.len() >= self.limits.group_alerts_max
+            || bucket.weight_bytes >= self.limits.group_bytes_max;
+        let after = bucket.due();
         self.members += 1;
         self.bytes += size_of::<Member>();
         self.retime(place, before, after);
         // With this many, either the group of the oldest is full or the newest lies behind its window: in order
         // of creation nothing more can join it.
-        if full { self.cut(place) } else { None }
+        if full { self.cut(place, None) } else { None }
     }
 
     /// Whether an alert waits in the open groups of this key.
@@ -218,25 +300,52 @@ impl Groups {
             .is_some_and(|bucket| bucket.members.iter().any(|member| member.id == alert))
     }
 
+    /// Whether an alert of this key that was created then belongs to one that went out at once.
+    #[must_use]
+    pub fn has_first(&self, key: GroupId, created: Timestamp) -> bool {
+        let bucket = self.places.get(&key).and_then(|place| self.buckets.get(*place));
+        bucket.is_some_and(|bucket| bucket.first_until.is_some_and(|until| created <= until))
+    }
+
+    /// The group of the oldest of this key ends now, at the steady time `now`.
+    pub fn hurry(&mut self, key: GroupId, now: Timestamp) {
+        let Some(&place) = self.places.get(&key) else {
+            return;
+        };
+        let Some(bucket) = self.buckets.get_mut(place) else {
+            return;
+        };
+        let before = bucket.due();
+        if let Some(oldest) = bucket.members.first_mut() {
+            oldest.due = oldest.due.min(now);
+        }
+        let after = bucket.due();
+        self.retime(place, before, after);
+    }
+
     /// A group whose window has ended at the steady time `now`, if any is left.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<Closing> {
         let &(due, place) = self.timers.first()?;
-        if due > now { None } else { self.cut(place) }
+        if due > now { None } else { self.cut(place, None) }
     }
 
     /// The group nearest to its end while the open groups take more memory than they may.
     pub fn pop_over_limit(&mut self) -> Option<Closing> {
-        if self.bytes > self.limits.bytes_max {
-            self.pop_any()
+        let early = if self.bytes > self.limits.bytes_max {
+            Early::Memory(self.bytes)
+        } else if self.len() > self.limits.groups_max {
+            Early::Groups(self.len())
         } else {
-            None
-        }
+            return None;
+        };
+        let &(_, place) = self.timers.first()?;
+        self.cut(place, Some(early))
     }
 
     /// The group nearest to its end.
     pub fn pop_any(&mut self) -> Option<Closing> {
         let &(_, place) = self.timers.first()?;
-        self.cut(place)
+        self.cut(place, None)
     }
 
     /// When the next window ends, in steady time.
@@ -287,11 +396,11 @@ impl Groups {
         self.bytes
     }
 
-    fn cut(&mut self, place: usize) -> Option<Closing> {
+    fn cut(&mut self, place: usize, early: Option<Early>) -> Option<Closing> {
         let bucket = self.buckets.get_mut(place)?;
         let before = bucket.due();
         before?;
-        let closing = bucket.cut(self.limits.group_alerts_max);
+        let closing = bucket.cut(self.limits, early);
         let after = bucket.due();
         self.members -= closing.members.len();
         self.bytes -= closing.members.len() * size_of::<Member>();

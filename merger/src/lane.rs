@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use streamalert_detect::merge::merge;
 use streamalert_proto::{Deliveries, NeighbourError};
 use streamalert_store::{AlertStore, Fence, ShardId, StoreError, StoredAlert};
 use streamalert_types::{AlertId, Clock, Timestamp, Tracer};
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::groups::Closing;
-use crate::machine::{CloseOutcome, Effect, Event, Machine, Notice, pending_outputs};
+use crate::machine::{CloseOutcome, Effect, Event, Machine, Notice, merged_alert, pending_outputs};
 use crate::stats::MergerStats;
 use crate::traces::GroupTraces;
 use streamalert_detect::merge::Routed;
@@ -351,6 +350,20 @@ async fn read_call(store: Arc<dyn AlertStore>, effect: Effect) -> Event {
             let counts = store.backlog(shard).await;
             Event::Backlog { load, shard, counts }
         }
+        Effect::Look {
+            shard,
+            first,
+            alert,
+            output,
+        } => {
+            let state = store.delivery(shard, first, &output).await;
+            Event::Looked {
+                first,
+                alert,
+                output,
+                state,
+            }
+        }
         Effect::Page {
             load,
             shard,
@@ -381,14 +394,22 @@ async fn close(
     tombstone_until: Timestamp,
 ) -> CloseOutcome {
     let ids: Vec<AlertId> = group.members.iter().map(|member| member.id).collect();
-    let members = match store.fetch(fence.shard, &ids).await {
+    let rest: Vec<AlertId> = group.rest().map(|member| member.id).collect();
+    if rest.is_empty() {
+        let closed = store.close_group(fence, group.noted_as, ids, None, tombstone_until);
+        return match closed.await {
+            Ok(_) => CloseOutcome::Silent,
+            Err(problem) => CloseOutcome::Failed(problem),
+        };
+    }
+    let members = match store.fetch(fence.shard, &rest).await {
         Ok(members) => members,
         Err(problem) => return CloseOutcome::Unread(problem),
     };
-    if members.len() < ids.len() {
-        error!(group = %group.id, expected = ids.len(), found = members.len(), "members of a merge group are gone");
+    if members.len() < rest.len() {
+        error!(group = %group.id, expected = rest.len(), found = members.len(), "members of a merge group are gone");
     }
-    let Some(merged) = merge(AlertId::merged(group.id), now, &members) else {
+    let Some(merged) = merged_alert(group, now, &members) else {
         return CloseOutcome::Gone;
     };
     let merged = Arc::new(merged);
@@ -398,7 +419,7 @@ async fn close(
         group: None,
     };
     match store
-        .close_group(fence, group.noted_as, ids, stored, tombstone_until)
+        .close_group(fence, group.noted_as, ids, Some(stored), tombstone_until)
         .await
     {
         Ok(accepted) => {

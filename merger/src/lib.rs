@@ -30,7 +30,7 @@ pub use stats::{MergerStats, OutputStats};
 /// The pure parts, for benchmarks and simulations. No promise of stability.
 #[doc(hidden)]
 pub mod pure {
-    pub use crate::groups::{Closing, Groups, Limits as GroupLimits, Member, Members};
+    pub use crate::groups::{Closing, Early, Groups, Limits as GroupLimits, Member, Members};
     pub use crate::machine::{CloseOutcome, Notice};
     pub use crate::machine::{Effect, Event, Machine};
     pub use streamalert_detect::merge::{GroupKey, Routed, Router};

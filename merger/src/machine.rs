@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use streamalert_proto::NeighbourError;
 use streamalert_store::{Fence, ShardId, StoreError};
-use streamalert_types::{AlertId, OutputName, Timestamp};
+use streamalert_types::{AlertId, GroupId, IdSet, OutputName, Timestamp};
 
 pub(crate) use accept::pending_outputs;
+pub(crate) use closing::merged_alert;
 pub use event::{CloseOutcome, Effect, Event, Notice};
 
 use crate::groups::{Closing, Groups, Limits};
@@ -39,6 +40,10 @@ pub struct Machine {
     /// Batches whose alerts are not all durable yet.
     batches: HashMap<u64, Batch>,
     accepts: BTreeMap<u64, AcceptCall>,
+    /// Keys whose first alert is being made durable, to go out at once.
+    opening: IdSet<GroupId>,
+    /// Updates that wait for the outcome of an alert at an output: by those, the alert that waits.
+    held: BTreeMap<(AlertId, OutputName), AlertId>,
     /// Complete groups that wait for their turn to be closed.
     ready: VecDeque<Closing>,
     closes: BTreeMap<u64, CloseCall>,
@@ -68,6 +73,8 @@ enum Retry {
     Load(ShardId),
     Close(Closing),
     Deliver(AlertId, OutputName),
+    /// Whoever waits for this outcome.
+    Held(AlertId, OutputName),
     Settle(ShardId),
     Page(OutputName),
 }
@@ -78,6 +85,8 @@ impl Machine {
     pub fn new(options: MergerOptions) -> Self {
         let groups = Limits {
             group_alerts_max: options.group_alerts_max.max(1),
+            group_bytes_max: options.group_bytes_max.max(1),
+            groups_max: options.groups_max,
             bytes_max: options.groups_bytes_max,
         };
         let window = WindowLimits {
@@ -93,6 +102,8 @@ impl Machine {
             outbox: Outbox::new(window),
             batches: HashMap::new(),
             accepts: BTreeMap::new(),
+            opening: IdSet::default(),
+            held: BTreeMap::new(),
             ready: VecDeque::new(),
             closes: BTreeMap::new(),
             closing_bytes: 0,
@@ -135,6 +146,12 @@ impl Machine {
                 output,
                 result,
             } => self.delivered(alert, output, result),
+            Event::Looked {
+                first,
+                alert,
+                output,
+                state,
+            } => self.looked(first, alert, output, state),
             Event::Settled { fence, result } => self.settled(fence, result),
             Event::Paged {
                 load,
@@ -231,6 +248,7 @@ impl Machine {
                 Retry::Load(shard) => self.load(shard),
                 Retry::Close(closing) => self.complete(closing),
                 Retry::Deliver(alert, output) => self.deliver_again(alert, &output),
+                Retry::Held(first, output) => self.let_go(first, &output),
                 Retry::Settle(shard) => {
                     self.unsettled.insert(shard);
                 }
@@ -322,6 +340,8 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+mod first;
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]

@@ -13,6 +13,10 @@ pub struct MergerOptions {
     pub lanes: usize,
     /// Alerts a merge group may hold; a full group closes at once. StreamAlert: 50, to bound a merged alert.
     pub group_alerts_max: usize,
+    /// Bytes of alerts a merge group may hold; a group that holds as many closes at once.
+    pub group_bytes_max: usize,
+    /// Groups that may be open. Beyond it those nearest to their end close early.
+    pub groups_max: usize,
     /// Waited beyond a group's window for alerts that were created in time and are still on their way.
     /// StreamAlert looked once a minute, which was 30 seconds on average.
     pub window_grace: Duration,
@@ -56,6 +60,8 @@ impl Default for MergerOptions {
             shards: 256,
             lanes: 2,
             group_alerts_max: 50,
+            group_bytes_max: 16 << 20,
+            groups_max: 10_000_000,
             window_grace: Duration::from_secs(1),
             groups_bytes_max: 256 << 20,
             closing_bytes_max: 32 << 20,
@@ -79,6 +85,7 @@ impl MergerOptions {
     pub(crate) fn per_lane(&self) -> Self {
         let share = |limit: usize| (limit / self.lanes.max(1)).max(1);
         Self {
+            groups_max: share(self.groups_max),
             groups_bytes_max: share(self.groups_bytes_max),
             closing_bytes_max: share(self.closing_bytes_max),
             closing_groups_max: share(self.closing_groups_max),

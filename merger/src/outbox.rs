@@ -265,6 +265,7 @@ impl Outbox {
         Some(Delivery {
             alert: Arc::clone(&slot.alert),
             output: output.clone(),
+            update: None,
         })
     }
 
@@ -322,6 +323,7 @@ impl Window {
         Some(Delivery {
             alert: Arc::clone(alert),
             output: output.clone(),
+            update: None,
         })
     }
 

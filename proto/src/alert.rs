@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use streamalert_types::{Alert, AlertBatch, AlertId, BatchId, Timestamp};
+use streamalert_types::{Alert, AlertBatch, AlertId, BatchId, Merging, Timestamp};
 use streamalert_value::Value;
 
 use crate::malformed::require_object;
@@ -67,6 +67,11 @@ impl From<&Alert> for v1::Alert {
             record_json: alert.record.clone(),
             traceparent: alert.traceparent.to_string(),
             rules_version: alert.rules_version.to_string(),
+            merge_send_first: alert.merging == Merging::FirstAtOnce,
+            follows: match alert.merging {
+                Merging::Follows(first) => Bytes::copy_from_slice(&first.as_u128().to_be_bytes()),
+                Merging::Together | Merging::FirstAtOnce => Bytes::new(),
+            },
         }
     }
 }
@@ -75,9 +80,12 @@ impl TryFrom<v1::Alert> for Alert {
     type Error = MalformedMessage;
 
     fn try_from(alert: v1::Alert) -> Result<Self, MalformedMessage> {
-        let id = <[u8; 16]>::try_from(&*alert.id).map_err(|_| {
-            MalformedMessage::value("Alert.id", format!("{} bytes, expected 16", alert.id.len()))
-        })?;
+        let id = id_from_bytes("Alert.id", &alert.id)?;
+        let merging = match &*alert.follows {
+            [] if alert.merge_send_first => Merging::FirstAtOnce,
+            [] => Merging::Together,
+            first => Merging::Follows(id_from_bytes("Alert.follows", first)?),
+        };
         require_object("Alert.record_json", &alert.record_json)?;
         let context = value_from_json("Alert.context_json", &alert.context_json)?;
         if !matches!(context, Value::Map(_)) {
@@ -85,7 +93,7 @@ impl TryFrom<v1::Alert> for Alert {
         }
         let outputs = alert.outputs.iter().map(|output| output.parse());
         Ok(Self {
-            id: AlertId::from_u128(u128::from_be_bytes(id)),
+            id,
             rule_name: alert.rule_name.into(),
             rule_description: alert.rule_description.into(),
             created: Timestamp::from_micros(alert.created_micros),
@@ -106,8 +114,15 @@ impl TryFrom<v1::Alert> for Alert {
             record: Bytes::copy_from_slice(&alert.record_json),
             traceparent: alert.traceparent.into(),
             rules_version: alert.rules_version.into(),
+            merging,
         })
     }
+}
+
+fn id_from_bytes(field: &'static str, bytes: &[u8]) -> Result<AlertId, MalformedMessage> {
+    let id = <[u8; 16]>::try_from(bytes);
+    let id = id.map_err(|_| MalformedMessage::value(field, format!("{} bytes, expected 16", bytes.len())))?;
+    Ok(AlertId::from_u128(u128::from_be_bytes(id)))
 }
 
 /// The value that the JSON text of a field stands for.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use streamalert_types::{Alert, BatchId, Delivery, DeliveryOutcome};
+use streamalert_types::{Alert, BatchId, Delivery, DeliveryOutcome, Update};
 
 use crate::{MalformedMessage, v1};
 
@@ -13,6 +13,9 @@ impl v1::DeliverRequest {
             traceparent: delivery.alert.traceparent.to_string(),
             alert: Some(v1::Alert::from(&*delivery.alert)),
             output: delivery.output.as_str().to_owned(),
+            update: delivery.update.as_ref().map(|update| v1::Update {
+                reference: update.reference.as_deref().map(str::to_owned),
+            }),
         }
     }
 
@@ -31,6 +34,9 @@ impl v1::DeliverRequest {
         Ok(Delivery {
             alert: Arc::new(Alert::try_from(alert)?),
             output,
+            update: self.update.map(|update| Update {
+                reference: update.reference.map(Arc::from),
+            }),
         })
     }
 }
@@ -40,8 +46,11 @@ impl v1::DeliverAck {
     #[must_use]
     pub fn new(id: BatchId, outcome: &DeliveryOutcome) -> Self {
         let outcome = match outcome {
-            DeliveryOutcome::Delivered { attempts } => {
-                v1::deliver_ack::Outcome::Delivered(v1::Delivered { attempts: *attempts })
+            DeliveryOutcome::Delivered { attempts, reference } => {
+                v1::deliver_ack::Outcome::Delivered(v1::Delivered {
+                    attempts: *attempts,
+                    reference: reference.as_deref().map(str::to_owned),
+                })
             }
             DeliveryOutcome::DeadLettered { attempts, reason } => {
                 v1::deliver_ack::Outcome::DeadLettered(v1::DeadLettered {
@@ -66,6 +75,7 @@ impl v1::DeliverAck {
         })? {
             v1::deliver_ack::Outcome::Delivered(end) => Ok(DeliveryOutcome::Delivered {
                 attempts: end.attempts,
+                reference: end.reference.map(Arc::from),
             }),
             v1::deliver_ack::Outcome::DeadLettered(end) => Ok(DeliveryOutcome::DeadLettered {
                 attempts: end.attempts,

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use prost::Message;
 use streamalert_proto::{MalformedMessage, v1};
 use streamalert_types::{
-    Alert, AlertBatch, AlertId, BatchId, DataType, Delivery, DeliveryOutcome, OutputName, Position, Record,
-    RecordBatch, Sequence, Source, Timestamp,
+    Alert, AlertBatch, AlertId, BatchId, DataType, Delivery, DeliveryOutcome, Merging, OutputName, Position,
+    Record, RecordBatch, Sequence, Source, Timestamp, Update,
 };
 use streamalert_value::{Map, Value};
 
@@ -105,8 +105,21 @@ prop_compose! {
             record,
             traceparent,
             rules_version: version,
+            merging: Merging::default(),
         }
     }
+}
+
+fn merging() -> impl Strategy<Value = Merging> {
+    prop_oneof![
+        Just(Merging::Together),
+        Just(Merging::FirstAtOnce),
+        any::<u128>().prop_map(|id| Merging::Follows(AlertId::from_u128(id))),
+    ]
+}
+
+fn reference() -> impl Strategy<Value = Option<Arc<str>>> {
+    proptest::option::of(any::<String>().prop_map(Arc::from))
 }
 
 prop_compose! {
@@ -114,6 +127,7 @@ prop_compose! {
         origin in origin(), id in any::<u128>(), micros in any::<i64>(), outputs in btree_set(output(), 0..4),
         publishers in value(), context in vec((any::<String>(), value()), 0..4),
         keys in vec(any::<String>(), 0..4), mins in any::<u32>(), staged in any::<bool>(),
+        merging in merging(),
     ) -> Alert {
         Alert {
             id: AlertId::from_u128(id),
@@ -124,6 +138,7 @@ prop_compose! {
             merge_by_keys: keys.into(),
             merge_window_mins: mins,
             staged,
+            merging,
             ..origin
         }
     }
@@ -163,14 +178,17 @@ proptest! {
     #[test]
     fn a_delivery_and_its_outcome_survive(
         alert in alert(), output in output(), attempts in any::<u32>(), reason in proptest::option::of(any::<String>()),
+        known in proptest::option::of(reference()), reference in reference(),
     ) {
-        let delivery = Delivery { alert: Arc::new(alert), output };
+        let update = known.map(|reference| Update { reference });
+        let delivery = Delivery { alert: Arc::new(alert), output, update };
         let back = sent(&v1::DeliverRequest::new(BatchId(1), &delivery)).into_delivery().unwrap();
         prop_assert_eq!(&back.output, &delivery.output);
+        prop_assert_eq!(&back.update, &delivery.update);
         prop_assert_eq!(shown(&back.alert), shown(&delivery.alert));
         let outcome = match reason {
             Some(reason) => DeliveryOutcome::DeadLettered { attempts, reason },
-            None => DeliveryOutcome::Delivered { attempts },
+            None => DeliveryOutcome::Delivered { attempts, reference },
         };
         prop_assert_eq!(sent(&v1::DeliverAck::new(BatchId(1), &outcome)).into_outcome().unwrap(), outcome);
     }

@@ -211,6 +211,7 @@ impl Pipeline {
                 let delivery = Delivery {
                     alert: Arc::clone(&alert),
                     output: output.clone(),
+                    update: None,
                 };
                 let dispatcher = self.dispatcher.clone();
                 self.calls.spawn(async move {
@@ -243,6 +244,7 @@ impl Pipeline {
             record: Bytes::from(format!(r#"{{"blob":"{}"}}"#, "b".repeat(1_400))),
             traceparent: "".into(),
             rules_version: "".into(),
+            merging: streamalert_types::Merging::default(),
         };
         self.figures.alert_bytes = alert.weight_bytes();
         Arc::new(alert)

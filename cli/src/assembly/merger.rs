@@ -16,6 +16,9 @@ pub(crate) fn merger_options(settings: &Settings, member: &Member, address: Opti
     MergerOptions {
         shards: u16::try_from(merger.shards).unwrap_or(u16::MAX),
         group_alerts_max: merger.group_alerts_max,
+        group_bytes_max: bytes(merger.group_bytes_max),
+        groups_max: merger.groups_max,
+        groups_bytes_max: bytes(merger.groups_bytes_max),
         accept_bytes_max: bytes(merger.in_flight_bytes_max),
         output_deliveries_max: merger.in_flight_per_output_max,
         node: member.id.clone(),

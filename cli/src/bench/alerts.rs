@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use streamalert_types::{Alert, AlertId, OutputName, Position, RecordId, Sequence, Source, Timestamp};
+use streamalert_types::{
+    Alert, AlertId, Merging, OutputName, Position, RecordId, Sequence, Source, Timestamp,
+};
 use streamalert_value::{Map, Value};
 
 use super::cloudtrail;
@@ -46,6 +48,7 @@ impl AlertMaker {
             record: Bytes::new(),
             traceparent: "".into(),
             rules_version: "".into(),
+            merging: Merging::default(),
         };
         Self {
             source,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use streamalert_merger::pure::{CloseOutcome, Closing, Effect, Event, Machine, Routed, Router};
 use streamalert_merger::{MergerOptions, MergerStats};
-use streamalert_store::{Accepted, Fence, ShardId};
+use streamalert_store::{Accepted, DeliveryState, Fence, ShardId};
 use streamalert_types::{Alert, AlertId, DeliveryOutcome, Timestamp};
 
 use super::alerts::START;
@@ -144,7 +144,7 @@ fn answer(effect: Effect, template: &Arc<Alert>, closed: &mut Vec<Arc<Closing>>)
         Effect::Deliver(delivery) => Event::Delivered {
             alert: delivery.alert.id,
             output: delivery.output,
-            result: Ok(DeliveryOutcome::Delivered { attempts: 1 }),
+            result: Ok(DeliveryOutcome::delivered(1)),
         },
         Effect::Settle { fence, .. } => Event::Settled {
             fence,
@@ -162,6 +162,14 @@ fn answer(effect: Effect, template: &Arc<Alert>, closed: &mut Vec<Arc<Closing>>)
         Effect::Expire { fence, .. } => Event::Expired {
             shard: fence.shard,
             result: Ok(0),
+        },
+        Effect::Look {
+            first, alert, output, ..
+        } => Event::Looked {
+            first,
+            alert,
+            output,
+            state: Ok(DeliveryState::Unknown),
         },
         Effect::Reply { .. } | Effect::LeaseLost(_) | Effect::HandedOver(_) | Effect::Notice(_) => {
             return None;

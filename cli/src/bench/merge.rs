@@ -156,7 +156,7 @@ pub(super) struct Sink;
 #[async_trait]
 impl Deliveries for Sink {
     async fn deliver(&self, _: Delivery) -> Result<DeliveryOutcome, NeighbourError> {
-        Ok(DeliveryOutcome::Delivered { attempts: 1 })
+        Ok(DeliveryOutcome::delivered(1))
     }
 }
 

@@ -261,6 +261,9 @@ fn show_record(explained: &ExplainedRecord) {
                 alert.merge_by_keys.join(", "),
                 alert.merge_window_mins
             );
+            if alert.sends_first() {
+                anstream::println!("  the first of a group goes out at once");
+            }
         }
         for (output, publication) in &explained.publications {
             match publication {

@@ -67,6 +67,7 @@ async fn list(global: &Global, json: bool) -> Result<(), Failure> {
                     list(&rule.merge_by_keys.iter().map(String::as_str).collect::<Vec<_>>()),
                 ),
                 ("merge_window_mins", integer(u64::from(rule.merge_window_mins))),
+                ("merge_send_first", Value::Bool(rule.merge_send_first)),
                 ("file", text(&rule.file.display().to_string())),
                 ("line", integer(u64::from(rule.line))),
             ]);

@@ -65,6 +65,7 @@ fn delivery(number: u32, output: &str) -> Delivery {
     Delivery {
         alert: Arc::new(alert(number)),
         output: name(output),
+        update: None,
     }
 }
 
@@ -159,7 +160,7 @@ async fn a_dead_output_delays_no_other() {
     for number in 0..100 {
         let begin = Instant::now();
         let outcome = rig.handle.deliver(delivery(number, "webhook:live")).await;
-        assert_eq!(outcome, Ok(DeliveryOutcome::Delivered { attempts: 1 }));
+        assert_eq!(outcome, Ok(DeliveryOutcome::delivered(1)));
         assert!(
             begin.elapsed() <= Duration::from_millis(20),
             "{:?}",
@@ -246,7 +247,7 @@ async fn callers_of_one_delivery_share_it_even_when_the_first_stops_listening() 
     );
     assert_eq!(
         (second, third.clone()),
-        (third, Ok(DeliveryOutcome::Delivered { attempts: 1 }))
+        (third, Ok(DeliveryOutcome::delivered(1)))
     );
     assert_eq!(output.accepted().len(), 1);
 }
@@ -335,7 +336,7 @@ async fn draining_finishes_what_is_under_way_and_refuses_the_rest() {
     rig.task.await.unwrap();
     assert_eq!(
         callers.remove(0).await.unwrap(),
-        Ok(DeliveryOutcome::Delivered { attempts: 1 })
+        Ok(DeliveryOutcome::delivered(1))
     );
     for caller in callers {
         let error = caller.await.unwrap().unwrap_err();
@@ -367,7 +368,7 @@ async fn an_output_that_panics_is_tried_again() {
     });
     let rig = start(vec![("webhook:a", output, options())]);
     let outcome = rig.handle.deliver(delivery(1, "webhook:a")).await;
-    assert_eq!(outcome, Ok(DeliveryOutcome::Delivered { attempts: 2 }));
+    assert_eq!(outcome, Ok(DeliveryOutcome::delivered(2)));
 }
 
 struct FailingPublisher;
@@ -409,10 +410,8 @@ async fn an_alert_whose_publisher_fails_is_delivered_and_counted() {
     let delivery = Delivery {
         alert: Arc::new(asks),
         output: name("webhook:a"),
+        update: None,
     };
-    assert_eq!(
-        handle.deliver(delivery).await,
-        Ok(DeliveryOutcome::Delivered { attempts: 1 })
-    );
+    assert_eq!(handle.deliver(delivery).await, Ok(DeliveryOutcome::delivered(1)));
     assert_eq!(handle.stats().outputs[&name("webhook:a")].publisher_failures, 1);
 }

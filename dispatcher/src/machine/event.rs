@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use streamalert_types::{Alert, AlertId, DeliveryOutcome, OutputName};
+use streamalert_types::{Alert, AlertId, DeliveryOutcome, OutputName, Update};
 
 use crate::DeliveryOptions;
-use crate::outputs::SendError;
+use crate::outputs::{Receipt, SendError};
 
 /// What makes two requests the same delivery.
 pub type DeliveryKey = (AlertId, OutputName);
@@ -23,6 +23,8 @@ pub enum Event<W> {
         alert: Arc<Alert>,
         /// Where to.
         output: OutputName,
+        /// Set when the incident was opened there before.
+        update: Option<Update>,
         /// Who wants to know.
         waiter: W,
     },
@@ -31,7 +33,7 @@ pub enum Event<W> {
         /// Which delivery's.
         key: DeliveryKey,
         /// How.
-        result: Result<(), SendError>,
+        result: Result<Receipt, SendError>,
     },
     /// The write of dead letters that the last [`Effect::Bury`] asked for ended.
     Buried {
@@ -60,6 +62,8 @@ pub enum Effect<W> {
         key: DeliveryKey,
         /// The alert.
         alert: Arc<Alert>,
+        /// Set when the incident was opened there before.
+        update: Option<Update>,
     },
     /// Store these dead letters in one commit, then say [`Event::Buried`].
     Bury(Vec<Burial>),

@@ -117,6 +117,7 @@ impl Rig {
         self.apply(Event::Accepted {
             alert: Arc::new(alert(number)),
             output,
+            update: None,
             waiter,
         });
         waiter
@@ -124,6 +125,7 @@ impl Rig {
 
     fn finish(&mut self, at: usize, result: Result<(), SendError>) {
         let key = self.sending.remove(at);
+        let result = result.map(|()| Receipt::default());
         self.apply(Event::Sent { key, result });
     }
 
@@ -163,7 +165,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 fn delivered(attempts: u32) -> DeliveryOutcome {
-    DeliveryOutcome::Delivered { attempts }
+    DeliveryOutcome::delivered(attempts)
 }
 
 fn retry_after(secs: u64) -> SendError {
@@ -249,6 +251,7 @@ fn one_alert_to_two_outputs_is_two_deliveries() {
         rig.apply(Event::Accepted {
             alert: Arc::new(alert(1)),
             output,
+            update: None,
             waiter,
         });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use streamalert_testkit::emulator::emulated;
-use streamalert_types::{Alert, AlertId, ManualClock, OutputName};
+use streamalert_types::{Alert, AlertId, ManualClock, Merging, OutputName};
 use streamalert_value::{Map, Value};
 
 use crate::registry::LoadContext;
@@ -33,6 +33,7 @@ pub(crate) fn alert(number: u32) -> Alert {
         ),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: Merging::default(),
     }
 }
 

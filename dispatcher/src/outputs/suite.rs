@@ -30,7 +30,7 @@ use crate::Service;
 pub(crate) const ODD: &str = r#"{"text":"\u0000\u0007\u001b[31m\u2028\ud83d\ude00\ud800 ünï","nan":NaN,"inf":-Infinity,
         "big":123456789012345678901234567890,"":{"":[]},"@slack.text":"not magic here"}"#;
 
-const SUCCESS: DeliveryOutcome = DeliveryOutcome::Delivered { attempts: 1 };
+const SUCCESS: DeliveryOutcome = DeliveryOutcome::delivered(1);
 
 /// The services to look at: all, or the one that `OUTPUT` names.
 fn wanted() -> Vec<&'static Service> {
@@ -138,7 +138,7 @@ async fn every_output_tries_again_and_then_delivers_once() {
         let name = rig.service.name;
         let attempts = rig.trouble();
         match rig.deliver(alert(1)).await {
-            DeliveryOutcome::Delivered { attempts: made } if made >= attempts => {}
+            DeliveryOutcome::Delivered { attempts: made, .. } if made >= attempts => {}
             other => panic!("{name}: {other:?}"),
         }
         assert_eq!(rig.arrived().len(), 1, "{name}");

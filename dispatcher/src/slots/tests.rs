@@ -110,6 +110,7 @@ fn delivery(number: u32, output: &str) -> Delivery {
     Delivery {
         alert: Arc::new(alert(number)),
         output: output.parse().unwrap(),
+        update: None,
     }
 }
 

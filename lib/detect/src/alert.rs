@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use streamalert_types::{Alert, AlertId, OutputName, Record, Timestamp};
+use streamalert_types::{Alert, AlertId, Merging, OutputName, Record, Timestamp};
 use streamalert_value::{Map, Value};
 
 use crate::{Fired, RuleInfo};
@@ -56,6 +56,11 @@ pub fn build_alert(record: &Record, rule: &RuleInfo, fired: Fired, stamp: &Alert
             .unwrap_or_else(|| Bytes::copy_from_slice(&record.json)),
         traceparent: stamp.traceparent.clone(),
         rules_version: stamp.rules_version.clone(),
+        merging: if rule.merge_send_first {
+            Merging::FirstAtOnce
+        } else {
+            Merging::Together
+        },
     }
 }
 

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use streamalert_types::{Alert, AlertId, OutputName, Timestamp};
+use streamalert_types::{Alert, AlertId, Merging, OutputName, Timestamp};
 use streamalert_value::{Doc, Kind, NodeRef, Value, decode_json_bytes, write_json_text};
 
 use record::{Common, Ignored, common_of};
@@ -65,6 +65,22 @@ pub fn window_end(created: Timestamp, window_mins: u32) -> Timestamp {
 /// `members` may come in any order. They are sorted by creation, then id.
 #[must_use]
 pub fn merge(id: AlertId, now: Timestamp, members: &[Arc<Alert>]) -> Option<Alert> {
+    merge_group(id, now, &GroupNotes::default(), members)
+}
+
+/// What there is to say of a group beside its members.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupNotes {
+    /// The alert that went out first, which is not among the members.
+    pub follows: Option<AlertId>,
+    /// Why it was closed before its window ended, in a few words.
+    pub closed_early: Option<String>,
+}
+
+/// As [`merge`], with what else is known of the group. The record says it in fields of their own, `FirstAlert` and
+/// `ClosedEarly`, which StreamAlert's merged alerts do not have.
+#[must_use]
+pub fn merge_group(id: AlertId, now: Timestamp, notes: &GroupNotes, members: &[Arc<Alert>]) -> Option<Alert> {
     let mut members: Vec<&Arc<Alert>> = members.iter().collect();
     members.sort_by_key(|alert| (alert.created, alert.id));
     let (oldest, newest) = (*members.first()?, *members.last()?);
@@ -79,13 +95,14 @@ pub fn merge(id: AlertId, now: Timestamp, members: &[Arc<Alert>]) -> Option<Aler
         outputs,
         merge_by_keys: Arc::from([]),
         merge_window_mins: 0,
-        record: Bytes::from(merged_record(&members)),
+        merging: notes.follows.map_or(Merging::Together, Merging::Follows),
+        record: Bytes::from(merged_record(&members, notes)),
         ..Alert::clone(oldest)
     })
 }
 
 /// The record of a merged alert, as JSON. `members` is sorted and not empty.
-fn merged_record(members: &[&Arc<Alert>]) -> Vec<u8> {
+fn merged_record(members: &[&Arc<Alert>], notes: &GroupNotes) -> Vec<u8> {
     let keys = &members[0].merge_by_keys;
     let read: Vec<(Doc, Cow<'_, str>)> = members.iter().map(|alert| read_record(&alert.record)).collect();
     let records: Vec<NodeRef<'_>> = read.iter().map(|(doc, source)| doc.tree(source).root()).collect();
@@ -106,10 +123,19 @@ fn merged_record(members: &[&Arc<Alert>]) -> Vec<u8> {
         Cow::Owned(last.to_string())
     };
     let head = format!(
-        r#"{{"AlertCount":{},"AlertTimeFirst":"{first}","AlertTimeLast":"{last}","MergedBy":"#,
+        r#"{{"AlertCount":{},"AlertTimeFirst":"{first}","AlertTimeLast":"{last}","#,
         members.len()
     );
     out.extend_from_slice(head.as_bytes());
+    if let Some(first) = notes.follows {
+        out.extend_from_slice(format!(r#""FirstAlert":"{first}","#).as_bytes());
+    }
+    if let Some(reason) = &notes.closed_early {
+        out.extend_from_slice(b"\"ClosedEarly\":");
+        write_json_text(reason, &mut out);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"MergedBy\":");
     write_merged_by(records[0], keys, &mut out);
     out.extend_from_slice(b",\"OtherCommonKeys\":");
     common.write(&ignored, &mut out);

@@ -49,6 +49,8 @@ pub struct RuleInfo {
     pub merge_by_keys: Arc<[String]>,
     /// Merge window in whole minutes; 0 = none.
     pub merge_window_mins: u32,
+    /// Whether the first alert of a merge group goes out at once.
+    pub merge_send_first: bool,
     /// Keys that must be dictionaries of the record and hold the sub-keys listed.
     pub req_subkeys: IndexMap<String, Vec<String>>,
     /// How many matcher functions it has.
@@ -83,6 +85,7 @@ impl RuleInfo {
             publishers: PublisherPlan::None,
             merge_by_keys: Arc::from([]),
             merge_window_mins: 0,
+            merge_send_first: false,
             req_subkeys: IndexMap::new(),
             matchers: 0,
             context: false,

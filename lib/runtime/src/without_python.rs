@@ -225,6 +225,7 @@ fn info(rule: &LoadedRule, exported: &ExportedRule, hashes: &Hashes) -> RuleInfo
         publishers: option("publishers").map_or(PublisherPlan::None, publishers),
         merge_by_keys: texts("merge_by_keys").into(),
         merge_window_mins: u32::try_from(window.max(0)).unwrap_or(u32::MAX).min(1 << 31),
+        merge_send_first: option("merge_send_first").is_some_and(is_true),
         req_subkeys: subkeys
             .into_iter()
             .flatten()
@@ -237,6 +238,18 @@ fn info(rule: &LoadedRule, exported: &ExportedRule, hashes: &Hashes) -> RuleInfo
         line: rule.line,
         code_hash: hashes.by_file.get(&rule.file).cloned().unwrap_or_default(),
         ..RuleInfo::named(&rule.name, &[])
+    }
+}
+
+/// Python's truth of an option.
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(items) => !items.is_empty(),
     }
 }
 

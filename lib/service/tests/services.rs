@@ -185,6 +185,7 @@ impl Records for Rules {
                 record: record.json.clone(),
                 traceparent: "".into(),
                 rules_version: "".into(),
+                merging: streamalert_types::Merging::default(),
             })
         });
         self.0
@@ -208,6 +209,7 @@ impl Alerts for Merging {
                 .deliver(Delivery {
                     alert,
                     output: OutputName::history(),
+                    update: None,
                 })
                 .await?;
         }
@@ -223,7 +225,7 @@ impl Deliveries for Outputs {
     async fn deliver(&self, delivery: Delivery) -> Result<DeliveryOutcome, NeighbourError> {
         tokio::time::sleep(Duration::from_micros(500)).await;
         self.0.lock().unwrap().insert(delivery.alert.id);
-        Ok(DeliveryOutcome::Delivered { attempts: 1 })
+        Ok(DeliveryOutcome::delivered(1))
     }
 }
 

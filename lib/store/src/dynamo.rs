@@ -26,8 +26,8 @@ use streamalert_types::{Alert, AlertId, Clock, GroupId, OutputName, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::{
-    Accepted, AlertFilter, AlertStore, AlertView, Fence, OutboxCursor, Pending, SettledDelivery, ShardId,
-    StoreError, StoredAlert,
+    Accepted, AlertFilter, AlertStore, AlertView, DeliveryState, Fence, OutboxCursor, Pending,
+    SettledDelivery, ShardId, StoreError, StoredAlert,
 };
 use bodies::Bodies;
 use caller::Caller;
@@ -124,7 +124,7 @@ impl AlertStore for DynamoStore {
         fence: Fence,
         group: GroupId,
         members: Vec<AlertId>,
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
         let members = alert_item::Members {
@@ -169,6 +169,15 @@ impl AlertStore for DynamoStore {
     async fn expire(&self, fence: Fence, _now: Timestamp, _items_max: usize) -> Result<u64, StoreError> {
         self.inner.check_fence(fence).await?;
         Ok(0)
+    }
+
+    async fn delivery(
+        &self,
+        shard: ShardId,
+        alert: AlertId,
+        output: &OutputName,
+    ) -> Result<DeliveryState, StoreError> {
+        self.inner.delivery(shard, alert, output).await
     }
 
     async fn list(&self, filter: &AlertFilter, items_max: usize) -> Result<Vec<AlertView>, StoreError> {

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use crate::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, Lease, LeaseAnswer, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId,
-    StoreError, StoredAlert,
+    DeadLetterStore, DeliveryState, Fence, Lease, LeaseAnswer, LeaseStore, OutboxCursor, Pending,
+    SettledDelivery, ShardId, StoreError, StoredAlert,
 };
 
 /// Wraps a store and fails as its [`Faults`] say. Clones share the faults.
@@ -202,7 +202,7 @@ impl<S: AlertStore> AlertStore for FaultyStore<S> {
         fence: Fence,
         group: GroupId,
         members: Vec<AlertId>,
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
         self.write(
@@ -243,6 +243,15 @@ impl<S: AlertStore> AlertStore for FaultyStore<S> {
 
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError> {
         self.write(self.inner.expire(fence, now, items_max)).await
+    }
+
+    async fn delivery(
+        &self,
+        shard: ShardId,
+        alert: AlertId,
+        output: &OutputName,
+    ) -> Result<DeliveryState, StoreError> {
+        self.read(self.inner.delivery(shard, alert, output)).await
     }
 
     async fn list(&self, filter: &AlertFilter, items_max: usize) -> Result<Vec<AlertView>, StoreError> {

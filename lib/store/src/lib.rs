@@ -24,7 +24,8 @@ pub use memory::MemoryStore;
 pub use streamalert_types::ShardId;
 pub use traits::{
     Accepted, AlertFilter, AlertState, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, GroupMember, OutboxCursor, Pending, SettledDelivery, StoreError, StoredAlert,
+    DeadLetterStore, DeliveryState, Fence, GroupMember, OutboxCursor, Pending, SettledDelivery, StoreError,
+    StoredAlert,
 };
 
 /// What dead letters may hold by default: about a day of a source that floods with logs no schema takes,

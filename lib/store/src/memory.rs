@@ -13,8 +13,8 @@ use streamalert_types::{Alert, AlertId, DeadLetter, DeadLetterId, GroupId, Outpu
 
 use crate::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DEAD_LETTER_BYTES_MAX,
-    DeadLetterFilter, DeadLetterStore, Fence, Lease, OutboxCursor, Pending, SettledDelivery, ShardId,
-    StoreError, StoredAlert,
+    DeadLetterFilter, DeadLetterStore, DeliveryState, Fence, Lease, OutboxCursor, Pending, SettledDelivery,
+    ShardId, StoreError, StoredAlert,
 };
 
 use self::alerts::Alerts;
@@ -137,7 +137,7 @@ impl AlertStore for MemoryStore {
         fence: Fence,
         group: GroupId,
         members: Vec<AlertId>,
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
         let mut stripe = self.stripe(fence.shard);
@@ -178,6 +178,15 @@ impl AlertStore for MemoryStore {
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError> {
         let mut stripe = self.stripe(fence.shard);
         stripe.shard(fence.shard).expire(fence, now, items_max)
+    }
+
+    async fn delivery(
+        &self,
+        shard: ShardId,
+        alert: AlertId,
+        output: &OutputName,
+    ) -> Result<DeliveryState, StoreError> {
+        Ok(self.stripe(shard).shard(shard).delivery(alert, output))
     }
 
     async fn list(&self, filter: &AlertFilter, items_max: usize) -> Result<Vec<AlertView>, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use streamalert_types::{Alert, AlertId, DeliveryOutcome, GroupId, OutputName, Timestamp};
 
-use crate::{AlertState, AlertView, GroupMember, OutboxCursor, ShardId, StoredAlert};
+use crate::{AlertState, AlertView, DeliveryState, GroupMember, OutboxCursor, ShardId, StoredAlert};
 
 /// Everything about an alert that changes after it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,17 @@ impl Standing {
             self.expires = Some(until);
         }
         done
+    }
+
+    /// Where one delivery stands.
+    pub(crate) fn delivery(&self, output: &OutputName) -> DeliveryState {
+        if self.pending.contains(output) {
+            return DeliveryState::Pending;
+        }
+        let ended = self.settled.iter().find(|(other, _)| other == output);
+        ended.map_or(DeliveryState::Unknown, |(_, outcome)| {
+            DeliveryState::Ended(outcome.clone())
+        })
     }
 
     pub(crate) fn view(&self, alert: Arc<Alert>) -> AlertView {

@@ -96,6 +96,8 @@ pub struct GroupMember {
     pub group: GroupId,
     /// Canonical text of the merge-key values; equal for all members of the group.
     pub key: Arc<[u8]>,
+    /// It is the first of the group and went out at once, on its own account.
+    pub first: bool,
 }
 
 /// What became of one alert handed to [`AlertStore::accept`].
@@ -126,6 +128,17 @@ pub struct SettledDelivery {
     pub output: OutputName,
     /// How it ended.
     pub outcome: DeliveryOutcome,
+}
+
+/// Where one delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// The store does not know of it: no such alert in the shard, any more or at all, or it does not go there.
+    Unknown,
+    /// It has no outcome yet.
+    Pending,
+    /// It ended.
+    Ended(DeliveryOutcome),
 }
 
 /// A place in the outbox of one output of one shard. Opaque and ordered.
@@ -205,8 +218,8 @@ pub trait AlertStore: Send + Sync + 'static {
         tombstone_until: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Closes a merge group: `merged` becomes durable (unless known), the members leave the group, and those with
-    /// nothing pending become tombstones. In one commit, or so that the first suffices: once `merged` is durable
+    /// Closes a merge group: `merged`, if there is anything to send, becomes durable (unless known), the members leave
+    /// the group, and those with nothing pending become tombstones. In one commit, or so that the first suffices: once `merged` is durable
     /// nobody finds those members in a group again who asks [`grouped`](Self::grouped) from its beginning. Repeating
     /// it changes nothing. Never answers
     /// [`Accepted::Adopted`]: a caller that meets a known merged alert loads the shard again.
@@ -218,7 +231,7 @@ pub trait AlertStore: Send + Sync + 'static {
         fence: Fence,
         group: GroupId,
         members: Vec<AlertId>,
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError>;
 
@@ -266,6 +279,17 @@ pub trait AlertStore: Send + Sync + 'static {
     /// # Errors
     /// See [`StoreError`].
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError>;
+
+    /// Where the delivery of an alert of the shard to `output` stands, as of the last write that was answered.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    async fn delivery(
+        &self,
+        shard: ShardId,
+        alert: AlertId,
+        output: &OutputName,
+    ) -> Result<DeliveryState, StoreError>;
 
     /// Alerts of all shards, newest first.
     ///

@@ -35,7 +35,7 @@ async fn child() {
                     .collect();
                 store.accept(fence(1, 1), batch).await.unwrap();
                 say(&format!("accepted {from}"));
-                let outcome = DeliveryOutcome::Delivered { attempts: 1 };
+                let outcome = DeliveryOutcome::delivered(1);
                 let alert = AlertId::from_u128(u128::from(from));
                 let settled = SettledDelivery {
                     alert,

@@ -57,7 +57,7 @@ async fn apply(store: &impl AlertStore, shard: u16, epoch: u64, op: &Op) -> Stri
             let of = |(alert, at): &(u64, usize)| SettledDelivery {
                 alert: id(shard, *alert),
                 output: output(OUTPUTS[*at]),
-                outcome: DeliveryOutcome::Delivered { attempts: 1 },
+                outcome: DeliveryOutcome::delivered(1),
             };
             debug(
                 store
@@ -71,7 +71,7 @@ async fn apply(store: &impl AlertStore, shard: u16, epoch: u64, op: &Op) -> Stri
             let merged = stored(number(shard, *merged), &OUTPUTS[..(*merged % 3) as usize], None);
             debug(
                 store
-                    .close_group(fence, group, members, merged, moment(*until))
+                    .close_group(fence, group, members, Some(merged), moment(*until))
                     .await,
             )
         }

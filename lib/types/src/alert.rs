@@ -46,6 +46,21 @@ pub struct Alert {
     pub traceparent: Arc<str>,
     /// Version of the rule set that raised it, or empty.
     pub rules_version: Arc<str>,
+    /// When it goes out, beside the others of its merge group.
+    pub merging: Merging,
+}
+
+/// When an alert goes out, beside the others of its merge group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Merging {
+    /// All of a group go out together, as one, when the window ends. StreamAlert's way.
+    #[default]
+    Together,
+    /// The first of a group goes out at once, the others together when the window ends. The rule option
+    /// `merge_send_first`.
+    FirstAtOnce,
+    /// It is the others of a group, merged: what there is to say beyond this alert, which went out first.
+    Follows(AlertId),
 }
 
 impl Alert {
@@ -53,6 +68,21 @@ impl Alert {
     #[must_use]
     pub fn merge_enabled(&self) -> bool {
         self.merge_window_mins > 0 && !self.merge_by_keys.is_empty()
+    }
+
+    /// Whether it is among those of which the first goes out at once.
+    #[must_use]
+    pub fn sends_first(&self) -> bool {
+        self.merge_enabled() && self.merging == Merging::FirstAtOnce && !self.staged
+    }
+
+    /// Names the incident that it is about: the alert that opened it.
+    #[must_use]
+    pub const fn incident(&self) -> AlertId {
+        match self.merging {
+            Merging::Follows(first) => first,
+            Merging::Together | Merging::FirstAtOnce => self.id,
+        }
     }
 
     /// The id of the trace that this alert is part of, 32 hexadecimal digits; `None` when it has none.

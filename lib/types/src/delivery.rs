@@ -76,6 +76,29 @@ pub struct Delivery {
     pub alert: Arc<Alert>,
     /// Where to.
     pub output: OutputName,
+    /// Set when the alert's incident was opened at this output before: what is sent is an update of it.
+    pub update: Option<Update>,
+}
+
+/// What is known of an incident that an output has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Update {
+    /// What the output answered when the incident was opened, such as the key of the issue; `None` where it said
+    /// nothing.
+    pub reference: Option<Arc<str>>,
+}
+
+impl Update {
+    /// What comes of how the delivery ended that was to open the incident: nothing, unless the output took it.
+    #[must_use]
+    pub fn of(first: &DeliveryOutcome) -> Option<Self> {
+        match first {
+            DeliveryOutcome::Delivered { reference, .. } => Some(Self {
+                reference: reference.clone(),
+            }),
+            DeliveryOutcome::DeadLettered { .. } => None,
+        }
+    }
 }
 
 impl Delivery {
@@ -93,6 +116,8 @@ pub enum DeliveryOutcome {
     Delivered {
         /// Attempts made, the successful one included.
         attempts: u32,
+        /// What the output calls the incident that the alert opened there, if more may come of it.
+        reference: Option<Arc<str>>,
     },
     /// Given up and kept as a dead letter.
     DeadLettered {
@@ -101,4 +126,15 @@ pub enum DeliveryOutcome {
         /// Why, in one line.
         reason: String,
     },
+}
+
+impl DeliveryOutcome {
+    /// Taken, after so many attempts.
+    #[must_use]
+    pub const fn delivered(attempts: u32) -> Self {
+        Self::Delivered {
+            attempts,
+            reference: None,
+        }
+    }
 }

@@ -13,10 +13,10 @@ mod shard;
 mod timestamp;
 mod trace;
 
-pub use alert::{Alert, AlertBatch};
+pub use alert::{Alert, AlertBatch, Merging};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use dead_letter::{DeadLetter, DeadLetterKind, NearestSchema};
-pub use delivery::{Delivery, DeliveryOutcome, OutputName, OutputNameError};
+pub use delivery::{Delivery, DeliveryOutcome, OutputName, OutputNameError, Update};
 pub use id_map::{IdHasher, IdMap, IdSet};
 pub use ids::{AlertId, BatchId, BatchIds, DeadLetterId, GroupId, IdParseError, RecordId};
 pub use position::{Position, Sequence, Source};

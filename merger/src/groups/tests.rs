@@ -16,6 +16,7 @@ fn member(id: u128, created: i64, window_mins: u32) -> Member {
         window_mins,
         weight_bytes: 10,
         due,
+        first: false,
     }
 }
 
@@ -23,10 +24,17 @@ fn key(text: &str) -> GroupKey {
     GroupKey::new("r", Arc::from(text.as_bytes()))
 }
 
+const LIMITS: Limits = Limits {
+    group_alerts_max: usize::MAX,
+    group_bytes_max: usize::MAX,
+    groups_max: usize::MAX,
+    bytes_max: usize::MAX,
+};
+
 fn groups() -> Groups {
     Groups::new(Limits {
         group_alerts_max: 50,
-        bytes_max: usize::MAX,
+        ..LIMITS
     })
 }
 
@@ -105,6 +113,7 @@ fn beyond_the_memory_limit_the_group_nearest_to_its_end_closes() {
     let mut groups = Groups::new(Limits {
         group_alerts_max: 50,
         bytes_max: 1_000,
+        ..LIMITS
     });
     for (id, text) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
         let at = 10 - i64::try_from(id).unwrap();
@@ -156,7 +165,7 @@ fn arrivals() -> impl Strategy<Value = Vec<(u8, Member)>> {
 proptest! {
     #[test]
     fn in_any_order_of_arrival_the_groups_are_streamalerts(arrivals in arrivals()) {
-        let mut groups = Groups::new(Limits { group_alerts_max: 100, bytes_max: usize::MAX });
+        let mut groups = Groups::new(Limits { group_alerts_max: 100, ..LIMITS });
         let mut by_key: BTreeMap<u8, Vec<Member>> = BTreeMap::new();
         for (key, member) in &arrivals {
             prop_assert_eq!(add(&mut groups, &key.to_string(), *member), None);
@@ -177,7 +186,7 @@ proptest! {
 
     #[test]
     fn arriving_in_order_the_groups_are_streamalerts_whatever_fills_up(arrivals in arrivals(), max in 1_usize..6) {
-        let mut groups = Groups::new(Limits { group_alerts_max: max, bytes_max: usize::MAX });
+        let mut groups = Groups::new(Limits { group_alerts_max: max, ..LIMITS });
         let mut members: Vec<Member> = arrivals.iter().map(|(_, member)| *member).collect();
         members.sort_by_key(|member| (member.created, member.id));
         let mut ours = Vec::new();

@@ -8,6 +8,7 @@ use streamalert_types::{Alert, OutputName};
 use streamalert_detect::merge::{GroupKey, Routed};
 
 use super::{Effect, Machine, Notice};
+use crate::groups::Member;
 
 /// A batch that is being made durable, one store call per shard.
 #[derive(Debug, Default)]
@@ -22,7 +23,16 @@ pub(super) struct AcceptCall {
     batch: u64,
     pub(super) shard: ShardId,
     pub(super) epoch: u64,
-    pub(super) alerts: Vec<(Arc<Alert>, Option<GroupKey>)>,
+    pub(super) alerts: Vec<Arriving>,
+}
+
+/// An alert that is being made durable.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    pub(super) alert: Arc<Alert>,
+    key: Option<GroupKey>,
+    /// It opens its group, and goes out at once.
+    first: bool,
 }
 
 /// Where an alert goes on its own account, at once: everywhere, but only to the history while it waits in a
@@ -87,17 +97,23 @@ impl Machine {
         let mut stored = Vec::new();
         let mut alerts = Vec::new();
         for routed in part {
-            let pending = pending_outputs(&routed.alert, routed.group.is_some());
+            let first = self.opens(&routed);
+            let pending = pending_outputs(&routed.alert, routed.group.is_some() && !first);
             let group = routed.group.as_ref().map(|key| GroupMember {
                 group: key.group,
                 key: Arc::clone(&key.text),
+                first,
             });
             stored.push(StoredAlert {
                 pending: pending.cloned().collect(),
                 alert: Arc::clone(&routed.alert),
                 group,
             });
-            alerts.push((routed.alert, routed.group));
+            alerts.push(Arriving {
+                alert: routed.alert,
+                key: routed.group,
+                first,
+            });
         }
         let call = self.next_call();
         self.accepts.insert(
@@ -127,6 +143,11 @@ impl Machine {
             return;
         };
         self.note_store(result.as_ref().err());
+        for arriving in alerts.iter().filter(|arriving| arriving.first) {
+            if let Some(key) = &arriving.key {
+                self.opening.remove(&key.group);
+            }
+        }
         // A shard that was lost meanwhile, and perhaps loaded again, has these alerts from the store.
         let ours = match self.shards.get_mut(&shard) {
             Some(owned) if owned.epoch == epoch => {
@@ -138,16 +159,17 @@ impl Machine {
         let error = match result {
             Ok(results) if ours => {
                 let mut unknown = false;
-                for ((alert, key), accepted) in alerts.into_iter().zip(results) {
+                for (arriving, accepted) in alerts.iter().zip(results) {
                     match accepted {
-                        Accepted::New => self.enter(shard, &alert, key.as_ref()),
+                        Accepted::New => self.enter(shard, arriving),
                         Accepted::Duplicate => self.stats.duplicates += 1,
                         Accepted::Adopted { pending, group } => {
                             self.stats.duplicates += 1;
-                            unknown |= self.adopt(shard, alert.id, &pending, group.as_ref());
+                            unknown |= self.adopt(shard, arriving.alert.id, &pending, group.as_ref());
                         }
                     }
                 }
+                self.hurry_without_first(&alerts);
                 if unknown {
                     self.reload(shard);
                 }
@@ -168,16 +190,45 @@ impl Machine {
         self.batch_progress(batch, error);
     }
 
+    /// Whether an alert is the first of a group, and goes out at once. From now on until it is durable, others of its
+    /// key are not.
+    fn opens(&mut self, routed: &Routed) -> bool {
+        let Some(key) = routed.group.as_ref().filter(|_| routed.alert.sends_first()) else {
+            return false;
+        };
+        !self.groups.has_first(key.group, routed.alert.created) && self.opening.insert(key.group)
+    }
+
+    /// Alerts came after one that was to go out at once, and that turned out to be known and sent long ago: a replay.
+    /// So that they do not wait in place of it, they go out now.
+    fn hurry_without_first(&mut self, alerts: &[Arriving]) {
+        let now = self.clock.now();
+        for Arriving { alert, key, .. } in alerts {
+            if let Some(key) = key
+                && alert.sends_first()
+                && !self.opening.contains(&key.group)
+                && !self.groups.has_first(key.group, alert.created)
+                && self.groups.contains(key.group, alert.id)
+            {
+                self.groups.hurry(key.group, now);
+            }
+        }
+    }
+
     /// An alert has become durable.
-    fn enter(&mut self, shard: ShardId, alert: &Arc<Alert>, key: Option<&GroupKey>) {
+    fn enter(&mut self, shard: ShardId, arriving: &Arriving) {
+        let Arriving { alert, key, first } = arriving;
         self.stats.accepted += 1;
         if let Some(key) = key {
-            let member = self.member(alert);
+            let member = Member {
+                first: *first,
+                ..self.member(alert)
+            };
             if let Some(closing) = self.groups.add(shard, &alert.rule_name, key, member) {
                 self.complete(closing);
             }
         }
-        for output in pending_outputs(alert, key.is_some()) {
+        for output in pending_outputs(alert, key.is_some() && !first) {
             self.send(shard, alert, output);
         }
     }

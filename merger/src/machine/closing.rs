@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use streamalert_detect::merge::{GroupNotes, merge_group};
 use streamalert_store::{Accepted, StoreError};
-use streamalert_types::AlertId;
+use streamalert_types::{Alert, AlertId, Timestamp};
 
 use crate::groups::Closing;
 
@@ -24,6 +25,19 @@ impl CloseCall {
     pub(super) fn merged(&self) -> AlertId {
         AlertId::merged(self.group.id)
     }
+}
+
+/// What a group becomes of which these members have not gone out yet, at `now`; `None` without members.
+///
+/// An update is never older than what it follows, whatever the clocks say: outboxes are read in order of creation.
+pub(crate) fn merged_alert(group: &Closing, now: Timestamp, rest: &[Arc<Alert>]) -> Option<Alert> {
+    let first = group.first();
+    let now = first.map_or(now, |first| now.max(first.created.plus(Duration::from_micros(1))));
+    let notes = GroupNotes {
+        follows: first.map(|first| first.id),
+        closed_early: group.early.map(|early| early.to_string()),
+    };
+    merge_group(AlertId::merged(group.id), now, &notes, rest)
 }
 
 impl Machine {
@@ -112,13 +126,14 @@ impl Machine {
         let shard = group.shard;
         self.note_store(match &outcome {
             CloseOutcome::Failed(error) | CloseOutcome::Unread(error) => Some(error),
-            CloseOutcome::Closed { .. } | CloseOutcome::Gone => None,
+            CloseOutcome::Closed { .. } | CloseOutcome::Silent | CloseOutcome::Gone => None,
         });
         match self.shards.get_mut(&shard) {
             Some(owned) if owned.epoch == epoch => owned.writes = owned.writes.saturating_sub(1),
             _ => return,
         }
         match outcome {
+            CloseOutcome::Silent => {}
             CloseOutcome::Closed {
                 merged,
                 accepted: Accepted::New,

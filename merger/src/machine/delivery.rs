@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamalert_proto::NeighbourError;
-use streamalert_store::{Fence, Pending, SettledDelivery, ShardId, StoreError};
-use streamalert_types::{Alert, AlertId, DeliveryOutcome, IdSet, OutputName};
+use streamalert_store::{DeliveryState, Fence, Pending, SettledDelivery, ShardId, StoreError};
+use streamalert_types::{Alert, AlertId, Delivery, DeliveryOutcome, IdSet, Merging, OutputName, Update};
 
 use crate::stats::OutputStats;
 
@@ -19,6 +19,10 @@ const PAGE_PAUSE: Duration = Duration::from_secs(1);
 /// can tell what to do with it.
 const REFUSED_PAUSE: Duration = Duration::from_mins(5);
 
+/// How often an update looks whether the outcome that it waits for is there. It is told when it is; this is for outcomes
+/// that came by other ways.
+const HELD_PAUSE: Duration = Duration::from_secs(30);
+
 impl Machine {
     /// A new durable (alert, output).
     pub(super) fn send(&mut self, shard: ShardId, alert: &Arc<Alert>, output: &OutputName) {
@@ -30,7 +34,63 @@ impl Machine {
             return;
         }
         if let Some(delivery) = self.outbox.add(shard, alert, output) {
-            self.effects.push(Effect::Deliver(delivery));
+            self.begin(shard, delivery);
+        }
+    }
+
+    /// Hands a delivery over. One that goes on with an incident needs to know first what the output has of it.
+    fn begin(&mut self, shard: ShardId, delivery: Delivery) {
+        let effect = match delivery.alert.merging {
+            Merging::Follows(first) => Effect::Look {
+                shard,
+                first,
+                alert: delivery.alert.id,
+                output: delivery.output,
+            },
+            Merging::Together | Merging::FirstAtOnce => Effect::Deliver(delivery),
+        };
+        self.effects.push(effect);
+    }
+
+    /// What an output has of an incident is known: an update goes there, or waits, or opens the incident itself where
+    /// the alert that was to open it became a dead letter, or never went.
+    pub(super) fn looked(
+        &mut self,
+        first: AlertId,
+        alert: AlertId,
+        output: OutputName,
+        state: Result<DeliveryState, StoreError>,
+    ) {
+        self.note_store(state.as_ref().err());
+        if self.draining || self.is_handing_over(alert, &output) {
+            return self.outbox.settled(alert, &output);
+        }
+        let update = match state {
+            Ok(DeliveryState::Pending) => {
+                self.held.insert((first, output.clone()), alert);
+                return self.retry_after(HELD_PAUSE, Retry::Held(first, output));
+            }
+            Ok(DeliveryState::Ended(outcome)) => Update::of(&outcome),
+            Ok(DeliveryState::Unknown) => None,
+            Err(_) => {
+                if let Some(failures) = self.outbox.failed(alert, &output) {
+                    self.retry(failures, Retry::Deliver(alert, output));
+                }
+                return;
+            }
+        };
+        if let Some(delivery) = self.outbox.again(alert, &output) {
+            self.effects
+                .push(Effect::Deliver(Delivery { update, ..delivery }));
+        }
+    }
+
+    /// An outcome may be known now: who waits for it looks again.
+    pub(super) fn let_go(&mut self, first: AlertId, output: &OutputName) {
+        if !self.held.is_empty()
+            && let Some(alert) = self.held.remove(&(first, output.clone()))
+        {
+            self.deliver_again(alert, output);
         }
     }
 
@@ -41,6 +101,9 @@ impl Machine {
             if let Retry::Deliver(alert, output) = retry {
                 self.outbox.settled(*alert, output);
             }
+        }
+        for ((_, output), alert) in std::mem::take(&mut self.held) {
+            self.outbox.settled(alert, &output);
         }
     }
 
@@ -99,9 +162,10 @@ impl Machine {
 
     pub(super) fn deliver_again(&mut self, alert: AlertId, output: &OutputName) {
         if let Some(delivery) = self.outbox.again(alert, output)
+            && let Some(shard) = self.outbox.shard_of(alert, output)
             && !self.draining
         {
-            self.effects.push(Effect::Deliver(delivery));
+            self.begin(shard, delivery);
         }
     }
 
@@ -147,6 +211,7 @@ impl Machine {
                 owned.settle_failures = 0;
                 for settled in batch {
                     self.outbox.settled(settled.alert, &settled.output);
+                    self.let_go(settled.alert, &settled.output);
                 }
                 self.unsettled.insert(shard);
             }
@@ -208,7 +273,9 @@ impl Machine {
         }
         let arriving = self.arriving(shard);
         let (deliveries, pause) = self.outbox.page(shard, &output, items, &arriving);
-        self.effects.extend(deliveries.into_iter().map(Effect::Deliver));
+        for delivery in deliveries {
+            self.begin(shard, delivery);
+        }
         if pause {
             self.retry(1, Retry::Page(output));
         }
@@ -222,7 +289,7 @@ impl Machine {
             .accepts
             .values()
             .filter(|call| call.shard == shard && Some(call.epoch) == epoch);
-        let accepted = accepts.flat_map(|call| call.alerts.iter().map(|(alert, _)| alert.id));
+        let accepted = accepts.flat_map(|call| call.alerts.iter().map(|arriving| arriving.alert.id));
         let closes = self
             .closes
             .values()

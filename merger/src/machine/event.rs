@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use streamalert_proto::NeighbourError;
 use streamalert_store::{
-    Accepted, Fence, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError, StoredAlert,
+    Accepted, DeliveryState, Fence, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError, StoredAlert,
 };
 use streamalert_types::{Alert, AlertId, Delivery, DeliveryOutcome, OutputName, Timestamp};
 
@@ -74,6 +74,17 @@ pub enum Event {
         output: OutputName,
         /// How it ended.
         result: Result<DeliveryOutcome, NeighbourError>,
+    },
+    /// What an [`Effect::Look`] found.
+    Looked {
+        /// The alert that was to open the incident.
+        first: AlertId,
+        /// The alert that follows it.
+        alert: AlertId,
+        /// The output.
+        output: OutputName,
+        /// Where the delivery of the first stands.
+        state: Result<DeliveryState, StoreError>,
     },
     /// What the store did with an [`Effect::Settle`].
     Settled {
@@ -152,6 +163,17 @@ pub enum Effect {
         /// Until when the members' tombstones are kept.
         tombstone_until: Timestamp,
     },
+    /// Find out whether the output has the incident that an alert goes on with.
+    Look {
+        /// The shard of both alerts.
+        shard: ShardId,
+        /// The alert that was to open the incident.
+        first: AlertId,
+        /// The alert that follows it.
+        alert: AlertId,
+        /// The output.
+        output: OutputName,
+    },
     /// Hand an alert to the dispatcher.
     Deliver(Delivery),
     /// Write outcomes.
@@ -203,6 +225,8 @@ pub enum CloseOutcome {
         /// Whether that is new.
         accepted: Accepted,
     },
+    /// It is closed, and nothing is to be sent: its only member went out at once.
+    Silent,
     /// The store knows none of its members as open.
     Gone,
     /// Its members could not be read; nothing was written.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use streamalert_detect::merge::merge;
 use streamalert_proto::NeighbourError;
 use streamalert_store::{AlertStore, Fence, MemoryStore, ShardId, StoredAlert};
-use streamalert_types::{Alert, AlertId, DeliveryOutcome, OutputName, Timestamp};
+use streamalert_types::{Alert, AlertId, DeliveryOutcome, Merging, OutputName, Timestamp, Update};
 use streamalert_value::{Map, Value};
 
-use super::{CloseOutcome, Effect, Event, Machine, Notice, pending_outputs};
+use super::{CloseOutcome, Effect, Event, Machine, Notice, merged_alert, pending_outputs};
 use crate::MergerOptions;
 use streamalert_detect::merge::{Routed, Router};
 
@@ -36,6 +35,7 @@ pub(crate) fn alert(id: u128) -> Arc<Alert> {
         record: Bytes::from_static(b"{}"),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: Merging::default(),
     })
 }
 
@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) delivered: BTreeMap<(AlertId, OutputName), u32>,
     /// Deliveries begun and not answered.
     pub(crate) outstanding: Vec<(AlertId, OutputName)>,
+    /// What the dispatcher was told of the incident, at the last attempt.
+    pub(crate) updates: BTreeMap<(AlertId, OutputName), Option<Update>>,
     /// Alerts by id, merged ones included.
     pub(crate) bodies: BTreeMap<AlertId, Arc<Alert>>,
     /// Members of every group that was closed, and when, by merged alert.
@@ -71,6 +73,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(options: MergerOptions, store: MemoryStore, now: Timestamp) -> Self {
+        Self::of_epoch(options, store, now, 1)
+    }
+
+    /// One that owns all shards of the store under this epoch.
+    pub(crate) fn of_epoch(options: MergerOptions, store: MemoryStore, now: Timestamp, epoch: u64) -> Self {
         let router = Router::new(options.shards);
         let shards = options.shards;
         let mut world = Self {
@@ -80,6 +87,7 @@ impl World {
             router,
             delivered: BTreeMap::new(),
             outstanding: Vec::new(),
+            updates: BTreeMap::new(),
             bodies: BTreeMap::new(),
             closed: Vec::new(),
             replies: BTreeMap::new(),
@@ -89,7 +97,7 @@ impl World {
         for shard in 0..shards {
             world.event(Event::Own(Fence {
                 shard: ShardId(shard),
-                epoch: 1,
+                epoch,
             }));
         }
         world
@@ -121,7 +129,7 @@ impl World {
     pub(crate) fn answer(&mut self, count: usize) {
         for _ in 0..count.min(self.outstanding.len()) {
             let (alert, output) = self.outstanding.remove(0);
-            let result = Ok(DeliveryOutcome::Delivered { attempts: 1 });
+            let result = Ok(DeliveryOutcome::delivered(1));
             self.event(Event::Delivered {
                 alert,
                 output,
@@ -177,8 +185,14 @@ impl World {
                 tombstone_until,
             } => {
                 let ids: Vec<AlertId> = group.members.iter().map(|member| member.id).collect();
-                let members = now(store.fetch(fence.shard, &ids)).unwrap();
-                let merged = Arc::new(merge(AlertId::merged(group.id), self.now, &members).unwrap());
+                let rest: Vec<AlertId> = group.rest().map(|member| member.id).collect();
+                let members = now(store.fetch(fence.shard, &rest)).unwrap();
+                let Some(merged) = merged_alert(&group, self.now, &members) else {
+                    now(store.close_group(fence, group.noted_as, ids, None, tombstone_until)).unwrap();
+                    let outcome = CloseOutcome::Silent;
+                    return Some(Event::Closed { call, outcome });
+                };
+                let merged = Arc::new(merged);
                 self.bodies.insert(merged.id, Arc::clone(&merged));
                 self.closed.push((merged.id, ids.clone(), self.now));
                 let pending = pending_outputs(&merged, false).cloned().collect();
@@ -187,7 +201,7 @@ impl World {
                     pending,
                     group: None,
                 };
-                let closing = store.close_group(fence, group.noted_as, ids, stored, tombstone_until);
+                let closing = store.close_group(fence, group.noted_as, ids, Some(stored), tombstone_until);
                 let outcome = match now(closing) {
                     Ok(accepted) => CloseOutcome::Closed { merged, accepted },
                     Err(error) => CloseOutcome::Failed(error),
@@ -197,8 +211,23 @@ impl World {
             Effect::Deliver(delivery) => {
                 let key = (delivery.alert.id, delivery.output);
                 *self.delivered.entry(key.clone()).or_default() += 1;
+                self.updates.insert(key.clone(), delivery.update);
                 self.outstanding.push(key);
                 return None;
+            }
+            Effect::Look {
+                shard,
+                first,
+                alert,
+                output,
+            } => {
+                let state = now(store.delivery(shard, first, &output));
+                Event::Looked {
+                    first,
+                    alert,
+                    output,
+                    state,
+                }
             }
             Effect::Settle {
                 fence,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use streamalert_store::MemoryStore;
-use streamalert_types::{Alert, AlertId, OutputName, Timestamp};
+use streamalert_types::{Alert, AlertId, Merging, OutputName, Timestamp};
 use streamalert_value::Value;
 
 use super::fixtures::World;
@@ -74,6 +74,7 @@ fn alert(item: &Value) -> Arc<Alert> {
         record: Bytes::from(text(item, "Record").to_owned()),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: Merging::default(),
     })
 }
 

@@ -48,6 +48,14 @@ impl Machine {
                 self.outbox.settled(*alert, output);
             }
         }
+        let outbox = &mut self.outbox;
+        self.held.retain(|(_, output), alert| {
+            let ours = outbox.shard_of(*alert, output) == Some(shard);
+            if ours {
+                outbox.settled(*alert, output);
+            }
+            !ours
+        });
     }
 
     pub(super) fn is_handing_over(&self, alert: AlertId, output: &OutputName) -> bool {

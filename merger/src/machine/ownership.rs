@@ -158,7 +158,10 @@ impl Machine {
                     group: noted.group,
                     text: noted.key.clone(),
                 };
-                let member = self.member(&stored.alert);
+                let member = Member {
+                    first: noted.first,
+                    ..self.member(&stored.alert)
+                };
                 if let Some(closing) = self.groups.add(shard, &stored.alert.rule_name, &key, member) {
                     self.complete(closing);
                 }
@@ -224,6 +227,7 @@ impl Machine {
             window_mins: alert.merge_window_mins,
             weight_bytes: u32::try_from(alert.weight_bytes()).unwrap_or(u32::MAX),
             due: self.clock.due(alert.created.plus(window), window),
+            first: false,
         }
     }
 

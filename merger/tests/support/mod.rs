@@ -14,7 +14,7 @@ use streamalert_merger::{Merger, MergerHandle, MergerOptions, MergerTask, StartE
 use streamalert_proto::{Alerts, Deliveries, NeighbourError};
 use streamalert_store::{AlertStore, Faults, FaultyStore, LeaseStore, MemoryStore};
 use streamalert_types::{
-    Alert, AlertBatch, AlertId, Clock, Delivery, DeliveryOutcome, OutputName, Timestamp,
+    Alert, AlertBatch, AlertId, Clock, Delivery, DeliveryOutcome, Merging, OutputName, Timestamp,
 };
 use streamalert_value::{Map, Value};
 use tokio::sync::watch;
@@ -140,7 +140,7 @@ impl Deliveries for Outputs {
         // Delivered, but the merger does not know yet.
         sleep(pause).await;
         self.state(|state| state.in_flight.remove(&key));
-        Ok(DeliveryOutcome::Delivered { attempts: 1 })
+        Ok(DeliveryOutcome::delivered(1))
     }
 }
 
@@ -219,6 +219,7 @@ impl Bench {
             record: Bytes::from_static(b"{}"),
             traceparent: "".into(),
             rules_version: "".into(),
+            merging: Merging::default(),
         })
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use streamalert_store::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, Lease, LeaseAnswer, LeaseStore, MemoryStore, OutboxCursor, Pending,
+    DeadLetterStore, DeliveryState, Fence, Lease, LeaseAnswer, LeaseStore, MemoryStore, OutboxCursor, Pending,
     SettledDelivery, ShardId, StoreError, StoredAlert,
 };
 use streamalert_types::{Alert, AlertId, DeadLetter, DeadLetterId, GroupId, OutputName, Timestamp};
@@ -281,12 +281,13 @@ impl AlertStore for NodeStore {
         fence: Fence,
         group: GroupId,
         members: Vec<AlertId>,
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let what = format!(" {}/{} {}", fence.shard.0, fence.epoch, merged.alert.id);
+        let named = merged.as_ref().map(|merged| merged.alert.id.to_string());
+        let what = format!(" {}/{} {}", fence.shard.0, fence.epoch, named.unwrap_or_default());
         self.call("close", &what, Kind::AlertWrite, async {
-            let (alert, ids) = (merged.alert.clone(), members.clone());
+            let (alert, ids) = (merged.as_ref().map(|merged| merged.alert.clone()), members.clone());
             let keeps = self.world.is(Mutant::KeepsMembers);
             let members = if keeps { Vec::new() } else { members };
             let closed =
@@ -294,8 +295,8 @@ impl AlertStore for NodeStore {
                     .close_group(self.shown(fence), group, members, merged, tombstone_until);
             let accepted = closed.await?;
             self.committed("the closing of a group", fence);
-            if accepted == Accepted::New {
-                self.closed(&alert, &ids);
+            if let (Accepted::New, Some(alert)) = (&accepted, &alert) {
+                self.closed(alert, &ids);
             }
             Ok(accepted)
         })
@@ -342,6 +343,16 @@ impl AlertStore for NodeStore {
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError> {
         let call = AlertStore::expire(self.memory(), self.shown(fence), now, items_max);
         self.call("expire", "", Kind::AlertWrite, call).await
+    }
+
+    async fn delivery(
+        &self,
+        shard: ShardId,
+        alert: AlertId,
+        output: &OutputName,
+    ) -> Result<DeliveryState, StoreError> {
+        let read = self.memory().delivery(shard, alert, output);
+        self.call("delivery", "", Kind::AlertRead, read).await
     }
 
     async fn list(&self, filter: &AlertFilter, items_max: usize) -> Result<Vec<AlertView>, StoreError> {

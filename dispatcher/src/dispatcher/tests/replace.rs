@@ -28,7 +28,7 @@ fn deliver(
     tokio::spawn(async move { handle.deliver(delivery(number, output)).await })
 }
 
-const DELIVERED: Result<DeliveryOutcome, NeighbourError> = Ok(DeliveryOutcome::Delivered { attempts: 1 });
+const DELIVERED: Result<DeliveryOutcome, NeighbourError> = Ok(DeliveryOutcome::delivered(1));
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_under_way_ends_at_the_old_output_and_what_waits_goes_to_the_new_one() {

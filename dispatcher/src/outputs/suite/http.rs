@@ -81,7 +81,7 @@ async fn every_http_output_waits_as_long_as_it_is_told() {
         at(&rig, 0, Reply::too_many(1), false);
         assert_eq!(
             rig.deliver(alert(1)).await,
-            DeliveryOutcome::Delivered { attempts: 2 },
+            DeliveryOutcome::delivered(2),
             "{}",
             rig.service.name
         );
@@ -113,7 +113,7 @@ async fn every_http_output_survives_a_server_that_goes_away() {
         receiver.up().await;
         let outcome = caller.await.unwrap();
         assert!(
-            matches!(outcome, Ok(DeliveryOutcome::Delivered { attempts: 2.. })),
+            matches!(outcome, Ok(DeliveryOutcome::Delivered { attempts: 2.., .. })),
             "{name}: {outcome:?}"
         );
         assert_eq!(rig.arrived().len(), 2, "{name}");

@@ -166,7 +166,7 @@ async fn what_goes_wrong_is_tried_again_and_then_delivered_once() {
         let name = rig.service.name;
         let known = plan(&rig, &[Misfortune::Busy, Misfortune::Reset, Misfortune::Hang]).await;
         match rig.deliver(alert(1)).await {
-            DeliveryOutcome::Delivered { attempts } if attempts as usize > known => {}
+            DeliveryOutcome::Delivered { attempts, .. } if attempts as usize > known => {}
             other => panic!("{name}: {other:?}"),
         }
         exactly(&rig, 1).await;
@@ -183,7 +183,7 @@ async fn what_was_taken_and_not_answered_may_come_twice_and_can_be_told() {
             return;
         }
         let outcome = rig.deliver(alert(1)).await;
-        assert_eq!(outcome, DeliveryOutcome::Delivered { attempts: 2 }, "{name}");
+        assert_eq!(outcome, DeliveryOutcome::delivered(2), "{name}");
         let taken = exactly(&rig, 2).await;
         assert_eq!(taken[0]["identity"], taken[1]["identity"], "{name}");
     })
@@ -232,7 +232,7 @@ async fn a_server_that_goes_away_is_waited_for() {
         peer.ask("POST", "/up", "").await;
         let outcome = caller.await.unwrap();
         assert!(
-            matches!(outcome, Ok(DeliveryOutcome::Delivered { attempts: 2.. })),
+            matches!(outcome, Ok(DeliveryOutcome::Delivered { attempts: 2.., .. })),
             "{name}: {outcome:?}"
         );
         exactly(&rig, 2).await;

@@ -176,6 +176,7 @@ impl Rig {
         Delivery {
             alert: Arc::new(alert),
             output: self.name.clone(),
+            update: None,
         }
     }
 

@@ -26,6 +26,7 @@ async fn throughput_of_some_outputs() {
             let delivery = streamalert_types::Delivery {
                 alert: Arc::new(alert(number)),
                 output: rig.name.clone(),
+                update: None,
             };
             callers.spawn(async move { handle.deliver(delivery).await.unwrap() });
         }

@@ -130,6 +130,13 @@ section! {
         shards: u32 = 256; in 1..=65536,
         /// Alerts in one merged group; StreamAlert's limit is 50.
         group_alerts_max: usize = 50; in 1..=100000,
+        /// Bytes of alerts in one merged group; a group that reaches this or `group_alerts_max` is closed at once.
+        group_bytes_max: u64 = 16 * MIB; in 65536..=1073741824,
+        /// Groups that may be open; beyond it those nearest to their end are closed early.
+        groups_max: usize = 10_000_000; in 1..=1000000000,
+        /// Bytes of memory that open groups may take, about 350 for each and 56 for each further alert; beyond it those
+        /// nearest to their end are closed early.
+        groups_bytes_max: u64 = 256 * MIB; in 65536..=1099511627776,
         /// Deliveries to one output that are handed to the dispatcher and not yet decided.
         in_flight_per_output_max: usize = 64; in 1..=65536,
         /// Bytes of alerts that wait to become durable; beyond it the rules wait.

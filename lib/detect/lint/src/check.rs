@@ -178,7 +178,7 @@ pub const CHECKS: &[Check] = &[
         Code::MergeHalf,
         ("SA106", "merge-half"),
         Warning,
-        "`merge_by_keys` and `merge_window_mins` do something only together.",
+        "`merge_by_keys` and `merge_window_mins` do something only together, and `merge_send_first` only with both.",
         (
             "@rule(…, merge_by_keys=['user'])",
             "@rule(…, merge_by_keys=['user'], merge_window_mins=5)",

@@ -11,7 +11,7 @@ use crate::source::Sink;
 use crate::{Code, Known};
 
 /// What the decorator knows.
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 11] = [
     "logs",
     "datatypes",
     "matchers",
@@ -21,6 +21,7 @@ const OPTIONS: [&str; 10] = [
     "publishers",
     "merge_by_keys",
     "merge_window_mins",
+    "merge_send_first",
     "context",
 ];
 
@@ -126,6 +127,10 @@ fn presence(sink: &mut Sink<'_>, rule: &Rule<'_>, module: &Module<'_>) {
     let no_window = rule.option("merge_window_mins").is_none_or(|value| {
         Constant::of(resolved(module, value)).and_then(|value| value.is_truthy()) == Some(false)
     });
+    let is_set = |name: &str| {
+        let value = rule.option(name).map(|value| resolved(module, value));
+        value.and_then(Constant::of).and_then(|value| value.is_truthy()) == Some(true)
+    };
     match (is_empty("merge_by_keys"), no_window) {
         (false, true) => {
             let message = "merge_by_keys without merge_window_mins: nothing is merged";
@@ -134,6 +139,11 @@ fn presence(sink: &mut Sink<'_>, rule: &Rule<'_>, module: &Module<'_>) {
         (true, false) => {
             let message = "merge_window_mins without merge_by_keys: nothing is merged";
             sink.add(at, Code::MergeHalf, message, "add merge_by_keys=['…']");
+        }
+        (true, true) if is_set("merge_send_first") => {
+            let message = "merge_send_first without merge_by_keys and merge_window_mins: nothing is merged";
+            let fix = "add merge_by_keys=['…'], merge_window_mins=5";
+            sink.add(at, Code::MergeHalf, message, fix);
         }
         _ => {}
     }
@@ -194,6 +204,21 @@ fn forms(sink: &mut Sink<'_>, rule: &Rule<'_>, module: &Module<'_>) {
             Code::OptionForm,
             message,
             "write merge_window_mins=5",
+        );
+    }
+    if let Some(flag) = value("merge_send_first")
+        && let Some(constant) = Constant::of(flag)
+        && !matches!(constant, Constant::Bool(_) | Constant::None)
+    {
+        let message = format!(
+            "merge_send_first is {}, and must be True or False",
+            constant.name()
+        );
+        sink.add(
+            flag.range(),
+            Code::OptionForm,
+            message,
+            "write merge_send_first=True",
         );
     }
     for name in ["context", "req_subkeys"] {

@@ -76,6 +76,7 @@ fn alert(item: &Value) -> Arc<Alert> {
         record: Bytes::from(record),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: Merging::default(),
     })
 }
 
@@ -180,6 +181,7 @@ fn plain(id: u128, micros: i64, keys: &[&str], record: &str) -> Arc<Alert> {
         record: Bytes::from(record.to_owned()),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: Merging::default(),
     })
 }
 

@@ -150,6 +150,9 @@ class Loader:
             warn('rule [{}]: merge_by_keys without merge_window_mins merges nothing'.format(item.name))
         if window and not keys:
             warn('rule [{}]: merge_window_mins without merge_by_keys merges nothing'.format(item.name))
+        if item.merge_send_first and not (keys and window):
+            warn('rule [{}]: merge_send_first without merge_by_keys and merge_window_mins does nothing'.format(
+                item.name))
         return {
             'name': item.name,
             'description': item.description,
@@ -160,6 +163,7 @@ class Loader:
             'publishers': self._publishers(item, warn),
             'merge_by_keys': keys,
             'merge_window_mins': window,
+            'merge_send_first': bool(item.merge_send_first),
             'req_subkeys': {str(key): [str(sub) for sub in subs]
                             for key, subs in (item.req_subkeys or {}).items()},
             'matchers': len(item.matchers or ()),

@@ -16,7 +16,7 @@ pub(super) fn id(id: u64) -> AlertId {
 }
 
 pub(super) fn settled(alert: u64, name: &str) -> SettledDelivery {
-    let outcome = DeliveryOutcome::Delivered { attempts: 1 };
+    let outcome = DeliveryOutcome::delivered(1);
     SettledDelivery {
         alert: id(alert),
         output: output(name),
@@ -303,7 +303,7 @@ pub async fn tombstones<S: AlertStore>(fresh: impl AsyncFn() -> S, forgets: Forg
         (known.state, known.pending.len()),
         (AlertState::Settled { expires: moment(60) }, 0)
     );
-    let delivered = DeliveryOutcome::Delivered { attempts: 1 };
+    let delivered = DeliveryOutcome::delivered(1);
     assert_eq!(
         known.settled,
         [(output("a:x"), outcome), (output("b:y"), delivered)].into()
@@ -381,7 +381,9 @@ pub async fn fences<S: AlertStore>(fresh: impl AsyncFn() -> S) {
     let merged = stored(3, &["a:x"], None);
     let group = streamalert_types::GroupId::from_u128(1);
     assert_eq!(
-        store.close_group(old, group, vec![], merged, moment(9)).await,
+        store
+            .close_group(old, group, vec![], Some(merged), moment(9))
+            .await,
         Err(refused.clone())
     );
     assert_eq!(store.expire(old, moment(9), 1).await, Err(refused.clone()));

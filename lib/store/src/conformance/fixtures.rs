@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use streamalert_types::{Alert, AlertId, GroupId, ManualClock, OutputName, Timestamp};
+use streamalert_types::{Alert, AlertId, GroupId, ManualClock, Merging, OutputName, Timestamp};
 use streamalert_value::{Map, Value};
 
 use crate::{AlertStore, Fence, GroupMember, ShardId, StoredAlert};
@@ -83,6 +83,7 @@ pub fn alert(id: u64) -> Arc<Alert> {
         record: format!("{{\"number\":{id}}}").into(),
         traceparent: "".into(),
         rules_version: "1".into(),
+        merging: Merging::default(),
     })
 }
 
@@ -92,6 +93,7 @@ pub fn stored(id: u64, outputs: &[&str], group: Option<u64>) -> StoredAlert {
     let member = |group: u64| GroupMember {
         group: GroupId::from_u128(u128::from(group)),
         key: Arc::from(format!("key-{group}").into_bytes()),
+        first: false,
     };
     StoredAlert {
         alert: alert(id),

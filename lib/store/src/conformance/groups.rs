@@ -54,7 +54,7 @@ pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S, forgets: Forgets<
     let members = || [1, 2, 5, 6, 7, 9, 77].map(id).to_vec();
     let close = async || {
         store
-            .close_group(fence(3, 1), group, members(), merged(), moment(60))
+            .close_group(fence(3, 1), group, members(), Some(merged()), moment(60))
             .await
     };
     assert_eq!(close().await, Ok(Accepted::New));
@@ -119,7 +119,7 @@ pub async fn groups<S: AlertStore>(fresh: impl AsyncFn() -> S, forgets: Forgets<
             fence(3, 1),
             GroupId::from_u128(8),
             vec![id(5)],
-            stored(101, &[], None),
+            Some(stored(101, &[], None)),
             moment(90),
         )
         .await;
@@ -143,6 +143,7 @@ async fn take_over(store: &impl AlertStore) {
     let member = GroupMember {
         group: GroupId::from_u128(7),
         key: Arc::from(&b"key-7"[..]),
+        first: false,
     };
     let mut after = None;
     let mut seen = Vec::new();

@@ -14,8 +14,9 @@
 //! | `created` | N | microseconds since 1970 |
 //! | `rule` | S | |
 //! | `pending` | SS | outputs still to be delivered to |
-//! | `settled` | M | output → `{attempts, reason}`; a reason means that it went to the dead letters |
+//! | `settled` | M | output → `{attempts, reason, reference}`; a reason means that it went to the dead letters; a reference is the output's name of the incident |
 //! | `waits`, `mergeKey` | S, B | the group it waits in |
+//! | `first` | N | 1 on the first of that group, when it went out at once |
 //! | `members`, `membersOf`, `membersUntil` | B, S, N | of a merged alert: ids (16 bytes each) of those merged, the group they leave, until when their tombstones are kept |
 //! | `expires`, `ttl` | N | of a tombstone: microseconds; seconds, rounded up, by which DynamoDB removes it |
 //! | `body` or `bodyAt` | B, S | the alert (`rows/alert.rs`), or its key in the bucket |
@@ -31,7 +32,7 @@ use crate::{GroupMember, ShardId};
 const LAYOUT: u32 = 1;
 
 /// Everything but the body, for reads that do not need it.
-pub(super) const WITHOUT_BODY: [&str; 20] = [
+pub(super) const WITHOUT_BODY: [&str; 21] = [
     "shard",
     "id",
     "open",
@@ -47,6 +48,7 @@ pub(super) const WITHOUT_BODY: [&str; 20] = [
     "settled",
     "waits",
     "mergeKey",
+    "first",
     "members",
     "membersOf",
     "membersUntil",
@@ -151,15 +153,18 @@ pub(super) fn encode(kept: &Kept) -> Item {
 }
 
 /// The attributes that change in the life of an alert; `None` for what is absent.
-fn changing(standing: &Standing, id: AlertId) -> [(&'static str, Option<AttributeValue>); 7] {
+fn changing(standing: &Standing, id: AlertId) -> [(&'static str, Option<AttributeValue>); 8] {
     let settled = standing.settled.iter().map(|(output, outcome)| {
-        let (attempts, reason) = match outcome {
-            DeliveryOutcome::Delivered { attempts } => (attempts, None),
-            DeliveryOutcome::DeadLettered { attempts, reason } => (attempts, Some(reason)),
+        let (attempts, reason, reference) = match outcome {
+            DeliveryOutcome::Delivered { attempts, reference } => (attempts, None, reference.as_deref()),
+            DeliveryOutcome::DeadLettered { attempts, reason } => (attempts, Some(reason), None),
         };
         let mut map = Item::from([("attempts".to_owned(), number(attempts))]);
         if let Some(reason) = reason {
             map.insert("reason".to_owned(), text(reason));
+        }
+        if let Some(reference) = reference {
+            map.insert("reference".to_owned(), text(reference));
         }
         (output.as_str().to_owned(), AttributeValue::M(map))
     });
@@ -179,6 +184,7 @@ fn changing(standing: &Standing, id: AlertId) -> [(&'static str, Option<Attribut
         ),
         ("waits", group.map(|member| text(member.group.to_string()))),
         ("mergeKey", group.map(|member| bytes(&*member.key))),
+        ("first", group.filter(|member| member.first).map(|_| number(1))),
         ("expires", standing.expires.map(|time| number(time.as_micros()))),
         ("ttl", standing.expires.map(|time| number(seconds(time)))),
     ]
@@ -237,7 +243,13 @@ fn settled<C: FromIterator<(OutputName, DeliveryOutcome)>>(item: Attributes<'_>)
             .optional_text("reason")
             .map_err(|error| item.error("settled", error.to_string()))?;
         let outcome = match reason {
-            None => DeliveryOutcome::Delivered { attempts },
+            None => DeliveryOutcome::Delivered {
+                attempts,
+                reference: map
+                    .optional_text("reference")
+                    .map_err(|error| item.error("settled", error.to_string()))?
+                    .map(std::sync::Arc::from),
+            },
             Some(reason) => DeliveryOutcome::DeadLettered {
                 attempts,
                 reason: reason.to_owned(),
@@ -258,6 +270,7 @@ fn group(item: Attributes<'_>) -> Result<Option<GroupMember>, ItemError> {
     Ok(Some(GroupMember {
         group: item.parsed("waits", group)?,
         key: key.into(),
+        first: item.optional_number::<u8>("first")?.is_some(),
     }))
 }
 

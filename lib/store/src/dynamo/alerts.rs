@@ -15,7 +15,9 @@ use super::options::RIVALS_MAX;
 use super::reads::{all, corrupt, text_of};
 use crate::rows::encode_alert;
 use crate::standing::{PageLimit, Standing, cursor_of, place_of};
-use crate::{Accepted, Fence, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError, StoredAlert};
+use crate::{
+    Accepted, DeliveryState, Fence, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError, StoredAlert,
+};
 
 /// Puts of alerts are conditional on this: unknown, or a tombstone whose time has come.
 pub(super) const IS_NEW: &str = "attribute_not_exists(#id) OR #expires <= :now";
@@ -300,6 +302,16 @@ impl Inner {
                 return Ok(backlog);
             }
         }
+    }
+
+    pub(super) async fn delivery(
+        &self,
+        shard: ShardId,
+        id: AlertId,
+        output: &OutputName,
+    ) -> Result<DeliveryState, StoreError> {
+        let known = self.alerts_by_key(&[(shard, id)], false).await?.remove(&id);
+        Ok(known.map_or(DeliveryState::Unknown, |kept| kept.standing.delivery(output)))
     }
 
     pub(super) async fn fetch(&self, shard: ShardId, ids: &[AlertId]) -> Result<Vec<Arc<Alert>>, StoreError> {

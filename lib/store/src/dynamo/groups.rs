@@ -35,9 +35,17 @@ impl Inner {
         &self,
         fence: Fence,
         members: Members,
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
     ) -> Result<Accepted, StoreError> {
         self.check_fence(fence).await?;
+        let Some(merged) = merged else {
+            // Nothing to be sent: if a late owner does this, the next only thinks the group closed.
+            self.release_members(fence.shard, &members)
+                .await
+                .map_err(happened)?;
+            self.check_fence(fence).await?;
+            return Ok(Accepted::New);
+        };
         let mut kept = self.kept(fence, &merged).await?;
         // Nobody would come to settle a merged alert without outputs.
         kept.standing.bury(members.until);

@@ -13,7 +13,8 @@ use crate::lease::check_fence;
 use crate::rows::{decode_alert, decode_standing, encode_alert, encode_standing, peek_rule};
 use crate::standing::{PageLimit, Standing, cursor_of, place_of};
 use crate::{
-    Accepted, AlertFilter, AlertView, Fence, OutboxCursor, Pending, SettledDelivery, ShardId, StoredAlert,
+    Accepted, AlertFilter, AlertView, DeliveryState, Fence, OutboxCursor, Pending, SettledDelivery, ShardId,
+    StoredAlert,
 };
 
 /// An alert with its row, which is written on the caller's thread: the writer's time is everyone's.
@@ -169,13 +170,16 @@ impl Tables<'_> {
         fence: Fence,
         group: GroupId,
         members: &[AlertId],
-        merged: &NewAlert,
+        merged: Option<&NewAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, Failure> {
         self.check(fence)?;
         let shard = fence.shard;
         let mut backlog = Backlog::new();
-        let accepted = self.insert(merged, &mut backlog)?;
+        let accepted = match merged {
+            Some(merged) => self.insert(merged, &mut backlog)?,
+            None => Accepted::New,
+        };
         self.apply_backlog(shard, &backlog)?;
         for id in members {
             self.change(shard, *id, tombstone_until, |tables, standing| {
@@ -188,7 +192,7 @@ impl Tables<'_> {
                 Ok(if left { Concern::Changed } else { Concern::None })
             })?;
         }
-        if accepted == Accepted::New {
+        if let (Accepted::New, Some(merged)) = (&accepted, merged) {
             // A merged alert without outputs would stay open for ever: nobody would come to settle it.
             self.change(shard, merged.id, tombstone_until, |_, _| Ok(Concern::Unchanged))?;
         }
@@ -341,6 +345,17 @@ pub(super) fn fetch(
         }
     }
     Ok(found)
+}
+
+pub(super) fn delivery(
+    transaction: &ReadTransaction,
+    shard: ShardId,
+    id: AlertId,
+    output: &OutputName,
+) -> Result<DeliveryState, Failure> {
+    let standing = read_standing(&transaction.open_table(STANDINGS)?, id)?;
+    let ours = standing.filter(|standing| standing.shard == shard);
+    Ok(ours.map_or(DeliveryState::Unknown, |standing| standing.delivery(output)))
 }
 
 pub(super) fn list(

@@ -13,8 +13,8 @@ use crate::lease::{asked, checkpointed, released, renewed};
 use crate::rows::encode_checkpoint;
 use crate::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, Fence, Lease, LeaseAnswer, LeaseStore, OutboxCursor, Pending, SettledDelivery, ShardId,
-    StoreError, StoredAlert,
+    DeadLetterStore, DeliveryState, Fence, Lease, LeaseAnswer, LeaseStore, OutboxCursor, Pending,
+    SettledDelivery, ShardId, StoreError, StoredAlert,
 };
 
 /// What a small request counts for, and each item of a list in one.
@@ -50,13 +50,13 @@ impl AlertStore for EmbeddedStore {
         fence: Fence,
         group: GroupId,
         members: Vec<AlertId>,
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let merged = NewAlert::new(fence.shard, &merged);
-        let weight = merged.weight_bytes() + ITEM_BYTES * members.len();
+        let merged = merged.map(|merged| NewAlert::new(fence.shard, &merged));
+        let weight = merged.as_ref().map_or(0, NewAlert::weight_bytes) + ITEM_BYTES * (members.len() + 1);
         let run = move |tables: &mut super::Tables<'_>| {
-            tables.close_group(fence, group, &members, &merged, tombstone_until)
+            tables.close_group(fence, group, &members, merged.as_ref(), tombstone_until)
         };
         self.write(weight, run).await
     }
@@ -95,6 +95,17 @@ impl AlertStore for EmbeddedStore {
 
     async fn expire(&self, fence: Fence, now: Timestamp, items_max: usize) -> Result<u64, StoreError> {
         self.write(ITEM_BYTES, move |tables| tables.expire(fence, now, items_max))
+            .await
+    }
+
+    async fn delivery(
+        &self,
+        shard: ShardId,
+        alert: AlertId,
+        output: &OutputName,
+    ) -> Result<DeliveryState, StoreError> {
+        let output = output.clone();
+        self.read(move |read| alerts::delivery(read, shard, alert, &output))
             .await
     }
 

@@ -245,7 +245,7 @@ async fn a_row_that_cannot_be_read_fails_its_own_request_only() {
         let settled = crate::SettledDelivery {
             alert: streamalert_types::AlertId::from_u128(number),
             output: "a:x".parse().unwrap(),
-            outcome: streamalert_types::DeliveryOutcome::Delivered { attempts: 1 },
+            outcome: streamalert_types::DeliveryOutcome::delivered(1),
         };
         store.settle(fence(3, 1), vec![settled], moment(9))
     };

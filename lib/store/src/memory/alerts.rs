@@ -10,8 +10,8 @@ use streamalert_types::{Alert, AlertId, GroupId, IdMap, OutputName, Timestamp};
 use crate::lease::check_fence;
 use crate::standing::{PageLimit, Standing, cursor_of, place_of};
 use crate::{
-    Accepted, AlertFilter, AlertView, Fence, OutboxCursor, Pending, SettledDelivery, ShardId, StoreError,
-    StoredAlert,
+    Accepted, AlertFilter, AlertView, DeliveryState, Fence, OutboxCursor, Pending, SettledDelivery, ShardId,
+    StoreError, StoredAlert,
 };
 
 type Place = (Timestamp, AlertId);
@@ -134,12 +134,12 @@ impl Alerts {
         fence: Fence,
         group: GroupId,
         members: &[AlertId],
-        merged: StoredAlert,
+        merged: Option<StoredAlert>,
         tombstone_until: Timestamp,
     ) -> Result<Accepted, StoreError> {
         self.check(fence)?;
-        let merged_id = merged.alert.id;
-        let accepted = self.insert(fence.shard, merged);
+        let merged_id = merged.as_ref().map(|merged| merged.alert.id);
+        let accepted = merged.map_or(Accepted::New, |merged| self.insert(fence.shard, merged));
         for id in members {
             let Some((_, standing)) = self.entries.get_mut(id) else {
                 continue;
@@ -152,6 +152,7 @@ impl Alerts {
             }
         }
         if accepted == Accepted::New
+            && let Some(merged_id) = merged_id
             && let Some((_, standing)) = self.entries.get_mut(&merged_id)
             && standing.bury(tombstone_until)
         {
@@ -210,6 +211,11 @@ impl Alerts {
             .filter(|(_, standing)| standing.is_open())
             .map(|(alert, _)| alert.clone())
             .collect()
+    }
+
+    pub(super) fn delivery(&self, id: AlertId, output: &OutputName) -> DeliveryState {
+        let known = self.entries.get(&id);
+        known.map_or(DeliveryState::Unknown, |(_, standing)| standing.delivery(output))
     }
 
     pub(super) fn expire(

@@ -6,7 +6,7 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use streamalert_types::{
-    Alert, AlertId, DataType, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, GroupId,
+    Alert, AlertId, DataType, DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcome, GroupId, Merging,
     NearestSchema, OutputName, Position, Sequence, Source, Timestamp,
 };
 use streamalert_value::Value;
@@ -63,6 +63,7 @@ fn alert() -> impl Strategy<Value = Alert> {
         btree_set(output(), 0..4),
         any::<u32>(),
         any::<bool>(),
+        merging(),
     );
     (texts, values, plain).prop_map(|(texts, (publishers, context, keys, record), plain)| Alert {
         id: AlertId::from_u128(plain.0),
@@ -83,22 +84,34 @@ fn alert() -> impl Strategy<Value = Alert> {
         record: record.into(),
         traceparent: texts.6,
         rules_version: texts.7,
+        merging: plain.6,
     })
+}
+
+fn merging() -> impl Strategy<Value = Merging> {
+    prop_oneof![
+        Just(Merging::Together),
+        Just(Merging::FirstAtOnce),
+        any::<u128>().prop_map(|id| Merging::Follows(AlertId::from_u128(id))),
+    ]
 }
 
 fn outcome() -> impl Strategy<Value = DeliveryOutcome> {
     prop_oneof![
-        any::<u32>().prop_map(|attempts| DeliveryOutcome::Delivered { attempts }),
+        (any::<u32>(), of(shared()))
+            .prop_map(|(attempts, reference)| DeliveryOutcome::Delivered { attempts, reference }),
         (any::<u32>(), ".{0,8}")
             .prop_map(|(attempts, reason)| DeliveryOutcome::DeadLettered { attempts, reason }),
     ]
 }
 
 pub(crate) fn standing() -> impl Strategy<Value = Standing> {
-    let group = (any::<u128>(), vec(any::<u8>(), 0..16)).prop_map(|(group, key)| GroupMember {
-        group: GroupId::from_u128(group),
-        key: key.into(),
-    });
+    let group =
+        (any::<u128>(), vec(any::<u8>(), 0..16), any::<bool>()).prop_map(|(group, key, first)| GroupMember {
+            group: GroupId::from_u128(group),
+            key: key.into(),
+            first,
+        });
     let pending = btree_set(output(), 0..4);
     let settled = btree_map(output(), outcome(), 0..4);
     (any::<u16>(), time(), pending, settled, of(group), of(time())).prop_map(

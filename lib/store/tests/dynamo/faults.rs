@@ -79,7 +79,7 @@ fn delivered(alert: u64, name: &str) -> SettledDelivery {
     SettledDelivery {
         alert: id(alert),
         output: output(name),
-        outcome: DeliveryOutcome::Delivered { attempts: 1 },
+        outcome: DeliveryOutcome::delivered(1),
     }
 }
 
@@ -115,7 +115,7 @@ async fn a_lost_reply_of_any_write_of_alerts_changes_no_answer() {
     let group = GroupId::from_u128(7);
     let (members, merged) = (vec![id(1), id(2)], stored(100, &["b:y"], None));
     let closed = store
-        .close_group(fence(3, 0), group, members, merged, moment(60))
+        .close_group(fence(3, 0), group, members, Some(merged), moment(60))
         .await;
     assert_eq!(closed, Ok(Accepted::New));
     pair.assert_fired(1, "TransactWriteItems").await;
@@ -304,7 +304,7 @@ async fn a_closing_that_was_cut_short_is_finished_by_whoever_loads_the_shard() {
         );
         let merged = stored(100, &["b:y"], None);
         store
-            .close_group(fence(3, 1), group, members, merged, moment(60))
+            .close_group(fence(3, 1), group, members, Some(merged), moment(60))
             .await
     };
     let cut = close(pair.faulty.clone(), &[1, 2]).await;

@@ -23,6 +23,7 @@ fn alert(id: u128, keys: &[&str], record: &'static str) -> Arc<Alert> {
         record: Bytes::from_static(record.as_bytes()),
         traceparent: "".into(),
         rules_version: "".into(),
+        merging: streamalert_types::Merging::default(),
     })
 }
 

@@ -12,7 +12,7 @@ LOGGER = get_logger(__name__)
 _DISABLED_MARK = '_streamalert_disabled'
 
 _KEYWORDS = ('logs', 'datatypes', 'matchers', 'req_subkeys', 'outputs', 'dynamic_outputs', 'publishers',
-             'merge_by_keys', 'merge_window_mins', 'context')
+             'merge_by_keys', 'merge_window_mins', 'merge_send_first', 'context')
 
 
 class RuleCreationError(Exception):
@@ -74,6 +74,7 @@ class Rule:
         self.publishers = kwargs.get('publishers')
         self.merge_by_keys = kwargs.get('merge_by_keys')
         self.merge_window_mins = kwargs.get('merge_window_mins') or 0
+        self.merge_send_first = kwargs.get('merge_send_first')
         self.initial_context = kwargs.get('context')
         self.context = None
         self.disabled = getattr(func, _DISABLED_MARK, False)

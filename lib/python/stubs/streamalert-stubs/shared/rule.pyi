@@ -28,6 +28,7 @@ def rule(
     publishers: Publishers = ...,
     merge_by_keys: Union[list[str], tuple[str, ...]] = ...,
     merge_window_mins: int = ...,
+    merge_send_first: bool = ...,
     context: Context = ...,
 ) -> Callable[[RuleFunction], Rule]: ...
 def disable(target: _Target) -> _Target: ...
@@ -46,6 +47,7 @@ class Rule:
     publishers: Union[Publishers, None]
     merge_by_keys: Union[Sequence[str], None]
     merge_window_mins: int
+    merge_send_first: Union[bool, None]
     initial_context: Union[Context, None]
     context: Union[Context, None]
     disabled: bool

@@ -63,6 +63,7 @@ fn options_of_another_form_are_told() {
         "merge_by_keys=['a'], merge_window_mins='5'",
         "merge_by_keys=['a'], merge_window_mins=-1",
         "merge_by_keys=[1], merge_window_mins=5",
+        "merge_by_keys=['a'], merge_window_mins=5, merge_send_first='yes'",
     ] {
         let told = options(&format!("{GOOD}, {wrong}"));
         assert!(
@@ -140,6 +141,13 @@ fn merging_needs_keys_and_a_window() {
     assert!(with("merge_by_keys=['a'], merge_window_mins=0").starts_with("SA106"));
     assert_eq!(with("merge_by_keys=['a'], merge_window_mins=5"), "");
     assert_eq!(with("merge_by_keys=KEYS, merge_window_mins=MINUTES"), "");
+    assert!(with("merge_send_first=True").starts_with("SA106 merge_send_first without"));
+    assert!(with("merge_by_keys=['a'], merge_send_first=True").starts_with("SA106 merge_by_keys without"));
+    assert_eq!(with("merge_send_first=False"), "");
+    assert_eq!(
+        with("merge_by_keys=['a'], merge_window_mins=5, merge_send_first=True"),
+        ""
+    );
 }
 
 #[test]
