@@ -57,6 +57,7 @@ mod servicenow;
 mod slack;
 mod splunk;
 mod stdout;
+mod syslog;
 mod teams;
 mod telegram;
 mod victorops;
@@ -88,6 +89,7 @@ static SERVICES: &[&Service] = &[
     &slack::SERVICE,
     &splunk::SERVICE,
     &stdout::SERVICE,
+    &syslog::SERVICE,
     &teams::SERVICE,
     &telegram::SERVICE,
     &victorops::SERVICE,
@@ -136,6 +138,7 @@ mod markup;
     reason = "outputs to come need more of it than those that are there"
 )]
 mod settings;
+mod tls;
 
 pub(crate) use settings::{Clients, Settings, Table};
 

@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+pub(super) use request::told;
+
 use super::{Output, Receipt, SendError, Settings};
 use crate::Publication;
 use crate::service::{Reach, Service};

@@ -12,6 +12,17 @@ pub(super) fn line(format: Format, publication: &Publication, key: &str) -> Vec<
 
 /// `TIME [SEVERITY] TITLE: SUMMARY | NAME=VALUE … | URL … | ORIGIN`, without control characters: a terminal obeys some.
 fn text(publication: &Publication) -> String {
+    let severity = publication.card().severity.word().to_uppercase();
+    let severity = if severity.is_empty() { "ALERT" } else { &severity };
+    format!(
+        "{} [{severity}] {}\n",
+        publication.alert.created,
+        told(publication)
+    )
+}
+
+/// `TITLE: SUMMARY | NAME=VALUE … | URL … | ORIGIN` in one line.
+pub(in crate::outputs) fn told(publication: &Publication) -> String {
     let card = publication.card();
     let mut parts = vec![markup::plain(&card.headline(), 500)];
     if let Some(merged) = &card.merged {
@@ -39,11 +50,5 @@ fn text(publication: &Publication) -> String {
     parts.extend(card.warning.as_ref().map(|warning| markup::plain(warning, 300)));
     parts.push(markup::plain(&card.origin.join(" "), 600));
     parts.retain(|part| !part.is_empty());
-    let severity = card.severity.word().to_uppercase();
-    let severity = if severity.is_empty() { "ALERT" } else { &severity };
-    format!(
-        "{} [{severity}] {}\n",
-        publication.alert.created,
-        parts.join(" | ")
-    )
+    parts.join(" | ")
 }
