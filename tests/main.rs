@@ -22,6 +22,7 @@ mod hostile_rules;
 mod metrics;
 mod no_python;
 mod outputs;
+mod outputs_reload;
 mod quickstart;
 mod reload;
 mod secrets;

@@ -19,6 +19,7 @@ use crate::assembly::Stores;
 use crate::explain::{integer, json, object, text};
 use crate::health::HealthCounts;
 use crate::ownership;
+use crate::reload::outputs::Kept;
 use crate::replay::Replayer;
 
 /// Rows answered when a request does not say how many.
@@ -47,6 +48,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) spans: Option<Arc<SpanQueue>>,
     /// The files of mutual TLS, if it is on.
     pub(crate) tls: Option<Tls>,
+    /// Whether outputs that are configured by now are not in force.
+    pub(crate) outputs_kept: Kept,
 }
 
 #[async_trait]
@@ -269,6 +272,10 @@ impl ProcessAdmin {
         Ok(object([
             ("services", Value::List(running.collect())),
             ("rules", rules),
+            (
+                "outputs_reload_failure",
+                self.outputs_kept.reason().as_deref().map_or(Value::Null, text),
+            ),
             ("leases", leases),
         ]))
     }

@@ -11,13 +11,13 @@ mod secrets;
 mod sources;
 mod stores;
 
-pub(crate) use dispatcher::{delivery_limits, start_dispatcher};
+pub(crate) use dispatcher::{delivery_limits, paces, start_dispatcher};
 pub(crate) use member::Member;
 pub(crate) use merger::{merger_options, start_merger};
 pub(crate) use outputs::{Outputs, at, candidate, outputs, place_of, registry};
 pub(crate) use pipeline::Pipeline;
-pub(crate) use rules::{cross_check, load_rules, rules_node, threat_intel, threat_intel_of};
-pub(crate) use secrets::{Fields, secrets, secrets_prefix};
+pub(crate) use rules::{cross_check, cross_check_of, load_rules, rules_node, threat_intel, threat_intel_of};
+pub(crate) use secrets::{Fields, secret_files, secrets, secrets_prefix};
 pub(crate) use sources::{files_source, settings_sources, start_classifier, takers};
 pub(crate) use stores::{
     OpenStores, Stores, dynamo_store, needs_own_store, open_stores, process_seed, store_region,

@@ -53,6 +53,11 @@ impl MetricSource for ProcessAdmin {
             leases.push((Arc::from("merger"), merger.lease_churn()));
         }
         if let Some(dispatcher) = &self.dispatcher {
+            to.gauge(
+                "streamalert_outputs_reload_failed",
+                "1 while outputs that are configured by now cannot be loaded and older ones are in force.",
+                u64::from(self.outputs_kept.reason().is_some()),
+            );
             deliveries::dispatcher(&mut to, &dispatcher.stats());
         }
         if let Some(node) = &self.dispatcher_node {

@@ -28,10 +28,7 @@ pub(crate) struct Project {
 
 /// Reads `streamalert.toml`, environment and flags.
 pub(crate) fn load_settings(global: &Global) -> Result<Settings, Failure> {
-    let file = match &global.config {
-        Some(file) => Some(file.clone()),
-        None => Some(PathBuf::from(SETTINGS_FILE)).filter(|file| file.exists()),
-    };
+    let file = settings_file(global).filter(|file| global.config.is_some() || file.exists());
     let mut overrides = global.set.clone();
     let mut path = |key: &str, path: &Path| overrides.push(format!("{key}={}", path.display()));
     if let Some(dir) = &global.data_dir {
@@ -54,6 +51,12 @@ pub(crate) fn load_settings(global: &Global) -> Result<Settings, Failure> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| name != "STREAMALERT_CONFIG" && name != "STREAMALERT_SHARED");
     Ok(Settings::load(file.as_deref(), env, &overrides)?)
+}
+
+/// Where settings are, or would be.
+pub(crate) fn settings_file(global: &Global) -> Option<PathBuf> {
+    let file = global.config.clone();
+    Some(file.unwrap_or_else(|| PathBuf::from(SETTINGS_FILE)))
 }
 
 /// A path as a TOML string.

@@ -1,5 +1,7 @@
 //! Rules of a running process follow their files: looked at every second, and loaded again on SIGHUP.
 
+pub(crate) mod outputs;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +9,10 @@ use std::time::Duration;
 use streamalert_runtime::{Runtime, StartError};
 use streamalert_service::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use self::outputs::Configured;
 use crate::assembly;
 use crate::failure::Failure;
 use crate::project::Project;
@@ -48,6 +52,8 @@ pub(crate) struct Reloader {
     pub(crate) files: RuleFiles,
     /// Whether unknown log types and outputs of rules are looked for: not where rules are not evaluated.
     pub(crate) checks_rules: bool,
+    /// The outputs that rules may name. Rules that were refused for want of one are tried again when it is there.
+    pub(crate) configured: watch::Receiver<Arc<Configured>>,
 }
 
 impl Reloader {
@@ -62,6 +68,7 @@ impl Reloader {
             let asked = tokio::select! {
                 () = shutdown.draining() => return Ok(()),
                 () = hung_up(&mut hangups) => true,
+                () = changed(&mut self.configured), if self.checks_rules => true,
                 _ = looks.tick(), if watches => false,
             };
             // A reload that takes long must not hold up the end.
@@ -73,12 +80,12 @@ impl Reloader {
     }
 
     async fn follow(&mut self, asked: bool) {
-        let newer = self.snapshot().await;
+        let newer = snapshot(&self.files.paths).await;
         let changes = self.files.seen.changes(&newer);
         if changes.is_empty() && !asked {
             return;
         }
-        self.files.seen = self.rested(newer).await;
+        self.files.seen = rested(&self.files.paths, newer).await;
         for path in &changes {
             tracing::info!(file = %path.display(), "changed");
         }
@@ -89,11 +96,12 @@ impl Reloader {
     async fn reload(&self) {
         let project = self.project.clone();
         let checks = self.checks_rules;
+        let configured = self.configured.borrow().clone();
         let reloaded = self.runtime.reload_if(move |report| {
             if !checks {
                 return Ok(());
             }
-            let problems = assembly::cross_check(&project, report);
+            let problems = assembly::cross_check_of(&project, &configured, report);
             let errors = problems.iter().filter(|problem| problem.is_error());
             let told: Vec<String> = errors.map(ToString::to_string).collect();
             if told.is_empty() {
@@ -114,25 +122,6 @@ impl Reloader {
             }
             Err(error) => tracing::error!("rules are not loaded again, those that run are kept: {error}"),
         }
-    }
-
-    /// Waits until nothing changes any more.
-    async fn rested(&self, mut last: Snapshot) -> Snapshot {
-        for _ in 0..RESTS_MAX {
-            tokio::time::sleep(REST).await;
-            let next = self.snapshot().await;
-            if next == last {
-                break;
-            }
-            last = next;
-        }
-        last
-    }
-
-    async fn snapshot(&self) -> Snapshot {
-        let paths = self.files.paths.clone();
-        let look = tokio::task::spawn_blocking(move || Snapshot::of(&paths));
-        look.await.unwrap_or_default()
     }
 
     /// Helpers that rules import from elsewhere in the project are looked at from now on.
@@ -156,6 +145,32 @@ impl Reloader {
         let now = Snapshot::of(&helpers);
         self.files.seen.extend(now);
         self.files.paths.extend(helpers);
+    }
+}
+
+/// Waits until nothing changes any more.
+async fn rested(paths: &[PathBuf], mut last: Snapshot) -> Snapshot {
+    for _ in 0..RESTS_MAX {
+        tokio::time::sleep(REST).await;
+        let next = snapshot(paths).await;
+        if next == last {
+            break;
+        }
+        last = next;
+    }
+    last
+}
+
+async fn snapshot(paths: &[PathBuf]) -> Snapshot {
+    let paths = paths.to_vec();
+    let look = tokio::task::spawn_blocking(move || Snapshot::of(&paths));
+    look.await.unwrap_or_default()
+}
+
+/// The next change of what is configured of outputs; never, when there can be none.
+async fn changed(configured: &mut watch::Receiver<Arc<Configured>>) {
+    if configured.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use streamalert_config::{Known, RuleReference};
+use streamalert_config::{Conf, Known, RuleReference, Settings};
 use streamalert_detect::{RuleRuntime, ThreatIntel, ThreatIntelOptions};
 use streamalert_proto::Alerts;
 use streamalert_python::LoadReport;
@@ -14,6 +14,7 @@ use streamalert_value::Value;
 
 use crate::failure::Failure;
 use crate::project::Project;
+use crate::reload::outputs::Configured;
 
 /// Starts the workers, tells what did not load, and refuses rules that cannot mean what their author thinks, or none
 /// at all: reading logs without rules would acknowledge them unseen. Answers also what did not load.
@@ -54,6 +55,24 @@ pub(crate) async fn load_rules(
 
 /// Everything that `validate` knows, with the rules that were loaded.
 pub(crate) fn cross_check(project: &Project, report: &LoadReport) -> Vec<streamalert_config::Problem> {
+    validated(project, &project.settings, &project.conf, report)
+}
+
+/// The same with outputs as they are configured by now.
+pub(crate) fn cross_check_of(
+    project: &Project,
+    configured: &Configured,
+    report: &LoadReport,
+) -> Vec<streamalert_config::Problem> {
+    validated(project, &configured.settings, &configured.conf, report)
+}
+
+fn validated(
+    project: &Project,
+    settings: &Settings,
+    conf: &Conf,
+    report: &LoadReport,
+) -> Vec<streamalert_config::Problem> {
     let log_types: Vec<String> = project.schemas.log_types().map(ToString::to_string).collect();
     let rules: Vec<RuleReference> = report
         .rules
@@ -71,7 +90,7 @@ pub(crate) fn cross_check(project: &Project, report: &LoadReport) -> Vec<streama
         log_types: &log_types,
         rules: &rules,
     };
-    streamalert_config::validate(&project.conf, &project.settings, &known).problems
+    streamalert_config::validate(conf, settings, &known).problems
 }
 
 /// A rules-node over `runtime`.

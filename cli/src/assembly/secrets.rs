@@ -21,16 +21,8 @@ pub(crate) type Fields = serde_json::Map<String, serde_json::Value>;
 pub(crate) fn secrets(settings: &Settings, conf: &Conf) -> Secrets {
     let own = &settings.secrets;
     let (prefix, kms_key) = (secrets_prefix(settings, conf), own.kms_key.clone());
-    let in_data = |file: &Option<PathBuf>, name: &str| {
-        let unset = || settings.data.dir.join(name);
-        file.clone().unwrap_or_else(unset)
-    };
     let store = match own.r#type {
-        SecretsType::File => StoreOptions::File(FileStoreOptions {
-            file: in_data(&own.file, "secrets.enc"),
-            key_file: in_data(&own.key_file, "secrets.key"),
-            key: std::env::var(KEY_VARIABLE).ok().map(Secret::new),
-        }),
+        SecretsType::File => StoreOptions::File(files(settings)),
         SecretsType::Ssm => StoreOptions::Ssm { prefix, kms_key },
         SecretsType::SecretsManager => StoreOptions::SecretsManager { prefix, kms_key },
     };
@@ -42,6 +34,30 @@ pub(crate) fn secrets(settings: &Settings, conf: &Conf) -> Secrets {
             role: None,
         },
     })
+}
+
+fn files(settings: &Settings) -> FileStoreOptions {
+    let own = &settings.secrets;
+    let in_data = |file: &Option<PathBuf>, name: &str| {
+        let unset = || settings.data.dir.join(name);
+        file.clone().unwrap_or_else(unset)
+    };
+    FileStoreOptions {
+        file: in_data(&own.file, "secrets.enc"),
+        key_file: in_data(&own.key_file, "secrets.key"),
+        key: std::env::var(KEY_VARIABLE).ok().map(Secret::new),
+    }
+}
+
+/// The files of this machine that secrets are kept in.
+pub(crate) fn secret_files(settings: &Settings) -> Vec<PathBuf> {
+    match settings.secrets.r#type {
+        SecretsType::File => {
+            let files = files(settings);
+            vec![files.file, files.key_file]
+        }
+        SecretsType::Ssm | SecretsType::SecretsManager => Vec::new(),
+    }
 }
 
 /// What the names of secrets in AWS begin with: as set, or as StreamAlert has it.
@@ -79,6 +95,8 @@ pub(super) async fn stored(
         let found = secrets.load_output_settings(&spec.name).await;
         (spec.name.clone(), found)
     });
+    // A list, because a stream over a closure that borrows is not known to be `Send`.
+    let asked: Vec<_> = asked.collect();
     let answers: Vec<_> = futures::stream::iter(asked).buffered(CONCURRENCY).collect().await;
     let mut fields = BTreeMap::new();
     let mut failures = Vec::new();

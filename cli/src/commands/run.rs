@@ -16,6 +16,7 @@ use streamalert_service::{
 };
 use streamalert_types::Tracer;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::access;
@@ -24,7 +25,8 @@ use crate::args::{Global, Run, Service};
 use crate::assembly::{self, Member, Stores};
 use crate::failure::Failure;
 use crate::health::{HealthCounts, HealthWatch};
-use crate::project::Project;
+use crate::project::{Project, load_settings};
+use crate::reload::outputs::{Configured, OutputFiles, OutputReloader};
 use crate::reload::{Reloader, RuleFiles};
 use crate::replay::Replayer;
 use crate::telemetry::Exporter;
@@ -37,6 +39,8 @@ const SOURCE_DRAIN: Duration = Duration::from_secs(10);
 
 /// Starts services and serves until told to stop.
 pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
+    // Before they are read, so that no change falls in between.
+    let files = OutputFiles::look(global, &load_settings(global)?);
     let project = Project::load(global)?;
     let _telemetry = start_telemetry(&project.settings)?;
     for warning in &project.schema_warnings {
@@ -54,6 +58,7 @@ pub(crate) async fn run(global: &Global, args: &Run) -> Result<(), Failure> {
         Some(Service::Merger) => node.merger(args.listen).await?,
         Some(Service::Dispatcher) => node.dispatcher(args.listen).await?,
     }
+    node.follow_outputs(global, files);
     node.serve(args.service.is_none().then_some(args.listen).flatten())
         .await
 }
@@ -92,6 +97,8 @@ struct Node {
     exporter: Option<OtlpTask>,
     /// Ends the export; after everything that is to be told of.
     exported: CancellationToken,
+    /// What is configured of outputs.
+    configured: watch::Sender<Arc<Configured>>,
 }
 
 impl Node {
@@ -112,8 +119,10 @@ impl Node {
         };
         let seed = assembly::process_seed(&*clock);
         let member = Member::of(&project.settings, &*clock);
+        let (configured, _) = watch::channel(Arc::new(Configured::of(&project)));
         Ok(Self {
             tls,
+            configured,
             project: Arc::new(project),
             shutdown,
             supervisor,
@@ -253,9 +262,30 @@ impl Node {
             runtime: runtime.clone(),
             files,
             checks_rules,
+            configured: self.configured.subscribe(),
         };
         let following = reloader.run(self.shutdown.clone());
         self.supervisor.spawn("rule files", TaskKind::Helper, following);
+    }
+
+    /// Loads outputs again whenever what they are made from changes.
+    fn follow_outputs(&mut self, global: &Global, files: OutputFiles) {
+        let admin = &mut self.admin;
+        if admin.dispatcher.is_none() && admin.rules.is_none() {
+            return;
+        }
+        let reloader = OutputReloader {
+            global: global.clone(),
+            project: self.project.clone(),
+            files,
+            configured: self.configured.clone(),
+            dispatcher: admin.dispatcher.clone(),
+            rules: admin.rules.is_some().then(|| self.runtime.clone()).flatten(),
+            kept: admin.outputs_kept.clone(),
+            clock: self.clock.clone(),
+        };
+        let following = reloader.run(self.shutdown.clone());
+        self.supervisor.spawn("output files", TaskKind::Helper, following);
     }
 
     async fn start_dispatcher(&mut self, runtime: Option<Runtime>) -> Result<Arc<dyn Deliveries>, Failure> {

@@ -31,6 +31,13 @@ pub(crate) async fn run(global: &Global, args: &args::Status) -> Result<(), Fail
     if let Some(rules) = answer.get("rules").filter(|rules| !rules.is_null()) {
         print_rules(rules);
     }
+    if !member(&answer, "outputs_reload_failure").is_empty() {
+        anstream::println!(
+            "{} {}",
+            paint::in_style(paint::BAD, "outputs not loaded again:"),
+            member(&answer, "outputs_reload_failure")
+        );
+    }
     for kind in list(&answer, "leases") {
         print_leases(&kind);
     }

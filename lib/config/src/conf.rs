@@ -29,7 +29,7 @@ use crate::problem::{Place, Problem, Severity, dotted};
 use reader::Reader;
 
 /// StreamAlert's `conf/` directory, read as it is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Conf {
     /// The directory.
     pub dir: PathBuf,

@@ -183,6 +183,25 @@ impl Settings {
             .unwrap_or_default()
     }
 
+    /// These settings with what `newer` says of outputs, how they are paced, and where their secrets are.
+    #[must_use]
+    pub fn with_outputs_of(&self, newer: &Self) -> Self {
+        let of_outputs = |key: &str| {
+            let section = key.split('.').next().unwrap_or_default();
+            ["outputs", "dispatcher", "secrets"].contains(&section)
+        };
+        let mut settings = self.clone();
+        settings.outputs = newer.outputs.clone();
+        settings.dispatcher = newer.dispatcher.clone();
+        settings.secrets = newer.secrets.clone();
+        settings.places.retain(|key, _| !of_outputs(key));
+        let places = newer.places.iter().filter(|(key, _)| of_outputs(key));
+        settings
+            .places
+            .extend(places.map(|(key, place)| (key.clone(), place.clone())));
+        settings
+    }
+
     /// Where another service is, without a scheme: `host:port`, several with commas, `dns:host:port`, or `leases`. As
     /// set; otherwise by leases, where nodes that own parts of the work share a store, or where `listen` says.
     #[must_use]

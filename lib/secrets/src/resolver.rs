@@ -121,6 +121,7 @@ impl Secrets {
             let found = self.get(&remote).await.map_err(|error| error.to_string());
             (remote, found.and_then(not_empty))
         });
+        let fetching: Vec<_> = fetching.collect();
         let found = futures::stream::iter(fetching).buffer_unordered(CONCURRENCY);
         Fetched(found.collect().await)
     }

@@ -79,7 +79,7 @@ section! {
         /// Bytes that the rules may take on one record when they run natively.
         arena_bytes_max: u64 = 64 * MIB; in 65536..=17179869184,
         /// `run` loads rules, matchers, publishers and helpers again when their files change. A file that does not
-        /// load leaves everything as it is.
+        /// load leaves everything as it is. The same for outputs, their pace and secrets in files.
         watch: bool = true,
     }
 }
