@@ -259,13 +259,13 @@ async fn admin(project: &TestProject, data_dir: &str) -> AdminClient {
         .unwrap()
 }
 
-async fn flush(project: &TestProject, data_dir: &str) {
+pub(crate) async fn flush(project: &TestProject, data_dir: &str) {
     let request = AdminRequest::FlushGroups(v1::FlushGroupsRequest { rule: None });
     admin(project, data_dir).await.ask(request).await.unwrap();
 }
 
 /// Every payload that was read is acknowledged.
-async fn wait_acknowledged(project: &TestProject, data_dir: &str) {
+pub(crate) async fn wait_acknowledged(project: &TestProject, data_dir: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let admin = admin(project, data_dir).await;

@@ -16,6 +16,7 @@ mod crash;
 mod deployment;
 mod developers_loop;
 mod explain;
+mod first;
 mod fleet;
 mod hostile_native;
 mod hostile_rules;

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod checkpoints;
+mod first;
 mod fixtures;
 mod groups;
 mod leases;
@@ -10,6 +11,7 @@ mod letters;
 
 pub use alerts::{adoption, alerts, alerts_of_other_shards, fences, listing, outbox, tombstones};
 pub use checkpoints::checkpoints;
+pub use first::first_of_a_group;
 pub use fixtures::{Forgets, alert, fence, moment, output, stored};
 pub use groups::groups;
 pub use leases::{leases, leases_under_any_interleaving};

@@ -18,6 +18,7 @@ mod memory {
         conformance::fences(fresh).await;
         conformance::listing(fresh).await;
         conformance::groups(fresh, Forgets::WhenAsked).await;
+        conformance::first_of_a_group(fresh).await;
         let bounded = async |bytes_max| MemoryStore::new().with_dead_letter_bytes_max(bytes_max);
         conformance::letters(fresh).await;
         conformance::bounded_letters(bounded).await;
@@ -33,6 +34,7 @@ mod memory {
         conformance::adoption(fresh, true).await;
         conformance::tombstones(fresh, Forgets::WhenAsked).await;
         conformance::groups(fresh, Forgets::WhenAsked).await;
+        conformance::first_of_a_group(fresh).await;
     }
 
     #[tokio::test]
@@ -41,6 +43,7 @@ mod memory {
         conformance::alerts(fresh).await;
         conformance::tombstones(fresh, Forgets::WhenAsked).await;
         conformance::groups(fresh, Forgets::WhenAsked).await;
+        conformance::first_of_a_group(fresh).await;
         conformance::checkpoints(fresh).await;
         conformance::leases(fresh).await;
     }
@@ -81,6 +84,7 @@ mod embedded {
         conformance::fences(fresh).await;
         conformance::listing(fresh).await;
         conformance::groups(fresh, Forgets::WhenAsked).await;
+        conformance::first_of_a_group(fresh).await;
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ async fn passes_on_alerts(emulator: &Emulator) {
     conformance::fences(fresh).await;
     conformance::listing(fresh).await;
     conformance::groups(fresh, Forgets::ByItself(&clock)).await;
+    conformance::first_of_a_group(fresh).await;
 }
 
 async fn passes_on_the_rest(emulator: &Emulator) {
