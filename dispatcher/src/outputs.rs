@@ -33,7 +33,13 @@ use crate::Publication;
 
 use crate::service::Service;
 
+mod aws_cloudwatch_log;
 mod aws_firehose;
+mod aws_lambda;
+mod aws_lambda_v2;
+mod aws_s3;
+mod aws_ses;
+mod aws_sns;
 mod aws_sqs;
 mod carbonblack;
 mod demisto;
@@ -65,7 +71,13 @@ pub(crate) mod webhook;
 
 /// Every service, one a line.
 static SERVICES: &[&Service] = &[
+    &aws_cloudwatch_log::SERVICE,
     &aws_firehose::SERVICE,
+    &aws_lambda::SERVICE,
+    &aws_lambda_v2::SERVICE,
+    &aws_s3::SERVICE,
+    &aws_ses::SERVICE,
+    &aws_sns::SERVICE,
     &aws_sqs::SERVICE,
     &carbonblack::SERVICE,
     &demisto::SERVICE,

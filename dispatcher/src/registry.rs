@@ -77,6 +77,8 @@ pub struct LoadContext {
     pub credentials: Arc<BTreeMap<OutputName, serde_json::Map<String, serde_json::Value>>>,
     /// Makes configurations of SDK clients: [`crate::aws_configs`].
     pub aws: Arc<AwsConfigs>,
+    /// The account of AWS that names without one mean: StreamAlert's own.
+    pub aws_account: Option<String>,
 }
 
 impl LoadContext {

@@ -78,7 +78,7 @@ pub(crate) async fn outputs(
     specs.retain(|spec| problems.iter().all(|(name, _)| *name != spec.name));
     let fetched = Box::pin(fetch(&secrets, &specs)).await;
     let stored = credentials.keys().cloned().collect();
-    let context = context(settings, fetched, credentials, clock)?;
+    let context = context(settings, conf, fetched, credentials, clock)?;
     let (registry, more) = OutputRegistry::load_each(&specs, &context);
     for OutputProblem { name, message, .. } in more {
         let problem = problem(settings, conf, &name, message);
@@ -94,7 +94,7 @@ pub(crate) async fn outputs(
 
 /// One output by itself, from fields that nothing names yet, or what is wrong with them.
 pub(crate) async fn candidate(
-    settings: &Settings,
+    (settings, conf): (&Settings, &Conf),
     secrets: &Secrets,
     name: &OutputName,
     fields: Fields,
@@ -106,7 +106,7 @@ pub(crate) async fn candidate(
         origin: String::new(),
     }];
     let fetched = Box::pin(fetch(secrets, &specs)).await;
-    let context = context(settings, fetched, BTreeMap::new(), clock)?;
+    let context = context(settings, conf, fetched, BTreeMap::new(), clock)?;
     let (registry, problems) = OutputRegistry::load_each(&specs, &context);
     match problems.iter().chain(registry.warnings()).next() {
         Some(problem) => Err(Failure::Other(format!("{name}: {}", problem.message))),
@@ -138,6 +138,7 @@ pub(crate) fn at(place: &Place) -> String {
 
 fn context(
     settings: &Settings,
+    conf: &Conf,
     fetched: Fetched,
     credentials: BTreeMap<OutputName, Fields>,
     clock: Arc<dyn Clock>,
@@ -146,6 +147,9 @@ fn context(
     if let Some(OutputTarget::History { dir }) = settings.outputs.get(&OutputName::history()) {
         history_dir.clone_from(dir);
     }
+    let aws = &settings.aws;
+    let account = conf.global.section("account");
+    let aws_account = account.and_then(|account| account.get("aws_account_id")?.as_str());
     Ok(LoadContext {
         fetched,
         base_dir: std::env::current_dir()?,
@@ -153,7 +157,8 @@ fn context(
         env: Arc::new(|name| std::env::var(name).ok()),
         clock,
         credentials: Arc::new(credentials),
-        aws: streamalert_dispatcher::aws_configs(),
+        aws: streamalert_dispatcher::aws_configs(aws.region.clone(), aws.endpoint_url.clone()),
+        aws_account: aws_account.map(str::to_owned),
     })
 }
 

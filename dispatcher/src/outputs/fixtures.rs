@@ -3,12 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use bytes::Bytes;
-use streamalert_testkit::emulator::emulated;
+use streamalert_aws::SdkConfig;
+use streamalert_testkit::emulator::{Emulator, emulated};
 use streamalert_types::{Alert, AlertId, ManualClock, Merging, OutputName};
 use streamalert_value::{Map, Value};
 
-use crate::registry::LoadContext;
+use super::suite::PLANTED;
+use super::{Output, Receipt, SendError};
+use crate::registry::{LoadContext, OutputRegistry, OutputSpec};
 use crate::{DefaultPublisher, Fetched, Publication};
 
 pub(crate) fn alert(number: u32) -> Alert {
@@ -56,6 +61,52 @@ pub(crate) async fn publication(alert: Alert, output: &str) -> Publication {
     .await
 }
 
+/// The configuration of SDK clients whose secrets are to be seen nowhere.
+async fn planted(endpoint: &str) -> SdkConfig {
+    let (key, token) = (format!("{PLANTED}-key"), PLANTED.to_owned());
+    let credentials = Credentials::new("100000000000", key, Some(token), None, "test");
+    let config = emulated(endpoint, "100000000000").await.into_builder();
+    config
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
+/// The output `name` with these settings, each as one of several places says them, whose calls go to `emulator`.
+pub(crate) fn at_emulator(
+    name: &str,
+    settings: &[serde_json::Value],
+    emulator: &Emulator,
+    account: &str,
+) -> Arc<dyn Output> {
+    let name: OutputName = name.parse().expect("the test's name");
+    let specs = settings.iter().map(|settings| OutputSpec {
+        name: name.clone(),
+        settings: settings.clone(),
+        origin: "test".to_owned(),
+    });
+    let (endpoint, account) = (emulator.endpoint(), account.to_owned());
+    let aws_account = Some(account.clone());
+    let context = LoadContext {
+        aws: Arc::new(move |_| {
+            let (endpoint, account) = (endpoint.clone(), account.clone());
+            Box::pin(async move { emulated(&endpoint, &account).await })
+        }),
+        aws_account,
+        ..context(Path::new("."))
+    };
+    let outputs = OutputRegistry::load(&specs.collect::<Vec<_>>(), &context).expect("the test's settings");
+    let mut outputs = outputs.into_outputs();
+    outputs.remove(&name).expect("it was loaded").output
+}
+
+/// Sends an alert.
+pub(crate) async fn send(output: &dyn Output, name: &str, alert: Alert) -> Result<Receipt, SendError> {
+    let key = format!("{}/{name}", alert.id);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let publication = publication(alert, name).await;
+    output.send(&publication, &key, deadline).await
+}
+
 pub(crate) fn context(dir: &Path) -> LoadContext {
     LoadContext {
         base_dir: dir.to_owned(),
@@ -66,8 +117,9 @@ pub(crate) fn context(dir: &Path) -> LoadContext {
         credentials: Arc::default(),
         aws: Arc::new(|access| {
             let endpoint = access.endpoint_url.unwrap_or_default();
-            Box::pin(async move { emulated(&endpoint, "100000000000").await })
+            Box::pin(async move { planted(&endpoint).await })
         }),
+        aws_account: Some("100000000000".to_owned()),
     }
 }
 
@@ -84,11 +136,11 @@ pub(crate) fn magic(mut publication: Publication, fields: serde_json::Value) -> 
 
 /// What is wrong with the settings of an output.
 pub(crate) fn problem(name: &str, settings: serde_json::Value) -> String {
-    let spec = crate::OutputSpec {
+    let spec = OutputSpec {
         name: name.parse().expect("the test's name"),
         settings,
         origin: "test".to_owned(),
     };
-    let loaded = crate::OutputRegistry::load(&[spec], &context(Path::new(".")));
+    let loaded = OutputRegistry::load(&[spec], &context(Path::new(".")));
     loaded.err().map(|error| error.to_string()).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ mod rig;
 mod secrecy;
 mod table;
 mod throughput;
+pub(crate) mod wire;
 
 use std::time::Duration;
 
@@ -47,10 +48,8 @@ const AT_ONCE: usize = 8;
 /// Runs `check` over all wanted outputs, some at once.
 async fn for_each<F: Future<Output = ()>>(check: impl Fn(Rig) -> F) {
     let check = &check;
-    let runs = wanted().into_iter().filter_map(|service| {
-        let rig = Rig::of(service)?;
-        Some(async move { check(rig.await).await })
-    });
+    let rigs = wanted().into_iter().flat_map(Rig::of);
+    let runs = rigs.map(|rig| async move { check(rig.await).await });
     stream::iter(runs).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
@@ -72,21 +71,19 @@ async fn every_output_delivers() {
 async fn every_output_takes_a_huge_alert_whole_or_visibly_cut() {
     let record = json!({"blob": "é<&>\"".repeat(200_000)}).to_string();
     // one after the other: each is busy, none waits
-    for service in wanted() {
-        let Some(rig) = Rig::of(service) else { continue };
+    for rig in wanted().into_iter().flat_map(Rig::of) {
         let rig = rig.await;
+        let name = rig.service.name;
         let outcome = rig.deliver(alert_with_record(1, &record)).await;
         assert!(
             matches!(outcome, DeliveryOutcome::Delivered { .. }),
-            "{}: {outcome:?}",
-            service.name
+            "{name}: {outcome:?}"
         );
         let text = &rig.arrived()[0].text;
         let whole = text.len() > record.len();
         assert!(
             whole || text.contains("the whole alert"),
-            "{}: {}",
-            service.name,
+            "{name}: {}",
             text.len()
         );
     }

@@ -39,7 +39,7 @@ pub struct Fault {
 }
 
 /// Codes of answers by which AWS asks for fewer calls, over the services used here.
-const THROTTLED: [&str; 10] = [
+const THROTTLED: [&str; 14] = [
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
     "Throttling",
@@ -49,13 +49,18 @@ const THROTTLED: [&str; 10] = [
     "SlowDown",
     "TooManyRequestsException",
     "KMSThrottlingException",
+    "KMSThrottling",
+    "KmsThrottled",
+    "KMS.ThrottlingException",
+    "Throttled",
     "RequestThrottled",
 ];
-const NOT_FOUND: [&str; 7] = [
+const NOT_FOUND: [&str; 8] = [
     "ResourceNotFoundException",
     "NoSuchBucket",
     "NoSuchKey",
     "NotFound",
+    "NotFoundException",
     "QueueDoesNotExist",
     "AWS.SimpleQueueService.NonExistentQueue",
     "ParameterNotFound",
@@ -131,7 +136,11 @@ fn kind_of<E>(error: &SdkError<E, HttpResponse>, code: &str, status: Option<u16>
                 FaultKind::Unknown
             };
         }
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => return FaultKind::Unknown,
+        SdkError::TimeoutError(_) => return FaultKind::Unknown,
+        // an answer that cannot be read, but for a refusal, whose status says enough
+        SdkError::ResponseError(_) if !status.is_some_and(|status| (300..500).contains(&status)) => {
+            return FaultKind::Unknown;
+        }
         _ => {}
     }
     let is = |codes: &[&str]| codes.contains(&code);
@@ -262,6 +271,30 @@ mod tests {
         for (status, code, kind) in cases {
             assert_eq!(answered(status, code, "no").kind, kind, "{status} {code:?}");
         }
+    }
+
+    #[test]
+    fn of_an_answer_that_cannot_be_read_the_status_counts() {
+        let unread = |status: u16| {
+            let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+            Fault::of(
+                "sqs:SendMessage",
+                &SdkError::<Answer, _>::response_error("no code", response),
+            )
+            .kind
+        };
+        let kinds = [200, 307, 403, 404, 429, 500].map(unread);
+        assert_eq!(
+            kinds,
+            [
+                FaultKind::Unknown,
+                FaultKind::Invalid,
+                FaultKind::Denied,
+                FaultKind::NotFound,
+                FaultKind::Throttled,
+                FaultKind::Unknown
+            ]
+        );
     }
 
     #[test]

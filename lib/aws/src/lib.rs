@@ -5,7 +5,9 @@
 
 mod access;
 mod fault;
+mod seen;
 
 pub use access::{Access, Role};
 pub use aws_config::SdkConfig;
 pub use fault::{Fault, FaultKind};
+pub use seen::SeenSecrets;

@@ -44,5 +44,5 @@ pub use server::{
 pub use sharded::{OwnersTask, Sharded, ShardedAlerts, ShardedClient, ShardedDeliveries, ShardedOptions};
 pub use shutdown::Shutdown;
 pub use supervisor::{Supervisor, TaskFailure, TaskKind};
-pub use telemetry::{LogFormat, Telemetry, TelemetryError, TelemetryOptions};
+pub use telemetry::{LogFormat, Telemetry, TelemetryError, TelemetryOptions, may_be_logged};
 pub use tls::{Tls, TlsError, TlsFiles, TlsStatus};

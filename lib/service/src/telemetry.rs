@@ -1,5 +1,7 @@
 use std::io::IsTerminal;
 
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -68,11 +70,19 @@ impl Telemetry {
     }
 }
 
+/// Whether an event may be logged at all: at `trace` the SDKs of AWS log whole answers, and some of those quote what a
+/// request was signed with.
+#[must_use]
+pub fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() != Level::TRACE || !metadata.target().starts_with("aws_smithy_runtime")
+}
+
 fn log_layer(options: &TelemetryOptions) -> Result<Box<dyn Layer<Registry> + Send + Sync>, TelemetryError> {
     let filter = EnvFilter::try_new(&options.filter).map_err(|source| TelemetryError::Filter {
         filter: options.filter.clone(),
         source,
     })?;
+    let filter = filter.and(filter_fn(may_be_logged));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     Ok(match options.format {
         LogFormat::Text => layer

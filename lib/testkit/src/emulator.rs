@@ -4,6 +4,7 @@
 
 mod calls;
 mod child;
+mod function;
 mod http;
 mod microburst;
 mod peer;

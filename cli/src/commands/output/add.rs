@@ -39,7 +39,8 @@ pub(super) async fn run(global: &Global, args: &AddOutput) -> Result<(), Failure
     }
     let fields = given.fields();
     let clock = assembly::clock();
-    let registry = assembly::candidate(&settings, &secrets, &name, fields.clone(), clock.clone()).await?;
+    let project = (&settings, &conf);
+    let registry = assembly::candidate(project, &secrets, &name, fields.clone(), clock.clone()).await?;
     try_it(&registry, &name, args.test, asks, &*clock).await?;
     let plan = Plan::new(service, &settings, &conf, &name, fields)?;
     plan.carry_out(&settings, store, before.as_ref()).await

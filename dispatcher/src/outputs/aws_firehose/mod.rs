@@ -1,29 +1,35 @@
-//! `aws-firehose:alerts` in local mode: the history of all alerts, as files.
+//! `aws-firehose:alerts`: the history of all alerts, in files or in a delivery stream of Amazon Data Firehose.
 //!
-//! Every alert goes here, staged ones too. Files are named like the objects that StreamAlert's delivery stream
-//! puts into S3: `alerts/dt=YYYY-MM-DD-HH/alerts.jsonl`, one JSON line per alert with `idempotency_key` first.
-//! The hour is that of the alert's creation in UTC, so that a repeated delivery lands in the same file.
+//! Every alert goes here, staged ones too, whatever its rule says. Without settings the history is kept **in files**, named
+//! like the objects that StreamAlert's delivery stream puts into S3: `history/alerts/dt=YYYY-MM-DD-HH/alerts.jsonl` in the data
+//! directory, one JSON line per alert with `idempotency_key` first. The hour is that of the alert's creation in UTC, so that a
+//! repeated delivery lands in the same file.
 //!
-//! Idempotency: a delivery whose key its file has is done without a second line, also after a restart, within
-//! the same limits as for `file:NAME`.
+//! With `delivery_stream` it goes **to Firehose** instead, as StreamAlert sends it: the publication as one JSON line. StreamAlert
+//! calls the stream `PREFIX_streamalert_alert_delivery`. Other outputs of this service are those of `conf/outputs.json`, which
+//! gives the stream: `{"aws-firehose": {"NAME": "stream"}}`. Follows the API reference of Amazon Data Firehose, version
+//! 2015-08-04, as of 2026; needs `firehose:PutRecordBatch`. Alerts that wait together share one request.
 //!
-//! Limits: none.
+//! Idempotency: a delivery whose key its file has is done without a second line, also after a restart, within the same limits
+//! as for `file:NAME`. Firehose knows none: an alert may be in its objects twice; its `id` tells.
+//!
+//! Limits: none in files. A record over 1,000 KiB goes to Firehose without record and context, and says so.
 
 mod config;
+mod files;
 mod request;
 mod response;
+mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use tokio::time::Instant;
-
-use super::jsonl::Appender;
-use super::{Output, Receipt, SendError, Settings};
-use crate::Publication;
+use self::config::History;
+use self::files::LocalHistory;
+use self::stream::StreamHistory;
+use super::aws::Aws;
+use super::{Output, Settings};
 use crate::service::{Reach, Service};
 
 pub(crate) const SERVICE: Service = Service {
@@ -39,40 +45,8 @@ pub(crate) const SERVICE: Service = Service {
 };
 
 fn make(settings: &Settings<'_>) -> Result<Arc<dyn Output>, String> {
-    let directory = config::directory(settings)?;
-    Ok(Arc::new(LocalHistory::new(
-        directory,
-        settings.output.descriptor(),
-    )))
-}
-
-/// Appends to hourly files below one directory.
-#[derive(Debug)]
-struct LocalHistory {
-    directory: PathBuf,
-    stream: String,
-    appender: Appender,
-}
-
-impl LocalHistory {
-    /// The history of `stream` (for `aws-firehose:alerts`: `alerts`) below `directory`.
-    fn new(directory: PathBuf, stream: &str) -> Self {
-        Self {
-            directory,
-            stream: stream.to_owned(),
-            appender: Appender::default(),
-        }
-    }
-}
-
-#[async_trait]
-impl Output for LocalHistory {
-    async fn send(&self, publication: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
-        let object = request::object_key(&self.stream, publication.alert.created);
-        let line = request::line(publication, key);
-        self.appender
-            .append(self.directory.join(object), key, line)
-            .await?;
-        Ok(Receipt::default())
-    }
+    Ok(match History::read(settings)? {
+        History::Files(directory) => Arc::new(LocalHistory::new(directory, settings.output.descriptor())),
+        History::Stream(stream) => Arc::new(StreamHistory::new(stream, Aws::read(settings)?)),
+    })
 }

@@ -6,21 +6,24 @@ pub(super) const FIELDS: &[Field] = &[
     Field::required("queue", "the name of the queue, or its url")
         .short()
         .example("security-alerts.fifo"),
+    aws::PAYLOAD,
     aws::REGION,
     aws::ENDPOINT_URL,
     aws::ROLE_ARN,
     aws::EXTERNAL_ID,
 ];
 
-/// Which queue.
+/// Which queue, and what it gets.
 pub(super) struct Config {
     pub(super) queue: String,
+    pub(super) is_record: bool,
 }
 
 impl Config {
     pub(super) fn read(settings: &Settings<'_>) -> Result<Self, String> {
         Ok(Self {
             queue: settings.text("queue")?,
+            is_record: settings.text(aws::PAYLOAD.name)? == "record",
         })
     }
 

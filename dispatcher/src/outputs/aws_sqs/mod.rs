@@ -1,11 +1,14 @@
-//! `aws-sqs:NAME`: the publication as JSON in a message to a queue.
+//! `aws-sqs:NAME`: the record as JSON in a message to a queue.
 //!
 //! Follows the API reference of Amazon SQS, version 2012-11-05, as of 2025. Needs `sqs:SendMessage`, and
 //! `sqs:GetQueueUrl` where the queue is given by its name. `conf/outputs.json` gives the name: `{"aws-sqs": {"NAME": "queue"}}`.
 //!
+//! As with StreamAlert the message is the record alone; `payload = "publication"` sends all that is known of the alert.
+//! Publishers give another message with `@aws-sqs.message_data`.
+//!
 //! Idempotency: a message to a queue whose name ends in `.fifo` has the hash of the idempotency key as
 //! `MessageDeduplicationId` (SQS drops repetitions within five minutes) and the incident as `MessageGroupId`, so that
-//! what belongs to one incident keeps its order. Other queues may get a message twice; its `id` tells.
+//! what belongs to one incident keeps its order. Other queues may get a message twice; its `id` tells, which the publication has.
 //!
 //! Limits: a message over 256 KiB is sent without record and context, and says so.
 
@@ -71,7 +74,7 @@ impl SqsOutput {
 impl Output for SqsOutput {
     async fn send(&self, publication: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
         let client = self.aws.client(Client::new).await;
-        let message = request::message(publication, key, self.config.is_fifo())?;
+        let message = request::message(publication, key, &self.config)?;
         let answer = client
             .send_message()
             .queue_url(self.url(client).await?)

@@ -15,8 +15,21 @@ pub(crate) enum Case {
     Lines(LinesCase),
     /// It speaks another protocol with a server that the suite starts.
     Peer(PeerCase),
-    /// It is like none of them: its own tests put it through the same, and say how here.
+    /// It delivers in several ways, each with a name; that of the first is empty.
+    Ways(Vec<(&'static str, Self)>),
+    /// It is like none of these: its own tests put it through the same, and say how here.
     Own(&'static str),
+}
+
+impl Case {
+    /// The ways to deliver, with their names; none for those that other tests try.
+    pub(crate) fn ways(self) -> Vec<(&'static str, Self)> {
+        match self {
+            Self::Ways(ways) => ways,
+            Self::Own(_) | Self::Peer(_) => Vec::new(),
+            one => vec![("", one)],
+        }
+    }
 }
 
 /// How a server answers each request when all is well.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::golden::file_name;
 use super::{PLANTED, wanted};
 use crate::outputs::services;
 use crate::{Field, FieldKind, Reach, Service};
@@ -107,10 +108,17 @@ fn page(service: &Service) -> String {
         example(service),
         pace(service)
     );
-    if let Ok(recorded) = std::fs::read_to_string(golden(service)) {
+    let ways = (service.case)().ways().into_iter();
+    let named = ways.map(|(way, _)| way).filter(|way| !way.is_empty());
+    for way in std::iter::once("").chain(named) {
+        let Ok(recorded) = std::fs::read_to_string(golden(service, way)) else {
+            continue;
+        };
+        let title = if way.is_empty() { "" } else { " to a " };
         let _ = write!(
             text,
-            "\n## What is sent\n\nAbout the alert of the tests, with the default publisher:\n\n````\n{recorded}````\n"
+            "\n## What is sent{title}{}\n\nAbout the alert of the tests, with the default publisher:\n\n````\n{recorded}````\n",
+            way.replace('-', " ")
         );
     }
     let layouts = "tests/golden/layouts";
@@ -131,9 +139,9 @@ fn page(service: &Service) -> String {
     text
 }
 
-fn golden(service: &Service) -> PathBuf {
+fn golden(service: &Service, way: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/outputs");
-    folder.join(format!("{}.txt", service.name))
+    folder.join(file_name(service.name, way))
 }
 
 fn kind(field: &Field) -> String {

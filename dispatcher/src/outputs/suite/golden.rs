@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::rig::Far;
+use super::wire::{pairs, unbase64, unquoted};
 use super::{PLANTED, for_each};
 use crate::outputs::fixtures::alert;
 
@@ -19,11 +20,12 @@ const PLAIN_HEADERS: [&str; 5] = [
 ];
 
 /// Headers by which an SDK of AWS signs, dates and counts.
-const SDK_HEADERS: [&str; 6] = [
+const SDK_HEADERS: [&str; 7] = [
     "amz-sdk-invocation-id",
     "amz-sdk-request",
     "authorization",
     "x-amz-date",
+    "x-amz-security-token",
     "x-amz-user-agent",
     "x-amzn-query-mode",
 ];
@@ -49,7 +51,7 @@ async fn requests_are_as_recorded() {
             Far::Lines(_) => format!("{}\n", pretty(rig.arrived()[0].text.as_bytes())),
             Far::Peer { .. } => panic!("a peer is asked"),
         };
-        recorded(name, &text);
+        recorded(name, rig.way, &text);
     })
     .await;
 }
@@ -59,16 +61,16 @@ async fn what_servers_take_is_as_recorded() {
     super::peer::for_each_peer(|rig| async move {
         rig.deliver(alert(1)).await;
         let taken = super::peer::taken(&rig, 1).await;
-        recorded(rig.service.name, &(rig.peer().0.sample)(&taken[0]));
+        recorded(rig.service.name, rig.way, &(rig.peer().0.sample)(&taken[0]));
     })
     .await;
 }
 
-fn recorded(name: &str, text: &str) {
+fn recorded(name: &str, way: &str, text: &str) {
     let text = text.replace(PLANTED, "SECRET");
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden/outputs")
-        .join(format!("{name}.txt"));
+        .join(file_name(name, way));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &text).unwrap();
@@ -92,9 +94,38 @@ fn shown(request: &streamalert_testkit::ReceivedRequest, is_sdk: bool) -> String
         let _ = writeln!(text, "{name}: {value}");
     }
     if !request.body.is_empty() {
-        let _ = writeln!(text, "\n{}", pretty(&request.body));
+        let is_form = request.header("content-type") == Some("application/x-www-form-urlencoded");
+        let shown = match is_form {
+            true => pretty_form(&request.body),
+            false => pretty(&request.body),
+        };
+        let _ = writeln!(text, "\n{shown}");
     }
     text
+}
+
+/// Where what a service sends is kept.
+pub(super) fn file_name(service: &str, way: &str) -> String {
+    let hyphen = if way.is_empty() { "" } else { "-" };
+    format!("{service}{hyphen}{way}.txt")
+}
+
+fn pretty_form(body: &[u8]) -> String {
+    let pair = |(name, value): (String, String)| match &*name {
+        "RawMessage.Data" => format!("{name} (decoded)=\n{}", mail(&unbase64(&value))),
+        _ => format!("{name}={value}"),
+    };
+    let pairs: Vec<String> = pairs(body).into_iter().map(pair).collect();
+    pairs.join("\n")
+}
+
+/// Only the beginning of the HTML, which has a file of its own.
+fn mail(mail: &[u8]) -> String {
+    let mail = unquoted(mail).replace("\r\n", "\n");
+    match mail.split_once("<style>").zip(mail.split_once("</html>")) {
+        Some(((begin, _), (_, end))) => format!("{begin}… </html>{end}"),
+        None => mail,
+    }
 }
 
 fn pretty(body: &[u8]) -> String {

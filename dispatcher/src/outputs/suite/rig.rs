@@ -55,6 +55,8 @@ pub(super) enum Far {
 /// One output of a service, the dispatcher around it, and what it writes to.
 pub(super) struct Rig {
     pub(super) service: &'static Service,
+    /// Which way of it, if there are several.
+    pub(super) way: &'static str,
     pub(super) name: OutputName,
     pub(super) spec: OutputSpec,
     pub(super) handle: DispatcherHandle,
@@ -80,10 +82,10 @@ fn start(spec: &OutputSpec, store: &MemoryStore, dir: &TempDir) -> DispatcherHan
 }
 
 impl Rig {
-    /// One of `service`; `None` for those that other tests try.
-    pub(super) fn of(service: &'static Service) -> Option<impl Future<Output = Self>> {
-        let case = (service.case)();
-        matches!(case, Case::Http(_) | Case::Lines(_)).then(|| Self::new(service, case))
+    /// One of each way of `service`; none for those that other tests try.
+    pub(super) fn of(service: &'static Service) -> impl Iterator<Item = impl Future<Output = Self>> {
+        let ways = (service.case)().ways().into_iter();
+        ways.map(move |(way, case)| Self::new(service, way, case))
     }
 
     /// One of `service` with its server; `None` where that is not installed.
@@ -94,10 +96,15 @@ impl Rig {
         let peer = Peer::start(case.kind, dir.path()).await?;
         let ports = serde_json::from_str(&peer.ask("GET", "/", "").await).unwrap();
         let settings = (case.settings)(&ports);
-        Some(Self::around(service, settings, Far::Peer { case, peer }, dir))
+        Some(Self::around(
+            (service, ""),
+            settings,
+            Far::Peer { case, peer },
+            dir,
+        ))
     }
 
-    async fn new(service: &'static Service, case: Case) -> Self {
+    async fn new(service: &'static Service, way: &'static str, case: Case) -> Self {
         let dir = tempdir().unwrap();
         let (settings, far) = match case {
             Case::Http(case) => {
@@ -116,11 +123,17 @@ impl Rig {
             Case::Lines(case) => ((case.settings)(), Far::Lines(case)),
             Case::Peer(_) => panic!("see with_peer"),
             Case::Own(why) => panic!("{why}"),
+            Case::Ways(_) => panic!("{}: ways within a way", service.name),
         };
-        Self::around(service, settings, far, dir)
+        Self::around((service, way), settings, far, dir)
     }
 
-    fn around(service: &'static Service, mut settings: Json, far: Far, dir: TempDir) -> Self {
+    fn around(
+        (service, way): (&'static Service, &'static str),
+        mut settings: Json,
+        far: Far,
+        dir: TempDir,
+    ) -> Self {
         settings["delivery"] = json!({
             "concurrency": 4, "timeout_secs": 4, "backoff_first_secs": 0.01, "backoff_max_secs": 0.05, "rate_per_sec": 1000,
         });
@@ -134,6 +147,7 @@ impl Rig {
         let handle = start(&spec, &store, &dir);
         Self {
             service,
+            way,
             name,
             spec,
             handle,

@@ -16,7 +16,7 @@ use crate::outputs::service;
 async fn throughput_of_some_outputs() {
     const ALERTS: u32 = 20_000;
     for name in ["webhook", "file", "aws-firehose"] {
-        let mut rig = Rig::of(service(name).unwrap()).unwrap().await;
+        let mut rig = Rig::of(service(name).unwrap()).next().unwrap().await;
         rig.spec.settings.as_object_mut().unwrap().remove("delivery");
         rig.restart();
         let begin = Instant::now();

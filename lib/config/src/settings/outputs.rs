@@ -12,7 +12,7 @@ section! {
     /// One output, named `service:descriptor`: `file:NAME` takes `path`; `webhook:NAME` takes `url` or `url_env`,
     /// `headers`, `hmac_secret` or `hmac_secret_env`; `slack:NAME` takes `url` or `url_env`;
     /// `aws-firehose:alerts`, the history of all alerts, takes `dir`; every other service takes `fields`, and these
-    /// may too. A secret is text or says where it is:
+    /// may instead. A secret is text or says where it is:
     /// `{ env = "NAME" }`, `{ file = "PATH" }` (a line end at its end is left out), `{ ssm = "/PATH" }`,
     /// `{ secretsmanager = "NAME or ARN", key = "MEMBER" }` (without `key` the whole text is meant), or
     /// `{ store = "NAME" }`, a secret in the store of `[secrets]`; one field of a stored output is
@@ -260,16 +260,16 @@ impl OutputTable {
         data_dir: &Path,
         env: &BTreeMap<String, String>,
     ) -> Result<OutputTarget, TableError> {
-        let is_ours = name.service() == "aws-firehose";
-        if !is_ours && OUTPUT_SERVICES.contains(&name.service()) && self.given() == ["fields"] {
+        let is_history = *name == OutputName::history();
+        if OUTPUT_SERVICES.contains(&name.service()) && self.given() == ["fields"] {
             return Ok(OutputTarget::Fields(self.fields(env)));
         }
         let allowed: &[&str] = match name.service() {
             "file" => &["path"],
             "webhook" => &["url", "url_env", "headers", "hmac_secret", "hmac_secret_env"],
             "slack" => &["url", "url_env"],
-            "aws-firehose" if name.descriptor() == "alerts" => &["dir"],
-            service if OUTPUT_SERVICES.contains(&service) && !is_ours => &["fields"],
+            _ if is_history => &["dir"],
+            service if OUTPUT_SERVICES.contains(&service) => &["fields"],
             service => {
                 let fix = crate::suggest::did_you_mean(service, OUTPUT_SERVICES);
                 return Err(TableError::new(
@@ -306,7 +306,7 @@ impl OutputTable {
                     env,
                 )?,
             }),
-            _ if !is_ours => Ok(OutputTarget::Fields(self.fields(env))),
+            _ if !is_history => Ok(OutputTarget::Fields(self.fields(env))),
             _ => Ok(OutputTarget::History {
                 dir: self.dir.clone().unwrap_or_else(|| data_dir.join("history")),
             }),

@@ -125,7 +125,20 @@ fn any_service_takes_fields_and_their_values_are_not_printed() {
     assert_eq!(text_of(&fields["routing_key"]), "t0ken");
     let shown = format!("{:?}", settings.outputs);
     assert!(!shown.contains("t0ken") && !shown.contains("s3cret"), "{shown}");
-    assert!(load("[outputs.\"aws-firehose:alerts\".fields]\na = \"b\"\n", &[], &[]).is_err());
+}
+
+#[test]
+fn the_history_has_a_directory_or_fields() {
+    let of = |table: &str| {
+        let file = format!("[outputs.\"aws-firehose:alerts\"]\n{table}");
+        let settings = load(&file, &[], &[]).map_err(|problems| format!("{problems:?}"))?;
+        Ok::<_, String>(settings.outputs[&OutputName::history()].clone())
+    };
+    assert!(matches!(of(""), Ok(OutputTarget::History { dir }) if dir.ends_with("history")));
+    assert!(matches!(of("dir = \"d\""), Ok(OutputTarget::History { dir }) if dir.ends_with("d")));
+    let fields = of("fields.delivery_stream = \"s\"");
+    assert!(matches!(fields, Ok(OutputTarget::Fields(fields)) if fields.len() == 1));
+    assert!(of("dir = \"d\"\nfields.a = \"s\"").is_err());
 }
 
 #[test]

@@ -178,6 +178,19 @@ impl Calls {
             .await;
     }
 
+    /// Whose resources these calls are about.
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Any call by path; answers the body.
+    ///
+    /// # Panics
+    /// When the emulator refuses.
+    pub async fn rest(&self, method: &str, path: &str, service: &str, body: &str) -> String {
+        self.call(method, path, service, None, body).await
+    }
+
     async fn json(&self, service: &str, target: &str, body: &str) -> String {
         self.call("POST", "/", service, Some(target), body).await
     }

@@ -1,0 +1,1 @@
+//! The request is that of `aws-lambda`.
