@@ -12,31 +12,6 @@ use crate::outputs::aws::AwsConfigs;
 use crate::outputs::{Clients, Output, Receipt, SendError, Settings, Table, service, services};
 use crate::{DeliveryOptions, DeliveryOverrides, EnvLookup, Fetched, Publication, Secret, SecretSetting};
 
-/// All services of StreamAlert: names that are known even where nothing delivers to them yet.
-const STREAMALERT_SERVICES: [&str; 21] = [
-    "aws-cloudwatch-log",
-    "aws-firehose",
-    "aws-lambda",
-    "aws-lambda-v2",
-    "aws-s3",
-    "aws-ses",
-    "aws-sns",
-    "aws-sqs",
-    "carbonblack",
-    "demisto",
-    "github",
-    "jira",
-    "jira-v2",
-    "komand",
-    "pagerduty",
-    "pagerduty-incident",
-    "pagerduty-v2",
-    "phantom",
-    "slack",
-    "teams",
-    "victorops",
-];
-
 /// One output as the configuration names it.
 #[derive(Clone)]
 pub struct OutputSpec {
@@ -289,9 +264,6 @@ fn make(
 ) -> Result<Made, String> {
     let Some(service) = service(name.service()) else {
         let name = name.service();
-        if STREAMALERT_SERVICES.contains(&name) {
-            return Ok(Made::Unavailable(format!("{name} is not yet available")));
-        }
         let known: Vec<&str> = services().iter().map(|service| service.name).collect();
         return Err(format!(
             "unknown service {name:?}, expected one of {}",

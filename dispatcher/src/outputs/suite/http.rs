@@ -101,14 +101,18 @@ async fn every_http_output_survives_a_server_that_goes_away() {
         let name = rig.service.name;
         assert_eq!(rig.deliver(alert(1)).await, SUCCESS, "{name}");
         let delivery = rig.delivery(alert(2));
-        let handle = rig.handle.clone();
+        let (handle, stats) = (rig.handle.clone(), rig.handle.clone());
+        let output = rig.name.clone();
         let Far::Http { receiver, .. } = &mut rig.far else {
             return;
         };
         receiver.down().await;
         let caller =
             tokio::spawn(async move { streamalert_proto::Deliveries::deliver(&handle, delivery).await });
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // however busy the machine is, an attempt has failed before it is back
+        while stats.stats().outputs[&output].last_error.is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert!(!caller.is_finished(), "{name}");
         receiver.up().await;
         let outcome = caller.await.unwrap();
