@@ -112,24 +112,33 @@ pub struct Merged {
     pub last: String,
     /// From first to last; `None` when a time cannot be read.
     pub span_secs: Option<u64>,
+    /// They came after one that was sent on its own.
+    pub follows: bool,
+    /// Why the group was closed before its window ended, if it was: `50 alerts`.
+    pub closed_early: Option<String>,
 }
 
 impl Merged {
-    /// `12 alerts merged`.
+    /// `12 alerts merged`, or `11 more alerts merged` where one was sent before.
     #[must_use]
     pub fn title(&self) -> String {
         let plural = if self.count == 1 { "" } else { "s" };
-        format!("{} alert{plural} merged", self.count)
+        let more = if self.follows { "more " } else { "" };
+        format!("{} {more}alert{plural} merged", self.count)
     }
 
-    /// `2020-01-01T… to … (3 min)`.
+    /// `2020-01-01T… to … (3 min)`, and where it is so `, group closed early: 50 alerts`.
     #[must_use]
     pub fn span(&self) -> String {
         let span = match self.span_secs {
             Some(secs) => format!(" ({})", text::duration(secs)),
             None => String::new(),
         };
-        format!("{} to {}{span}", self.first, self.last)
+        let early = match &self.closed_early {
+            Some(reason) => format!(", group closed early: {reason}"),
+            None => String::new(),
+        };
+        format!("{} to {}{span}{early}", self.first, self.last)
     }
 }
 
@@ -228,6 +237,11 @@ fn merged(record: &Map) -> Option<Merged> {
         first,
         last,
         span_secs,
+        follows: record.get("FirstAlert").is_some(),
+        closed_early: record
+            .get("ClosedEarly")
+            .and_then(Value::as_str)
+            .map(|reason| text::short(reason, 40)),
     })
 }
 

@@ -104,6 +104,24 @@ fn fields(card: &Card, room: Room) -> Vec<Json> {
     fields
 }
 
+/// What came later about an incident, in few lines.
+pub(super) fn later(card: &Card) -> String {
+    let mut lines = vec![format!("**{}**", status(card))];
+    if let Some(merged) = &card.merged {
+        lines.push(code(&merged.span(), 160));
+    }
+    let facts = card.facts.iter().map(|fact| {
+        let name = markdown(&plain(&fact.name, 60), 80);
+        format!("{name}: {}", code(&fact.value, 80))
+    });
+    lines.extend(facts);
+    if let Some(id) = card.origin.iter().find(|part| part.starts_with("alert ")) {
+        lines.push(markdown(id, 80));
+    }
+    lines.retain(|line| line != "****");
+    lines.join("\n")
+}
+
 /// The record, and where it all comes from.
 fn last(card: &Card, created: Timestamp, room: Room, colour: u32) -> Json {
     let (text, note) = record(card, room.record_chars.min(RECORD_CHARS_MAX));

@@ -6,7 +6,8 @@
 //! Publications may take over with `@discord.content`, `@discord.embeds`, `@discord.username` and `@discord.avatar_url`.
 //!
 //! Idempotency: the API knows none for webhooks. A message whose answer was lost may come twice; the alert's id is in
-//! its last embed. What comes later about an incident edits its message, which is the same however often it is done.
+//! its last embed. What comes later about an incident is written above its message, by an edit, which is the same however often it is
+//! done.
 //!
 //! Limits: what is over a limit is cut, and the message says how much is missing and where it is.
 

@@ -27,7 +27,7 @@ pub(super) fn post(config: &Config, publication: &Publication) -> Result<Request
     Ok(Request::post_json(&url, &message(publication)))
 }
 
-/// A change of message `id`.
+/// A change of message `id`: its embeds stay, and what came later is said above them.
 pub(super) fn edit(config: &Config, publication: &Publication, id: &str) -> Result<Request, SendError> {
     let url = url_with(&config.url, &["messages", id], &[])?;
     let mut message = message(publication);
@@ -35,6 +35,11 @@ pub(super) fn edit(config: &Config, publication: &Publication, id: &str) -> Resu
         // who it is from cannot be edited
         message.remove("username");
         message.remove("avatar_url");
+        if publication.magic("discord", "embeds").is_none() {
+            message.remove("embeds");
+        }
+        let later = || cut(&layout::later(&publication.card()), CONTENT_CHARS_MAX);
+        message.entry("content").or_insert_with(|| later().into());
     }
     Ok(Request::json(Method::PATCH, &url, &message))
 }

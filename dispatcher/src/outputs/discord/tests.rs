@@ -139,8 +139,22 @@ async fn what_comes_later_edits_the_message_where_it_is() {
         "https://x.example/api/webhooks/1/token/messages/22?thread_id=7"
     );
     let message: Json = serde_json::from_slice(&request.body).unwrap();
-    check_message(&message);
+    assert_eq!(message["allowed_mentions"], json!({"parse": []}));
     assert!(message.get("username").is_none());
+    assert!(message.get("embeds").is_none(), "those of the first message stay");
+    within(&message, "/content", 2000);
+
+    let merged = layouts::merged("discord:a").await;
+    let request = request::edit(&config, &merged, "22").unwrap();
+    let message: Json = serde_json::from_slice(&request.body).unwrap();
+    let content = message["content"].as_str().unwrap();
+    assert!(
+        content.contains("alerts merged") && content.contains(" to "),
+        "{content}"
+    );
+    let hostile = request::edit(&config, &layouts::hostile("discord:a").await, "22").unwrap();
+    let hostile: Json = serde_json::from_slice(&hostile.body).unwrap();
+    within(&hostile, "/content", 2000);
 }
 
 #[test]
