@@ -51,6 +51,7 @@ mod github;
 mod google_chat;
 mod jira;
 mod jira_v2;
+mod kafka;
 mod komand;
 mod mattermost;
 mod opsgenie;
@@ -89,6 +90,7 @@ static SERVICES: &[&Service] = &[
     &google_chat::SERVICE,
     &jira::SERVICE,
     &jira_v2::SERVICE,
+    &kafka::SERVICE,
     &komand::SERVICE,
     &mattermost::SERVICE,
     &opsgenie::SERVICE,
