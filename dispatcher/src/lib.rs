@@ -40,4 +40,4 @@ pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, Regis
 pub use service::{Field, FieldKind, Reach, Service};
 pub use slots::{DispatcherNode, SlotOptions};
 pub use stats::{DispatcherStats, OutputStats};
-pub use streamalert_secrets::{EnvLookup, Fetched, Redactor, Secret, SecretSetting};
+pub use streamalert_secrets::{EnvLookup, Fetched, KnownSecrets, Redactor, Secret, SecretSetting};

@@ -9,7 +9,7 @@ use streamalert_types::{Clock, OutputName};
 use super::http::{self, Poster};
 use crate::registry::LoadContext;
 use crate::service::{Field, FieldKind, Reach, Service};
-use crate::{Redactor, Secret, SecretSetting};
+use crate::{KnownSecrets, Redactor, Secret, SecretSetting};
 
 /// Settings and credentials of one output by field name.
 pub(crate) type Table = Map<String, Json>;
@@ -29,10 +29,11 @@ pub(crate) struct Settings<'a> {
     read: RefCell<DefaultHasher>,
 }
 
-/// The http clients that outputs share, made when first asked for: root certificates are loaded once, and
-/// connections are pooled per host.
+/// What outputs share. The http clients, made when first asked for: root certificates are loaded once, and connections
+/// are pooled per host. And what all redactors look for, as one output may be told the secret of another.
 #[derive(Default)]
 pub(crate) struct Clients {
+    secrets: KnownSecrets,
     public: OnceLock<reqwest::Client>,
     any: OnceLock<reqwest::Client>,
 }
@@ -106,6 +107,7 @@ impl<'a> Settings<'a> {
                 (field.check)(text.expose()).map_err(|error| format!("{}: {error}", field.name))?;
             }
         }
+        clients.secrets.add(&settings.all_secrets()?);
         Ok(settings)
     }
 
@@ -232,9 +234,9 @@ impl<'a> Settings<'a> {
         Ok(secrets)
     }
 
-    /// Keeps the secrets of this output out of texts.
+    /// Keeps the secrets of this output out of texts, and those of all others.
     pub(crate) fn redactor(&self) -> Result<Redactor, String> {
-        Ok(Redactor::new(&self.all_secrets()?))
+        Ok(Redactor::new(&self.all_secrets()?).with_others(&self.clients.secrets))
     }
 
     /// Sends the http requests of this output.

@@ -1,7 +1,8 @@
 use serde_json::json;
+use streamalert_testkit::{Reply, WebhookReceiver};
 
 use super::*;
-use crate::outputs::fixtures::context;
+use crate::outputs::fixtures::{alert, context, publication};
 
 /// All services of StreamAlert.
 const STREAMALERT_SERVICES: [&str; 21] = [
@@ -213,4 +214,30 @@ fn one_broken_output_does_not_hide_the_others() {
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].name.as_str(), "webhook:bad");
     assert!(registry.warnings()[0].message.contains("output add slack:bare"));
+}
+
+#[tokio::test]
+async fn what_one_output_is_told_of_the_secrets_of_another_is_not_kept() {
+    let receiver = WebhookReceiver::start(None).await;
+    let told = "wrong key, not alerts/planted-key-of-another and not hunter22-planted";
+    receiver.choose(move |_| Reply::status(403, told));
+    let registry = load(&[
+        spec("webhook:a", json!({"url": receiver.url("/a")})),
+        spec(
+            "webhook:b",
+            json!({
+                "url": "https://b.example.com/alerts/planted-key-of-another",
+                "hmac_secret": "hunter22-planted",
+            }),
+        ),
+    ])
+    .unwrap();
+    let output = Arc::clone(&registry.get(&"webhook:a".parse().unwrap()).unwrap().output);
+    let publication = publication(alert(1), "webhook:a").await;
+    let deadline = Instant::now() + std::time::Duration::from_secs(10);
+    let error = output.send(&publication, "k", deadline).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        "http 403: wrong key, not alerts/[redacted] and not [redacted]"
+    );
 }

@@ -16,7 +16,7 @@ mod store;
 
 pub use file::{FileStore, FileStoreError, FileStoreOptions, FormatError, KEY_VARIABLE};
 pub use manager::ManagerStore;
-pub use redactor::Redactor;
+pub use redactor::{KnownSecrets, Redactor};
 pub use resolver::{Fetched, Secrets, SecretsOptions, StoreOptions};
 pub use secret::Secret;
 pub use setting::{EnvLookup, RemoteSecret, SecretSetting};
