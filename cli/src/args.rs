@@ -386,6 +386,10 @@ pub(crate) enum Stage {
     Takeover,
     /// Durable alerts on the embedded store
     Store,
+    /// Deliveries of the dispatcher to a webhook, also beside idle outputs, --passes times in turn
+    Deliver,
+    /// Latency of outputs beside one that hangs and one that fails, for --seconds
+    OutputsDown,
     /// Computing time of all services in one process and in four, --passes times in turn; with [tls] also encrypted
     Apart,
     /// Source to output at half of the highest rate, in one process and in four
@@ -418,7 +422,7 @@ pub(crate) struct Bench {
     /// Distinct merge keys, or open groups, to measure merging with; may be repeated; default: several up to 1000000
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub(crate) keys: Vec<u64>,
-    /// How long latency is measured, each time
+    /// How long latency is measured, each time, and outputs are down
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=3_600))]
     pub(crate) seconds: u16,
     /// As JSON, one object a stage

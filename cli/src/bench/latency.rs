@@ -10,7 +10,7 @@ use std::time::Duration;
 use streamalert_value::Value;
 use tokio::time::Instant;
 
-use self::histogram::Latencies;
+pub(super) use self::histogram::Latencies;
 use self::load::Load;
 use self::sink::Sink;
 use super::live::{Ground, Input, Processes, Reading, Shape, free_address};

@@ -71,6 +71,11 @@ pub(crate) async fn run(global: &Global, args: &Bench) -> Result<(), Failure> {
             }
             Stage::Takeover => bench::takeover(&disk(global)).await?,
             Stage::Store => bench::store(&disk(global)).await?,
+            Stage::Deliver => {
+                let (parent, passes) = (disk(global), args.passes);
+                apart(move || bench::deliver(&parent, passes)).await?
+            }
+            Stage::OutputsDown => bench::outputs_down(&disk(global), args.seconds).await?,
         };
         tell(args.json, &report);
     }

@@ -19,7 +19,7 @@ const QUANTILES: [(&str, f64, usize); 4] = [
 ];
 
 /// Latencies, every one of them kept: there are thousands, and nothing is rounded.
-pub(super) struct Latencies {
+pub(in crate::bench) struct Latencies {
     sorted: Vec<Duration>,
 }
 
@@ -37,7 +37,7 @@ impl Latencies {
     }
 
     /// Quantiles and the longest, in milliseconds.
-    pub(super) fn told(&self) -> Vec<(&'static str, f64)> {
+    pub(in crate::bench) fn told(&self) -> Vec<(&'static str, f64)> {
         let enough = QUANTILES
             .iter()
             .filter(|(_, _, least)| self.sorted.len() >= *least);
