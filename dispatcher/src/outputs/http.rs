@@ -24,8 +24,9 @@ use super::settings::OwnTls;
 use crate::Secret;
 use crate::service::{Field, Reach};
 
-/// Connections kept open per host while idle. As many as an output has attempts under way by default.
-const IDLE_CONNECTIONS_MAX: usize = 64;
+/// Connections kept open per host while idle. There are never more than attempts were under way at once, and with fewer
+/// kept than that, each burst would open connections anew: more than anybody configures.
+const IDLE_CONNECTIONS_MAX: usize = 4_096;
 
 /// A field of services that people run themselves, see
 /// [`Settings::poster_with_ca_file`](super::Settings::poster_with_ca_file).

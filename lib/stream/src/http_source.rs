@@ -29,6 +29,9 @@ use crate::{
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest idempotency key: it becomes part of every position.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// Payloads that wait for the next step. They are in the body of their request, whose room is reserved: handed over one
+/// by one, reader and request would wake each other for each of them.
+const PAYLOADS_MAX: usize = 64;
 /// What the sender is told to wait when there is too much to do.
 const RETRY_AFTER_SECS: &str = "1";
 
@@ -124,8 +127,7 @@ impl HttpSource {
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        // One: what has been read waits in its request, whose room is reserved.
-        let (sender, payloads) = mpsc::channel(1);
+        let (sender, payloads) = mpsc::channel(PAYLOADS_MAX);
         let stopping = CancellationToken::new();
         let router = router(Door {
             desk: desk.clone(),
