@@ -15,6 +15,7 @@ mod corpus;
 mod crash;
 mod deployment;
 mod developers_loop;
+mod every_output;
 mod explain;
 mod first;
 mod fleet;
