@@ -10,6 +10,7 @@ mod bad_aws;
 mod bad_input;
 mod bad_rules;
 mod bench;
+mod canary;
 mod collector;
 mod corpus;
 mod crash;

@@ -16,6 +16,7 @@ use streamalert_types::{DeadLetter, DeadLetterId, DeadLetterKind, DeliveryOutcom
 use streamalert_value::{Map, Value};
 
 use crate::assembly::Stores;
+use crate::canary::CanaryBoard;
 use crate::explain::{integer, json, object, text};
 use crate::health::HealthCounts;
 use crate::ownership;
@@ -50,6 +51,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) tls: Option<Tls>,
     /// Whether outputs that are configured by now are not in force.
     pub(crate) outputs_kept: Kept,
+    /// Which canaries have arrived.
+    pub(crate) canaries: CanaryBoard,
 }
 
 #[async_trait]
@@ -276,9 +279,23 @@ impl ProcessAdmin {
                 "outputs_reload_failure",
                 self.outputs_kept.reason().as_deref().map_or(Value::Null, text),
             ),
+            ("canaries", canaries(&self.canaries)),
             ("leases", leases),
         ]))
     }
+}
+
+fn canaries(board: &CanaryBoard) -> Value {
+    let rows = board.standings().into_iter().map(|(output, standing)| {
+        let arrived = standing.arrived.map(|at| at.to_string());
+        object([
+            ("output", text(output.as_str())),
+            ("every_secs", integer(standing.every.as_secs())),
+            ("arrived", arrived.as_deref().map_or(Value::Null, text)),
+            ("missing", Value::Bool(standing.missing)),
+        ])
+    });
+    Value::List(rows.collect())
 }
 
 fn rules_status(runtime: &Runtime) -> Value {

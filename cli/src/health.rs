@@ -32,10 +32,17 @@ pub(crate) enum HealthKind {
     RuleSlow,
     /// Changed files were not taken, older rules run.
     RulesNotReloaded,
+    /// No canary arrives at an output any more.
+    CanaryMissing,
 }
 
 impl HealthKind {
-    const ALL: [Self; 3] = [Self::RuleSuspended, Self::RuleSlow, Self::RulesNotReloaded];
+    const ALL: [Self; 4] = [
+        Self::RuleSuspended,
+        Self::RuleSlow,
+        Self::RulesNotReloaded,
+        Self::CanaryMissing,
+    ];
 
     /// Its name in records and metrics.
     const fn word(self) -> &'static str {
@@ -43,6 +50,7 @@ impl HealthKind {
             Self::RuleSuspended => "rule_suspended",
             Self::RuleSlow => "rule_slow",
             Self::RulesNotReloaded => "rules_not_reloaded",
+            Self::CanaryMissing => "canary_missing",
         }
     }
 
@@ -52,6 +60,7 @@ impl HealthKind {
             Self::RuleSuspended => "streamalert_rule_suspended",
             Self::RuleSlow => "streamalert_rule_slow",
             Self::RulesNotReloaded => "streamalert_rules_not_reloaded",
+            Self::CanaryMissing => "streamalert_canary_missing",
         }
     }
 
@@ -69,6 +78,10 @@ impl HealthKind {
                 "Changed rule files were not loaded; the rules that were loaded before still run. \
                  Mend what the reason names."
             }
+            Self::CanaryMissing => {
+                "No canary arrives at an output any more: alerts for it may not arrive either. \
+                 `streamalert output test` says what it answers, `streamalert alerts list --open` what waits."
+            }
         }
     }
 }
@@ -80,7 +93,7 @@ pub(crate) struct HealthCounts {
 }
 
 impl HealthCounts {
-    fn count(&self, kind: HealthKind) {
+    pub(crate) fn count(&self, kind: HealthKind) {
         if let Some(count) = self.counts.get(kind as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -97,13 +110,13 @@ impl HealthCounts {
 
 /// Something to be told, as long as it holds.
 #[derive(Debug, Clone, PartialEq)]
-struct HealthEvent {
-    kind: HealthKind,
+pub(crate) struct HealthEvent {
+    pub(crate) kind: HealthKind,
     /// The rule it is about, if it is about one.
-    rule: Option<Arc<str>>,
-    reason: String,
-    until: Option<Timestamp>,
-    rules_version: Arc<str>,
+    pub(crate) rule: Option<Arc<str>>,
+    pub(crate) reason: String,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) rules_version: Arc<str>,
 }
 
 impl HealthEvent {
@@ -128,30 +141,47 @@ impl HealthEvent {
         ])
     }
 
-    fn alert(&self, outputs: &BTreeSet<OutputName>, now: Timestamp) -> Alert {
+    /// The alert that tells of it.
+    pub(crate) fn alert(&self, outputs: &BTreeSet<OutputName>, now: Timestamp) -> Alert {
         let mut outputs = outputs.clone();
         outputs.insert(OutputName::history());
+        let (rule, description) = (self.kind.rule_name(), self.kind.description());
         Alert {
-            id: self.id(),
-            rule_name: self.kind.rule_name().into(),
-            rule_description: self.kind.description().into(),
-            created: now,
-            cluster: None,
-            log_source: "streamalert:health".into(),
-            log_type: "json".into(),
-            source_entity: "rules-node".into(),
-            source_service: "streamalert".into(),
-            outputs,
-            publishers: Value::Null,
-            context: Value::Map(Map::new()),
-            merge_by_keys: Arc::from([]),
-            merge_window_mins: 0,
-            staged: false,
-            record: self.record().to_json().into(),
-            traceparent: "".into(),
             rules_version: self.rules_version.clone(),
-            merging: Merging::default(),
+            ..own_alert(self.id(), rule, description, &self.record(), outputs, now)
         }
+    }
+}
+
+/// An alert of the program's own.
+pub(crate) fn own_alert(
+    id: AlertId,
+    rule_name: &str,
+    description: &str,
+    record: &Value,
+    outputs: BTreeSet<OutputName>,
+    now: Timestamp,
+) -> Alert {
+    Alert {
+        id,
+        rule_name: rule_name.into(),
+        rule_description: description.into(),
+        created: now,
+        cluster: None,
+        log_source: "streamalert:health".into(),
+        log_type: "json".into(),
+        source_entity: "rules-node".into(),
+        source_service: "streamalert".into(),
+        outputs,
+        publishers: Value::Null,
+        context: Value::Map(Map::new()),
+        merge_by_keys: Arc::from([]),
+        merge_window_mins: 0,
+        staged: false,
+        record: record.to_json().into(),
+        traceparent: "".into(),
+        rules_version: "".into(),
+        merging: Merging::default(),
     }
 }
 
@@ -307,7 +337,12 @@ mod tests {
         let counted: Vec<(&str, u64)> = counts.snapshot().collect();
         assert_eq!(
             counted,
-            [("rule_suspended", 0), ("rule_slow", 0), ("rules_not_reloaded", 1)]
+            [
+                ("rule_suspended", 0),
+                ("rule_slow", 0),
+                ("rules_not_reloaded", 1),
+                ("canary_missing", 0)
+            ]
         );
     }
 }

@@ -11,6 +11,7 @@ mod admin;
 mod args;
 mod assembly;
 mod bench;
+mod canary;
 mod commands;
 mod explain;
 mod failure;

@@ -14,6 +14,7 @@ use streamalert_service::{MetricSnapshot, MetricSource, SpanCounts};
 use streamalert_store::LeaseChurn;
 
 use crate::admin::ProcessAdmin;
+use crate::assembly;
 
 #[async_trait]
 impl MetricSource for ProcessAdmin {
@@ -59,6 +60,9 @@ impl MetricSource for ProcessAdmin {
                 u64::from(self.outputs_kept.reason().is_some()),
             );
             deliveries::dispatcher(&mut to, &dispatcher.stats());
+        }
+        if self.merger.is_some() {
+            deliveries::canaries(&mut to, &self.canaries.standings(), assembly::clock().now());
         }
         if let Some(node) = &self.dispatcher_node {
             leases.push((Arc::from("dispatcher"), node.lease_churn()));

@@ -23,8 +23,9 @@ use crate::access;
 use crate::admin::ProcessAdmin;
 use crate::args::{Global, Run, Service};
 use crate::assembly::{self, Member, Stores};
+use crate::canary::Canaries;
 use crate::failure::Failure;
-use crate::health::{HealthCounts, HealthWatch};
+use crate::health::HealthWatch;
 use crate::project::{Project, load_settings};
 use crate::reload::outputs::{Configured, OutputFiles, OutputReloader};
 use crate::reload::{Reloader, RuleFiles};
@@ -167,6 +168,7 @@ impl Node {
             self.serve_alerts(merger).await?;
             (self.alerts()?, self.deliveries()?)
         };
+        self.start_canaries(alerts.clone());
         let records = self.start_rules_node(runtime, alerts)?;
         self.start_classifier(records).await?;
         self.start_replayer(deliveries)
@@ -208,18 +210,37 @@ impl Node {
     }
 
     async fn merger(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
-        self.serve_alerts(listen.unwrap_or(self.project.settings.listen.merger))
-            .await
+        let alone = self
+            .serve_alerts(listen.unwrap_or(self.project.settings.listen.merger))
+            .await?;
+        let alerts = if self.member.alone { alone } else { self.alerts()? };
+        self.start_canaries(alerts);
+        Ok(())
     }
 
-    async fn serve_alerts(&mut self, address: SocketAddr) -> Result<(), Failure> {
+    /// Whoever merges sees in the store what has arrived. All mergers of a fleet do; a canary is the same for each.
+    fn start_canaries(&mut self, alerts: Arc<dyn Alerts>) {
+        let counts = self.admin.health.get_or_insert_default().clone();
+        let canaries = Canaries {
+            alerts,
+            store: self.stores.alerts.clone(),
+            clock: self.clock.clone(),
+            configured: self.configured.subscribe(),
+            board: self.admin.canaries.clone(),
+            counts,
+        };
+        let running = canaries.run(self.shutdown.clone());
+        self.supervisor.spawn("canaries", TaskKind::Helper, running);
+    }
+
+    async fn serve_alerts(&mut self, address: SocketAddr) -> Result<Arc<dyn Alerts>, Failure> {
         let listener = self.bind("merger", address).await?;
         let address = self.address(&listener)?;
         let deliveries = self.deliveries()?;
         let alerts = self.start_merger(deliveries, address).await?;
-        let server = self.server().alerts(alerts);
+        let server = self.server().alerts(alerts.clone());
         self.serve_on("merger", listener, server);
-        Ok(())
+        Ok(alerts)
     }
 
     async fn dispatcher(&mut self, listen: Option<SocketAddr>) -> Result<(), Failure> {
@@ -271,7 +292,7 @@ impl Node {
     /// Loads outputs again whenever what they are made from changes.
     fn follow_outputs(&mut self, global: &Global, files: OutputFiles) {
         let admin = &mut self.admin;
-        if admin.dispatcher.is_none() && admin.rules.is_none() {
+        if admin.dispatcher.is_none() && admin.rules.is_none() && admin.merger.is_none() {
             return;
         }
         let reloader = OutputReloader {
@@ -323,8 +344,7 @@ impl Node {
         runtime: Runtime,
         alerts: Arc<dyn Alerts>,
     ) -> Result<Arc<dyn Records>, Failure> {
-        let counts = Arc::new(HealthCounts::default());
-        self.admin.health = Some(counts.clone());
+        let counts = self.admin.health.get_or_insert_default().clone();
         let watch = HealthWatch {
             runtime: runtime.clone(),
             alerts: alerts.clone(),

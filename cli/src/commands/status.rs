@@ -38,6 +38,19 @@ pub(crate) async fn run(global: &Global, args: &args::Status) -> Result<(), Fail
             member(&answer, "outputs_reload_failure")
         );
     }
+    for canary in list(&answer, "canaries") {
+        let arrived = match member(&canary, "arrived") {
+            "" => "none has arrived yet".to_owned(),
+            arrived => format!("the last that arrived is that of {arrived}"),
+        };
+        let missing = canary.get("missing").and_then(Value::as_bool) == Some(true);
+        let word = if missing {
+            paint::in_style(paint::BAD, "missing: ")
+        } else {
+            String::new()
+        };
+        anstream::println!("canary {}: {word}{arrived}", member(&canary, "output"));
+    }
     for kind in list(&answer, "leases") {
         print_leases(&kind);
     }

@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use streamalert_dispatcher::DispatcherStats;
 use streamalert_merger::MergerStats;
 use streamalert_service::MetricSnapshot;
-use streamalert_types::OutputName;
+use streamalert_types::{OutputName, Timestamp};
+
+use crate::canary::Standing;
 
 /// The label of deliveries to outputs that no configuration knows: names out of alerts would have no bound. No
 /// output is called so, for names have a colon.
@@ -157,6 +160,29 @@ pub(super) fn dispatcher(to: &mut MetricSnapshot, stats: &DispatcherStats) {
             outputs().map(|(name, stats)| (name, count(stats))),
         );
     }
+}
+
+/// How canaries stand at `now`.
+pub(super) fn canaries(to: &mut MetricSnapshot, standings: &BTreeMap<OutputName, Standing>, now: Timestamp) {
+    let ages = standings.iter().filter_map(|(output, standing)| {
+        let age = now.since(standing.arrived?);
+        Some((label(output), age.as_secs()))
+    });
+    to.gauges(
+        "streamalert_canary_age_seconds",
+        "Time since the moment of the newest canary that has arrived.",
+        "output",
+        ages,
+    );
+    let missing = standings
+        .iter()
+        .map(|(output, standing)| (label(output), u64::from(standing.missing)));
+    to.gauges(
+        "streamalert_canary_missing",
+        "1 while a canary should have arrived and has not.",
+        "output",
+        missing,
+    );
 }
 
 fn label(output: &OutputName) -> Arc<str> {

@@ -239,6 +239,7 @@ impl Settings {
             dead_letter_after_secs: own
                 .dead_letter_after_secs
                 .or(Some(self.dispatcher.dead_letter_after_secs)),
+            canary_secs: own.canary_secs.or(Some(self.dispatcher.canary_secs)),
         }
     }
 

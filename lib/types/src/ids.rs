@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Position, Sequence, Source};
+use crate::{OutputName, Position, Sequence, Source, Timestamp};
 
 /// Text that is not an id of the form `xxxxxxxx-xxxx-8xxx-xxxx-xxxxxxxxxxxx`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +86,14 @@ impl AlertId {
     pub fn of_health(kind: &str, subject: &str, version: &str) -> Self {
         let mut fields = Fields::new("health");
         fields.text(kind).text(subject).text(version);
+        Self(fields.finish())
+    }
+
+    /// The id of the canary that `output` is to get at `moment`.
+    #[must_use]
+    pub fn of_canary(output: &OutputName, moment: Timestamp) -> Self {
+        let mut fields = Fields::new("canary");
+        fields.text(output.as_str()).text(&moment.to_string());
         Self(fields.finish())
     }
 

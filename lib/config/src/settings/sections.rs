@@ -85,7 +85,8 @@ section! {
 }
 
 section! {
-    /// What the program itself raises alerts about: suspended and slow rules, rules that could not be loaded again.
+    /// What the program itself raises alerts about: suspended and slow rules, rules that could not be loaded again,
+    /// canaries that are missing.
     pub struct HealthSettings {
         /// Outputs that such alerts go to, such as `slack:ops`. Empty: none are raised; the log and the metrics tell.
         outputs: Vec<String> = Vec::new(),
@@ -160,6 +161,8 @@ section! {
         slots: u32 = 64; in 1..=4096,
         /// Attempts under way at once to one output.
         concurrency_per_output: usize = 16; in 1..=4096,
+        /// Seconds between two canary alerts to every output but the history, which show that alerts arrive; 0: none.
+        canary_secs: u64 = 0; in 0..=86400,
         /// Where an alert can be looked at, for messages to people: a URL with `{id}` for the alert's id.
         alert_url: Option<String> = None,
         /// Where a trace can be looked at: a URL with `{trace}` for the trace's id.
@@ -180,6 +183,8 @@ section! {
         timeout_ms: Option<u64> = None; in 1..=3600000,
         /// Seconds until dead letter. Unset: `dispatcher.dead_letter_after_secs`.
         dead_letter_after_secs: Option<u64> = None; in 1..=31536000,
+        /// Seconds between two canary alerts; 0: none. Unset: `dispatcher.canary_secs`.
+        canary_secs: Option<u64> = None; in 0..=86400,
     }
 }
 
