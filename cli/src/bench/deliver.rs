@@ -161,12 +161,13 @@ async fn deliver_these(
         dispatcher.deliver(Delivery {
             alert,
             output: name.clone(),
+            update: None,
         })
     });
     let mut outcomes = stream::iter(outcomes).buffer_unordered(in_flight);
     while let Some(outcome) = outcomes.next().await {
         match outcome {
-            Ok(DeliveryOutcome::Delivered { attempts: 1 }) => {}
+            Ok(DeliveryOutcome::Delivered { attempts: 1, .. }) => {}
             other => return Err(Failure::Other(format!("a delivery ended as {other:?}"))),
         }
     }

@@ -37,7 +37,8 @@ pub(in crate::bench) fn dispatcher(outputs: &[OutputSpec]) -> Result<DispatcherH
         fetched: Fetched::default(),
         clock: Arc::new(SystemClock),
         credentials: Arc::default(),
-        aws: streamalert_dispatcher::aws_configs(),
+        aws: streamalert_dispatcher::aws_configs(None, None),
+        aws_account: None,
     };
     let outputs =
         OutputRegistry::load(outputs, &context).map_err(|error| Failure::Other(error.to_string()))?;
