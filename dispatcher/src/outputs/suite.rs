@@ -16,9 +16,11 @@ pub(crate) mod wire;
 use std::time::Duration;
 
 pub(crate) use case::{
-    Case, HttpCase, LinesCase, Misfortune, PLANTED, PeerCase, Repeats, Server, json_of, within,
+    Case, HttpCase, LinesCase, MUST, Misfortune, OwnCase, PLANTED, PeerCase, Proof, Repeats, Server, json_of,
+    within,
 };
 use futures::{StreamExt as _, stream};
+pub(crate) use golden::{recorded, sent};
 use rig::Rig;
 use serde_json::json;
 use streamalert_types::DeliveryOutcome;

@@ -10,13 +10,28 @@ use tokio::time::Instant;
 use super::*;
 use crate::outputs::Receipt;
 use crate::outputs::fixtures::{alert, alert_with_record, context, publication};
-use crate::outputs::suite::{Case, PLANTED, json_of};
+use crate::outputs::suite::{Case, OwnCase, PLANTED, Proof, json_of, recorded, sent};
 use crate::{OutputRegistry, OutputSpec};
 
 const MD5: &str = "7fb55f5a62e78af9b58d08aaeeaef848";
 
 pub(super) fn case() -> Case {
-    Case::Own("what it does is in the rule's context, which the alerts of the suite do not have")
+    let tried = Proof::Test("what_goes_wrong_is_tried_again_unless_it_never_will_go_right");
+    let once = Proof::Test("a_file_is_banned_once");
+    Case::Own(OwnCase {
+        why: "what it does is in the rule's context, which the alerts of the suite do not have",
+        proofs: [
+            once,
+            tried,
+            tried,
+            tried,
+            // its record has a megabyte
+            once,
+            Proof::Never("no text of a log is sent"),
+            Proof::Test("the_token_is_not_shown"),
+            Proof::Test("a_ban_whose_answer_was_lost_is_found"),
+        ],
+    })
 }
 
 /// A server that keeps bans, and an output that asks it.
@@ -97,6 +112,12 @@ async fn a_file_is_banned_once() {
     assert_eq!(
         ban,
         json!({"md5hash": MD5.to_uppercase(), "text": text, "enabled": true})
+    );
+    let requests = rig.receiver.requests();
+    recorded(
+        "carbonblack",
+        "",
+        &sent(&requests[..2], &rig.receiver.url(""), false),
     );
 }
 

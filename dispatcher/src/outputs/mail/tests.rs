@@ -189,3 +189,32 @@ fn addresses_that_are_none_are_refused() {
     }
     assert_eq!(addresses("a@example.com,, B <b@example.com>").unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn what_comes_later_about_an_incident_answers_its_first_mail() {
+    let mail =
+        |publication: &Publication| formatted(publication, &content(publication, "email", Attach::WhenCut));
+    let first = mail(&publication(alert(1), "email:a").await);
+    let later = streamalert_types::Alert {
+        merging: streamalert_types::Merging::Follows(alert(1).id),
+        ..alert(2)
+    };
+    let mut later = publication(later, "email:a").await;
+    later.action = IncidentAction::Update;
+    let later = mail(&later);
+    let of = |mail: &str, name: &str| -> String {
+        let headers = headers(mail);
+        let found = headers
+            .iter()
+            .find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        found.unwrap_or_default().to_owned()
+    };
+    let id = of(&first, "Message-ID");
+    assert!(!id.is_empty() && of(&first, "In-Reply-To").is_empty());
+    assert_eq!(
+        (of(&later, "In-Reply-To"), of(&later, "References")),
+        (id.clone(), id.clone())
+    );
+    assert_ne!(of(&later, "Message-ID"), id);
+    assert_eq!(of(&later, "Subject"), format!("Re: {}", of(&first, "Subject")));
+}

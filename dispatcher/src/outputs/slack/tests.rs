@@ -6,7 +6,7 @@ use streamalert_value::Value;
 use super::*;
 use crate::Publication;
 use crate::outputs::fixtures::{alert, alert_with_record, magic, publication};
-use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of};
+use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, layouts};
 
 pub(super) fn case() -> Case {
     let settings = |base: &str| json!({"url": format!("{base}/services/T0/B0/{PLANTED}")});
@@ -83,6 +83,12 @@ fn assert_within_limits(message: &Json) {
             other => panic!("unexpected block {other}"),
         }
     }
+}
+
+#[tokio::test]
+async fn blocks_look_as_recorded() {
+    let bytes = |publication: &Publication| serde_json::to_vec(&message(publication)).unwrap();
+    layouts::recorded("slack", bytes).await;
 }
 
 #[tokio::test]

@@ -6,10 +6,24 @@ use serde_json::Value as Json;
 use super::config::Format;
 use super::*;
 use crate::outputs::fixtures::{alert, alert_with_record, publication};
-use crate::outputs::suite::{Case, layouts};
+use crate::outputs::suite::{Case, OwnCase, Proof, layouts, recorded};
 
 pub(super) fn case() -> Case {
-    Case::Own("the standard output of tests is not theirs to read: a writer stands in for it")
+    let hangs = Proof::Test("attempts_wait_behind_one_that_hangs");
+    let huge = Proof::Test("a_huge_alert_is_one_whole_line_and_the_same_when_it_comes_again");
+    Case::Own(OwnCase {
+        why: "the standard output of tests is not theirs to read: a writer stands in for it",
+        proofs: [
+            Proof::Test("a_line_is_one_json_object_with_its_key"),
+            Proof::Test("a_failed_write_comes_again"),
+            Proof::Never("what cannot be written now may be written later"),
+            hangs,
+            huge,
+            Proof::Test("text_is_for_people_and_harms_no_terminal"),
+            Proof::Never("it has none"),
+            huge,
+        ],
+    })
 }
 
 /// A writer that can be read, fails while it is told to, and hangs until told not to.
@@ -148,4 +162,32 @@ async fn attempts_wait_behind_one_that_hangs() {
         })
         .collect();
     assert_eq!(keys, ["a", "d"]);
+}
+
+#[tokio::test]
+async fn a_huge_alert_is_one_whole_line_and_the_same_when_it_comes_again() {
+    let writer = Shared::default();
+    let output = Stdout::new(Format::Json, writer.clone());
+    let record = serde_json::json!({"blob": "é<&>\"".repeat(200_000)}).to_string();
+    let huge = publication(alert_with_record(1, &record), "stdout:a").await;
+    for _ in 0..2 {
+        output.send(&huge, "key", soon()).await.unwrap();
+    }
+    let lines = writer.lines();
+    assert_eq!((lines.len(), &lines[0]), (2, &lines[1]));
+    assert!(lines[0].len() > record.len() && lines[0].starts_with("{\"idempotency_key\":\"key\""));
+}
+
+#[tokio::test]
+async fn lines_are_as_recorded() {
+    let key = "00000000-0000-0000-0000-000000000002/stdout:a";
+    let mut text = String::new();
+    for (format, name) in [(Format::Json, "json"), (Format::Text, "text")] {
+        let writer = Shared::default();
+        let publication = publication(alert(1), "stdout:a").await;
+        let output = Stdout::new(format, writer.clone());
+        output.send(&publication, key, soon()).await.unwrap();
+        text.push_str(&format!("format = \"{name}\":\n\n{}\n\n", writer.lines()[0]));
+    }
+    recorded("stdout", "", &format!("{}\n", text.trim_end()));
 }

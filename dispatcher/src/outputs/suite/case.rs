@@ -17,8 +17,37 @@ pub(crate) enum Case {
     Peer(PeerCase),
     /// It delivers in several ways, each with a name; that of the first is empty.
     Ways(Vec<(&'static str, Self)>),
-    /// It is like none of these: its own tests put it through the same, and say how here.
-    Own(&'static str),
+    /// It is like none of these: its own tests put it through the same.
+    Own(OwnCase),
+}
+
+/// How an output is tried by its own tests.
+pub(crate) struct OwnCase {
+    /// What makes it different from all others.
+    pub(crate) why: &'static str,
+    /// What shows each thing that every output must do, in the order of [`MUST`].
+    pub(crate) proofs: [Proof; 8],
+}
+
+/// What every output must do.
+pub(crate) const MUST: [&str; 8] = [
+    "success",
+    "retry, then success",
+    "permanent failure",
+    "timeout",
+    "oversize",
+    "unicode and control characters",
+    "secrets not leaked",
+    "redelivery",
+];
+
+/// What shows that an output does it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Proof {
+    /// The test of this name among its own.
+    Test(&'static str),
+    /// Nothing, because it cannot happen.
+    Never(&'static str),
 }
 
 impl Case {

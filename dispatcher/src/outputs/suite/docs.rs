@@ -6,14 +6,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::golden::file_name;
-use super::{PLANTED, wanted};
+use super::{Case, PLANTED, wanted};
 use crate::outputs::services;
 use crate::{Field, FieldKind, Reach, Service};
 
 const NOTE: &str = "<!-- made by the tests of the dispatcher from its sources; change those -->\n";
 
 /// Pictures by service, with what they are. `tests/pictures` has how each was drawn.
-const PICTURES: [(&str, &str, &str); 3] = [
+const PICTURES: [(&str, &str, &str); 9] = [
+    (
+        "aws-ses",
+        "email.png",
+        "The HTML of a mail, as Chromium shows it.",
+    ),
+    (
+        "discord",
+        "discord.png",
+        "Drawn by a page of ours in colours like Discord's, not by Discord.",
+    ),
     ("email", "email.png", "The HTML of a mail, as Chromium shows it."),
     (
         "email",
@@ -21,9 +31,29 @@ const PICTURES: [(&str, &str, &str); 3] = [
         "A mail about merged alerts on a narrow screen in dark mode, as Chromium shows it.",
     ),
     (
+        "google-chat",
+        "google-chat.png",
+        "Drawn by a page of ours in colours like those of Google Chat, not by Google Chat.",
+    ),
+    (
+        "mattermost",
+        "mattermost.png",
+        "Drawn by a page of ours in colours like Mattermost's, not by Mattermost.",
+    ),
+    (
+        "slack",
+        "slack.png",
+        "Drawn by a page of ours in colours like Slack's, not by Slack.",
+    ),
+    (
         "teams",
         "teams.png",
         "Drawn by the renderer of adaptivecards.io, not by Teams.",
+    ),
+    (
+        "telegram",
+        "telegram.png",
+        "Drawn by a page of ours in colours like Telegram's, not by Telegram.",
     ),
 ];
 
@@ -117,8 +147,12 @@ fn page(service: &Service) -> String {
         let title = if way.is_empty() { "" } else { " to a " };
         let _ = write!(
             text,
-            "\n## What is sent{title}{}\n\nAbout the alert of the tests, with the default publisher:\n\n````\n{recorded}````\n",
-            way.replace('-', " ")
+            "\n## What is sent{title}{}\n\n{}:\n\n````\n{recorded}````\n",
+            way.replace('-', " "),
+            match (service.case)() {
+                Case::Own(_) => "Recorded by its own tests",
+                _ => "About the alert of the tests, with the default publisher",
+            }
         );
     }
     let layouts = "tests/golden/layouts";

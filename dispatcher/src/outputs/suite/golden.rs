@@ -36,18 +36,7 @@ async fn requests_are_as_recorded() {
         let name = rig.service.name;
         rig.deliver(alert(1)).await;
         let text = match &rig.far {
-            Far::Http { receiver, case, .. } => {
-                let base = receiver.url("");
-                let shown: Vec<String> = receiver
-                    .requests()
-                    .iter()
-                    .map(|request| shown(request, case.is_sdk))
-                    .collect();
-                shown
-                    .join("\n")
-                    .replace(&base, "http://SERVER")
-                    .replace(base.trim_start_matches("http://"), "SERVER")
-            }
+            Far::Http { receiver, case, .. } => sent(&receiver.requests(), &receiver.url(""), case.is_sdk),
             Far::Lines(_) => format!("{}\n", pretty(rig.arrived()[0].text.as_bytes())),
             Far::Peer { .. } => panic!("a peer is asked"),
         };
@@ -66,7 +55,8 @@ async fn what_servers_take_is_as_recorded() {
     .await;
 }
 
-fn recorded(name: &str, way: &str, text: &str) {
+/// Compares what an output sends with its file.
+pub(crate) fn recorded(name: &str, way: &str, text: &str) {
     let text = text.replace(PLANTED, "SECRET");
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden/outputs")
@@ -80,6 +70,15 @@ fn recorded(name: &str, way: &str, text: &str) {
         text == recorded,
         "{name}: run again with UPDATE_GOLDEN=1 if this is meant\n{text}\nrecorded:\n{recorded}"
     );
+}
+
+/// Requests to `base` as documentation shows them.
+pub(crate) fn sent(requests: &[streamalert_testkit::ReceivedRequest], base: &str, is_sdk: bool) -> String {
+    let shown: Vec<String> = requests.iter().map(|request| shown(request, is_sdk)).collect();
+    shown
+        .join("\n")
+        .replace(base, "http://SERVER")
+        .replace(base.trim_start_matches("http://"), "SERVER")
 }
 
 fn shown(request: &streamalert_testkit::ReceivedRequest, is_sdk: bool) -> String {

@@ -122,7 +122,7 @@ impl Rig {
             }
             Case::Lines(case) => ((case.settings)(), Far::Lines(case)),
             Case::Peer(_) => panic!("see with_peer"),
-            Case::Own(why) => panic!("{why}"),
+            Case::Own(own) => panic!("{}", own.why),
             Case::Ways(_) => panic!("{}: ways within a way", service.name),
         };
         Self::around((service, way), settings, far, dir)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::{Case, wanted};
+use super::{Case, MUST, Proof, wanted};
 use crate::outputs::services;
 
 #[test]
@@ -91,6 +91,28 @@ fn every_secret_of_a_case_is_planted() {
                 service.name,
                 field.name
             );
+        }
+    }
+}
+
+#[test]
+fn what_the_suite_does_not_try_an_outputs_own_tests_do() {
+    for service in wanted() {
+        let Case::Own(own) = (service.case)() else {
+            continue;
+        };
+        let folder = service.name.replace('-', "_");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/outputs/{folder}/tests.rs"));
+        let tests = std::fs::read_to_string(path).unwrap();
+        for (must, proof) in MUST.iter().zip(own.proofs) {
+            match proof {
+                Proof::Test(name) => assert!(
+                    tests.contains(&format!("fn {name}()")),
+                    "{}: {must}: no test {name}",
+                    service.name
+                ),
+                Proof::Never(why) => assert!(!why.is_empty(), "{}: {must}", service.name),
+            }
         }
     }
 }
