@@ -23,6 +23,7 @@ mod config;
 mod request;
 mod response;
 mod session;
+mod stream;
 #[cfg(test)]
 mod tests;
 

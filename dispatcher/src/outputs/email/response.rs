@@ -14,6 +14,7 @@ pub(super) fn failed(failure: &Failure, begun: bool) -> SendError {
     let Failure { step, error } = failure;
     match error {
         Problem::Unable(what) => SendError::retry(format!("{step}: {what}")),
+        Problem::Network(error) => SendError::retry(format!("{step}: {error}")),
         Problem::Smtp(error) => {
             let text = format!("{step}: {}", said(error));
             if error.is_permanent() {

@@ -10,9 +10,11 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::Extension;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::config::{ServerConfig, Tls};
+use super::stream::Careful;
 
 /// Kept while idle; more would only take places at the server.
 const IDLE_MAX: usize = 4;
@@ -39,6 +41,8 @@ pub(super) struct Failure {
 pub(super) enum Problem {
     /// The server said so, or the connection failed.
     Smtp(Error),
+    /// There is no connection.
+    Network(std::io::Error),
     /// The server cannot what is needed.
     Unable(&'static str),
 }
@@ -117,14 +121,27 @@ impl Server {
             hello,
             login,
         } = &self.config;
-        let implicit = match tls {
-            Tls::Implicit(parameters) => Some(parameters.clone()),
-            Tls::Starttls(_) | Tls::None => None,
-        };
         let server = (host.as_str(), *port);
-        let connected =
-            AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT_TIMEOUT), hello, implicit, None).await;
-        let mut connection = connected.map_err(at("connection"))?;
+        let mut connection = match tls {
+            Tls::Starttls(_) => {
+                let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await;
+                let stream = connected.map_err(|_| unable("connection", "no answer in time"))?;
+                let stream = stream.map_err(|error| Failure {
+                    step: "connection",
+                    error: Problem::Network(error),
+                })?;
+                AsyncSmtpConnection::connect_with_transport(Box::new(Careful::new(stream)), hello).await
+            }
+            Tls::Implicit(_) | Tls::None => {
+                let implicit = match tls {
+                    Tls::Implicit(parameters) => Some(parameters.clone()),
+                    Tls::Starttls(_) | Tls::None => None,
+                };
+                AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT_TIMEOUT), hello, implicit, None)
+                    .await
+            }
+        }
+        .map_err(at("connection"))?;
         if let Tls::Starttls(parameters) = tls {
             if !connection.can_starttls() {
                 return Err(unable("STARTTLS", "the server does not offer encryption"));

@@ -122,17 +122,7 @@ impl Post {
             .as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        let spec = crate::OutputSpec {
-            name: "email:a".parse().unwrap(),
-            settings,
-            origin: String::new(),
-        };
-        let loaded = OutputRegistry::load(&[spec], &context(self.dir.path())).unwrap();
-        loaded
-            .into_outputs()
-            .remove(&"email:a".parse().unwrap())
-            .unwrap()
-            .output
+        output(self.dir.path(), settings)
     }
 
     async fn plan(&self, plan: Json) {
@@ -172,6 +162,84 @@ async fn mails_go_encrypted_or_not_as_the_settings_say() {
         "{error}"
     );
     assert_eq!(post.taken().await.len(), 6);
+}
+
+fn output(dir: &Path, settings: Json) -> Arc<dyn Output> {
+    let name: streamalert_types::OutputName = "email:a".parse().unwrap();
+    let spec = crate::OutputSpec {
+        name: name.clone(),
+        settings,
+        origin: String::new(),
+    };
+    let loaded = OutputRegistry::load(&[spec], &context(dir)).unwrap();
+    loaded.into_outputs().remove(&name).unwrap().output
+}
+
+/// A server that encrypts, and on the way to it somebody who adds `extra` to the answer before.
+async fn server_with(extra: &'static [u8], folder: &Path) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let certificate = CertificateDer::from_pem_slice(&read("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&read("key.pem")).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut line = [0; 1000];
+        stream.write_all(b"220 hello\r\n").await.unwrap();
+        assert!(stream.read(&mut line).await.unwrap() > 0);
+        stream.write_all(b"250-x\r\n250 STARTTLS\r\n").await.unwrap();
+        assert!(stream.read(&mut line).await.unwrap() > 0);
+        stream.write_all(&[b"220 go\r\n", extra].concat()).await.unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let Ok(mut stream) = acceptor.accept(stream).await else {
+            return;
+        };
+        for answer in ["250 x", "250 ok", "250 ok", "250 ok", "354 go on", "250 taken"] {
+            if stream.read(&mut line).await.unwrap_or_default() == 0 {
+                return;
+            }
+            let _ = stream.write_all(format!("{answer}\r\n").as_bytes()).await;
+        }
+        // the mail comes in pieces
+        while stream.read(&mut line).await.unwrap_or_default() > 0 {}
+    });
+    port
+}
+
+#[tokio::test]
+async fn what_was_said_before_encryption_does_not_count_after_it() {
+    let dir = tempdir().unwrap();
+    certificates(dir.path());
+    let send = async |extra| {
+        let port = server_with(extra, dir.path()).await;
+        let settings = json!({
+            "host": "localhost", "port": port, "from": "a@example.com", "to": "b@example.com", "ca_file": "ca.pem",
+            "hello": "x",
+        });
+        let output = output(dir.path(), settings);
+        let publication = publication(alert(1), "email:a").await;
+        output.send(&publication, "k", soon()).await
+    };
+    let error = send(b"250-x\r\n250 ok\r\n").await.unwrap_err();
+    assert!(
+        error.is_retryable() && error.message.starts_with("STARTTLS: "),
+        "{error}"
+    );
+    let error = send(b"250 ok\r\n250 ok\r\n250 ok\r\n354 ok\r\n250 taken\r\n")
+        .await
+        .unwrap_err();
+    assert!(!error.may_have_happened(), "{error}");
+    assert_eq!(send(b"").await.map(|_| ()), Ok(()));
 }
 
 #[tokio::test]

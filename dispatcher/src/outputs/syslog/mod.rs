@@ -8,7 +8,7 @@
 //! Idempotency: syslog knows neither acknowledgements nor identities. A message may come twice, with the same `key` in
 //! its structured data. With `connection = "each"`, the default, every message has a connection of its own, and counts as
 //! delivered when the receiver has closed it too, which it does when it has read all of it: a receiver that is restarted
-//! or cut off loses nothing. With `connection = "kept"`, for many alerts a second, a message counts as delivered when it is
+//! or cut off loses nothing. One that never closes gets the message again and again: for such there is `kept`. With `connection = "kept"`, for many alerts a second, a message counts as delivered when it is
 //! written and the connection still stands a moment later; those that the receiver had not read when it or the network
 //! died are lost. `protocol = "udp"` may lose every one of them.
 //!

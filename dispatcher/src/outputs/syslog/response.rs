@@ -20,7 +20,10 @@ pub(super) fn failed(error: &io::Error, begun: bool) -> SendError {
 /// The attempt's time is over.
 pub(super) fn timed_out(begun: bool) -> SendError {
     if begun {
-        SendError::unsure("timed out, the receiver has not said that it read the message")
+        SendError::unsure(
+            "timed out: the receiver has not closed the connection, by which it says that it read the message; for one that \
+             never does, set connection = \"kept\"",
+        )
     } else {
         SendError::retry("timed out before the message was sent")
     }

@@ -28,7 +28,12 @@ impl PeerKind {
         let packages = "python/lib/python3/site-packages";
         match self {
             Self::Smtp => dir.join(packages).join("aiosmtpd"),
-            Self::Syslog => "/usr/sbin/rsyslogd".into(),
+            // its module for TLS, which is a package of its own
+            Self::Syslog => format!(
+                "/usr/lib/{}-linux-gnu/rsyslog/lmnsd_gtls.so",
+                std::env::consts::ARCH
+            )
+            .into(),
             Self::Kafka => dir.join(packages).join("confluent_kafka"),
         }
     }
