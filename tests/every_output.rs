@@ -514,6 +514,19 @@ async fn every_output_gets_one_alert(kept: Kept) {
         "{functions}"
     );
 
+    let policy = scene.run(&["aws", "policy", "dispatcher"], "");
+    for action in [
+        "logs:PutLogEvents",
+        "firehose:PutRecordBatch",
+        "lambda:InvokeFunction",
+        "s3:PutObject",
+        "ses:SendRawEmail",
+        "sns:Publish",
+        "sqs:SendMessage",
+    ] {
+        assert!(policy.contains(action), "{action}: {policy}");
+    }
+
     // nothing comes a second time
     let requests = scene.receiver.count();
     let again: Value = serde_json::from_str(&scene.run(&["ingest", "--json"], "")).unwrap();

@@ -15,10 +15,6 @@ mod outputs;
 mod publication;
 mod rate;
 mod registry;
-#[allow(
-    dead_code,
-    reason = "outputs to come need more of it than those that are there"
-)]
 mod service;
 mod slots;
 mod stats;

@@ -127,30 +127,13 @@ pub fn service(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name).copied()
 }
 
-#[allow(
-    dead_code,
-    reason = "outputs to come need more of it than those that are there"
-)]
 pub(crate) mod aws;
 mod document;
-#[allow(
-    dead_code,
-    reason = "outputs to come need more of it than those that are there"
-)]
 pub(crate) mod http;
-#[allow(
-    dead_code,
-    reason = "outputs to come need more of it than those that are there"
-)]
 pub(crate) mod json;
 mod jsonl;
-#[allow(dead_code, unused_imports, reason = "used by the outputs that send mail")]
 pub(crate) mod mail;
 mod markup;
-#[allow(
-    dead_code,
-    reason = "outputs to come need more of it than those that are there"
-)]
 mod settings;
 mod tls;
 

@@ -1,3 +1,4 @@
+mod outputs;
 mod secrets;
 
 use streamalert_config::{Billing, Settings, SourceAccess, SourceInput, StoreType};
@@ -266,10 +267,13 @@ fn policy(project: &Project, service: PolicyFor) -> Result<Value, Failure> {
     if matches!(service, All | Classifier) {
         statements.sources(project)?;
     }
+    if matches!(service, All | Dispatcher) {
+        statements.outputs(project);
+    }
     statements.secrets(project, service);
     if statements.list.is_empty() {
         return Err(Failure::Other(
-            "with these settings it calls nothing of AWS: set store.type = \"dynamodb\", sources or secrets of AWS"
+            "with these settings it calls nothing of AWS: set store.type = \"dynamodb\", sources, outputs or secrets of AWS"
                 .to_owned(),
         ));
     }

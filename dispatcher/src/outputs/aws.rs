@@ -14,9 +14,12 @@ use crate::service::{Field, token, url};
 use crate::{Publication, Redactor, Secret};
 
 /// The region; for the end of every `FIELDS` of AWS, with the three below.
-pub(crate) const REGION: Field = Field::optional("region", "the region; unset: that of the environment")
-    .check(token)
-    .example("eu-west-1");
+pub(crate) const REGION: Field = Field::optional(
+    "region",
+    "the region; unset: `aws.region`, or that of the environment",
+)
+.check(token)
+.example("eu-west-1");
 /// Another endpoint.
 pub(crate) const ENDPOINT_URL: Field = Field::optional(
     "endpoint_url",

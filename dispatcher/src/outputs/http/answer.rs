@@ -36,11 +36,6 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// Whether the status is of the 2xx.
-    pub(crate) const fn is_success(&self) -> bool {
-        matches!(self.status, 200..=299)
-    }
-
     /// The body of a successful answer as JSON.
     ///
     /// # Errors

@@ -3,6 +3,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 use streamalert_testkit::emulator::PeerKind;
 use streamalert_testkit::{ReceivedRequest, Reply};
+use streamalert_types::Alert;
 
 /// Part of every secret of a case; must never be seen anywhere but in requests.
 pub(crate) const PLANTED: &str = "planted-S3cr3t";
@@ -129,6 +130,10 @@ pub(crate) struct HttpCase {
     pub(crate) is_sdk: bool,
     /// The largest body it may send.
     pub(crate) body_bytes_max: usize,
+    /// What its rules add to an alert.
+    pub(crate) rule: fn(Alert) -> Alert,
+    /// Whether it shows the record.
+    pub(crate) shows_record: bool,
 }
 
 /// What an API makes of the second request about the same thing.
@@ -137,10 +142,6 @@ pub(crate) enum Repeats {
     /// It recognises the identity, or the receiver is shown it and can: the output may repeat itself.
     Recognised,
     /// Nothing: the output must look first and create nothing twice.
-    #[allow(
-        dead_code,
-        reason = "for outputs that search before they create, and for files"
-    )]
     Known,
 }
 
@@ -162,6 +163,8 @@ impl HttpCase {
             repeats: Repeats::Recognised,
             is_sdk: false,
             body_bytes_max: 1 << 20,
+            rule: |alert| alert,
+            shows_record: true,
         }
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn recorded(name: &str, way: &str, text: &str) {
 }
 
 /// Requests to `base` as documentation shows them.
-pub(crate) fn sent(requests: &[streamalert_testkit::ReceivedRequest], base: &str, is_sdk: bool) -> String {
+fn sent(requests: &[streamalert_testkit::ReceivedRequest], base: &str, is_sdk: bool) -> String {
     let shown: Vec<String> = requests.iter().map(|request| shown(request, is_sdk)).collect();
     shown
         .join("\n")

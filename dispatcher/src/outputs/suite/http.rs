@@ -183,7 +183,8 @@ async fn every_http_output_hands_the_trace_on() {
             crate::OutputRegistry::load(settings, &crate::outputs::fixtures::context(rig.dir.path()));
         let output = outputs.unwrap().into_outputs().remove(&rig.name).unwrap().output;
         let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let mut publication = crate::outputs::fixtures::publication(alert(1), rig.name.as_str()).await;
+        let alert = rig.delivery(alert(1)).alert.as_ref().clone();
+        let mut publication = crate::outputs::fixtures::publication(alert, rig.name.as_str()).await;
         publication.traceparent = traceparent.parse().ok();
         output
             .send(&publication, "k", Instant::now() + Duration::from_secs(5))

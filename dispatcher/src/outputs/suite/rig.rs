@@ -182,11 +182,20 @@ impl Rig {
         }
     }
 
+    /// Whether it shows the record.
+    pub(super) fn shows_record(&self) -> bool {
+        self.http().is_none_or(|(case, ..)| case.shows_record)
+    }
+
     pub(super) fn repeats(&self) -> Repeats {
         self.http().map_or(Repeats::Known, |(case, ..)| case.repeats)
     }
 
     pub(super) fn delivery(&self, alert: Alert) -> Delivery {
+        let alert = match self.http() {
+            Some((case, ..)) => (case.rule)(alert),
+            None => alert,
+        };
         Delivery {
             alert: Arc::new(alert),
             output: self.name.clone(),
