@@ -55,6 +55,9 @@ const DELIVERIES: [(&str, &str); 13] = [
     ("victorops", "POST /victorops/alert/key/team"),
 ];
 
+const HISTORY: &str =
+    "[outputs.\"aws-firehose:alerts\".fields]\ndelivery_stream = \"team_streamalert_alert_delivery\"\n";
+
 const MD5: &str = "7FB55F5A62E78AF9B58D08AAEEAEF848";
 
 /// One rule that names every output of `conf/outputs.json`.
@@ -187,15 +190,21 @@ impl Aws {
             .await;
         let bucket = format!("alerts-{account}");
         calls.rest("PUT", &format!("/{bucket}"), "s3", "").await;
-        calls.rest("PUT", &format!("/history-{account}"), "s3", "").await;
-        let stream = json!({
-            "DeliveryStreamName": "team-alerts",
-            "ExtendedS3DestinationConfiguration": {
-                "RoleARN": format!("arn:aws:iam::{account}:role/f"), "BucketARN": format!("arn:aws:s3:::history-{account}"),
-            },
-        });
-        let create = "Firehose_20150804.CreateDeliveryStream";
-        calls.ask("firehose", create, &stream.to_string()).await.unwrap();
+        for (stream, bucket) in [
+            ("team-alerts", "security"),
+            ("team_streamalert_alert_delivery", "history"),
+        ] {
+            let bucket = format!("{bucket}-{account}");
+            calls.rest("PUT", &format!("/{bucket}"), "s3", "").await;
+            let stream = json!({
+                "DeliveryStreamName": stream,
+                "ExtendedS3DestinationConfiguration": {
+                    "RoleARN": format!("arn:aws:iam::{account}:role/f"), "BucketARN": format!("arn:aws:s3:::{bucket}"),
+                },
+            });
+            let create = "Firehose_20150804.CreateDeliveryStream";
+            calls.ask("firehose", create, &stream.to_string()).await.unwrap();
+        }
         let verify = "/?Action=VerifyEmailIdentity&EmailAddress=sa%40example.com&Version=2010-12-01";
         calls.rest("POST", verify, "ses", "").await;
         let queue = calls.create_queue("queue").await;
@@ -232,7 +241,7 @@ impl Aws {
             ),
             (
                 "aws-firehose",
-                self.objects(&format!("history-{}", self.account)).await,
+                self.objects(&format!("security-{}", self.account)).await,
             ),
             ("aws-lambda", called(project, "respond.jsonl").await),
             ("aws-lambda-v2", called(project, "elsewhere.jsonl").await),
@@ -341,15 +350,16 @@ impl Scene {
             "general": {"rule_locations": ["rules"]},
         });
         project.write("conf/global.json", &global.to_string());
-        let store = match kept {
-            Kept::File => "file",
-            Kept::ParameterStore => "ssm",
+        // with the one the history is in files, with the other where StreamAlert has it
+        let (store, history) = match kept {
+            Kept::File => ("file", ""),
+            Kept::ParameterStore => ("ssm", HISTORY),
         };
         project.write(
             "streamalert.toml",
             &format!(
                 "[secrets]\ntype = \"{store}\"\n[python]\nworkers = 1\n[[sources]]\ntype = \"directory\"\n\
-                 service = \"kinesis\"\nresource = \"stream\"\npath = \"logs\"\n"
+                 service = \"kinesis\"\nresource = \"stream\"\npath = \"logs\"\n{history}"
             ),
         );
         let scene = Self {
@@ -482,7 +492,7 @@ async fn every_output_gets_one_alert(kept: Kept) {
         (&json!(1), &json!(0)),
         "{told}"
     );
-    // the history is not in any configuration
+    // the history is never in `conf/outputs.json`
     assert_eq!(told["outputs"].as_object().unwrap().len(), 22, "{told}");
     let history = scene.run(&["alerts", "list", "--json"], "");
     let alert: Value = serde_json::from_str(history.lines().next().unwrap()).unwrap();
@@ -503,6 +513,13 @@ async fn every_output_gets_one_alert(kept: Kept) {
         check_in_aws(service, &got[0], id);
     }
     assert_eq!(posted.len() + arrived.len(), 21);
+    if kept == Kept::ParameterStore {
+        let history = scene.aws.objects(&format!("history-{}", scene.aws.account)).await;
+        assert_eq!((history.len(), &history[0]["id"]), (1, &json!(id)));
+        assert!(!scene.project.path(".streamalert/history").exists());
+    } else {
+        assert!(scene.project.path(".streamalert/history/alerts").is_dir());
+    }
     // the function of the other account was not called in this one
     let functions = scene
         .aws
