@@ -21,6 +21,10 @@ const WATCH_FOR: Duration = Duration::from_millis(50);
 /// A kept connection whose reader has seen the end of it.
 const GONE: &str = "the receiver closed the connection";
 
+/// A receiver that does not want us.
+const REFUSED: &str =
+    "the receiver closed the connection right after the handshake: does it want another certificate?";
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -148,7 +152,8 @@ impl Link {
             Ok::<Box<dyn Stream>, io::Error>(match protocol {
                 Protocol::Tls(config, name) => {
                     let connector = TlsConnector::from(std::sync::Arc::clone(config));
-                    Box::new(connector.connect(name.clone(), stream).await?)
+                    let stream = connector.connect(name.clone(), stream).await?;
+                    Box::new(admitted(stream).await?)
                 }
                 Protocol::Tcp | Protocol::Udp => Box::new(stream),
             })
@@ -157,6 +162,20 @@ impl Link {
             Ok(connected) => connected,
             Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in time")),
         }
+    }
+}
+
+/// `stream`, unless its receiver ends it right after the handshake: with TLS 1.3 it looks at our certificate only then, and
+/// closes the connection when it does not like it, which would count as having read what is sent meanwhile.
+async fn admitted<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<S> {
+    match timeout(WATCH_FOR, stream.read(&mut [0])).await {
+        // receivers say nothing
+        Err(_) | Ok(Ok(1..)) => Ok(stream),
+        Ok(Ok(0)) => Err(io::Error::new(io::ErrorKind::ConnectionRefused, REFUSED)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(io::Error::new(io::ErrorKind::ConnectionRefused, REFUSED))
+        }
+        Ok(Err(error)) => Err(error),
     }
 }
 
