@@ -26,6 +26,7 @@ mod metrics;
 mod no_python;
 mod outputs;
 mod outputs_reload;
+mod publishers;
 mod quickstart;
 mod reload;
 mod secrets;

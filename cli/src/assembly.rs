@@ -16,7 +16,9 @@ pub(crate) use member::Member;
 pub(crate) use merger::{merger_options, start_merger};
 pub(crate) use outputs::{Outputs, at, candidate, outputs, place_of, registry};
 pub(crate) use pipeline::Pipeline;
-pub(crate) use rules::{cross_check, cross_check_of, load_rules, rules_node, threat_intel, threat_intel_of};
+pub(crate) use rules::{
+    cross_check, cross_check_of, load_errors, load_rules, rules_node, threat_intel, threat_intel_of,
+};
 pub(crate) use secrets::{Fields, secret_files, secrets, secrets_prefix};
 pub(crate) use sources::{files_source, settings_sources, start_classifier, takers};
 pub(crate) use stores::{

@@ -8,6 +8,7 @@ use streamalert_detect::{
     AlertStamp, EvaluateOptions, Fixtures, RecordOutcome, RuleOutcome, RuleRuntime, ThreatIntel, alert_item,
     build_alert, output_dict,
 };
+use streamalert_dispatcher::{Publisher as _, Publishers};
 use streamalert_runtime::Runtime;
 use streamalert_schema::{
     Classified, Payload, RawInput, SchemaExplanation, Scratch, Selection, Unit, UnitExplanation, Verdict,
@@ -22,8 +23,7 @@ use crate::project::Project;
 pub(crate) struct Explainer {
     selections: HashMap<Source, Selection>,
     runtime: Option<Runtime>,
-    /// Publishes in the place of the runtime.
-    pub(crate) publisher: Option<Runtime>,
+    publishers: Publishers,
     clock: Arc<dyn Clock>,
     scratch: Scratch,
     /// Say of every schema why it did or did not take a payload.
@@ -52,7 +52,7 @@ pub(crate) struct ExplainedRecord {
 
 /// One alert and what its outputs would get.
 pub(crate) struct ExplainedAlert {
-    pub(crate) alert: Alert,
+    pub(crate) alert: Arc<Alert>,
     pub(crate) publications: BTreeMap<OutputName, Result<Value, String>>,
 }
 
@@ -64,13 +64,18 @@ impl Explainer {
     ) -> Result<Self, Failure> {
         Ok(Self {
             selections: project.selections()?,
+            publishers: crate::publishers::publishers(project, runtime.clone(), clock.clone()),
             runtime,
-            publisher: None,
             clock,
             scratch: Scratch::new(),
             why: false,
             threat_intel: None,
         })
+    }
+
+    /// Has the publishers of another runtime run.
+    pub(crate) fn publish_by(&mut self, project: &Project, runtime: Option<Runtime>) {
+        self.publishers = crate::publishers::publishers(project, runtime, self.clock.clone());
     }
 
     /// What evaluates rules.
@@ -182,7 +187,6 @@ impl Explainer {
 
     async fn explained(&self, runtime: &Runtime, outcome: RecordOutcome) -> ExplainedRecord {
         let rules = runtime.rules();
-        let publisher = self.publisher.as_ref().unwrap_or(runtime);
         let stamp = AlertStamp {
             created: self.clock.now(),
             staged: false,
@@ -202,14 +206,12 @@ impl Explainer {
             let RuleOutcome::Fired(fired) = result.outcome else {
                 continue;
             };
-            let alert = build_alert(&explained.record, rule, fired, &stamp);
+            let alert = Arc::new(build_alert(&explained.record, rule, fired, &stamp));
             let mut publications = BTreeMap::new();
             for output in &alert.outputs {
-                let publication = match publisher.publish(&alert, output).await {
-                    Ok(publication) => publication.fallback.map_or(Ok(publication.value), Err),
-                    Err(error) => Err(error.to_string()),
-                };
-                publications.insert(output.clone(), publication);
+                let made = self.publishers.publish(&alert, output).await;
+                let redacted = |body| self.publishers.redacted(&alert, output, body);
+                publications.insert(output.clone(), made.map(redacted));
             }
             explained.alerts.push(ExplainedAlert { alert, publications });
         }

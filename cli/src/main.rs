@@ -22,6 +22,7 @@ mod ownership;
 mod paint;
 mod project;
 mod prompt;
+mod publishers;
 mod python;
 mod reload;
 mod replay;

@@ -11,6 +11,7 @@ use streamalert_value::Value;
 
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::publishers::Presentation;
 
 /// Settings file that is read when none is named.
 const SETTINGS_FILE: &str = "streamalert.toml";
@@ -24,6 +25,8 @@ pub(crate) struct Project {
     pub(crate) definitions: BTreeMap<String, (Value, bool)>,
     /// What is suspicious about the schemas but loads.
     pub(crate) schema_warnings: Vec<Problem>,
+    /// Templates and redaction.
+    pub(crate) presentation: Presentation,
 }
 
 /// Reads `streamalert.toml`, environment and flags.
@@ -93,12 +96,14 @@ impl Project {
         if !errors.is_empty() {
             return Err(errors.into());
         }
+        let presentation = Presentation::load(&settings, &conf.python_locations(&settings.conf).publishers);
         Ok(Self {
             settings,
             conf,
             schemas,
             definitions,
             schema_warnings,
+            presentation,
         })
     }
 

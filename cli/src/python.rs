@@ -4,13 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use streamalert_detect::StrikePolicy;
-use streamalert_dispatcher::Publisher;
 use streamalert_python::{LoadReport, PoolOptions};
 use streamalert_runtime::{Runtime, RuntimeOptions};
-use streamalert_types::{Alert, Clock, OutputName};
-use streamalert_value::Value;
+use streamalert_types::Clock;
 
 use crate::failure::Failure;
 use crate::project::Project;
@@ -105,23 +102,4 @@ pub(crate) fn repo_root(rule_dirs: &[PathBuf]) -> Result<PathBuf, Failure> {
         }
     }
     Ok(std::env::current_dir()?)
-}
-
-/// The project's publishers, as the dispatcher wants them.
-pub(crate) struct RuntimePublisher(pub(crate) Runtime);
-
-#[async_trait]
-impl Publisher for RuntimePublisher {
-    async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Value, String> {
-        let publication = self
-            .0
-            .publish(alert, output)
-            .await
-            .map_err(|error| error.to_string())?;
-        match publication.fallback {
-            // The dispatcher falls back in the same way, and says so in the publication and the log.
-            Some(reason) => Err(reason),
-            None => Ok(publication.value),
-        }
-    }
 }

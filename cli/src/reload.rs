@@ -96,12 +96,23 @@ impl Reloader {
     async fn reload(&self) {
         let project = self.project.clone();
         let checks = self.checks_rules;
+        let (templates, problems) = crate::publishers::templates(&project.python_dirs().publishers);
+        if !problems.is_empty() {
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            tracing::error!(
+                "templates and rules are not loaded again, those that run are kept: {}",
+                told.join("; ")
+            );
+            return;
+        }
+        let templates = Arc::new(templates);
+        let tried = templates.clone();
         let configured = self.configured.borrow().clone();
         let reloaded = self.runtime.reload_if(move |report| {
             if !checks {
                 return Ok(());
             }
-            let problems = assembly::cross_check_of(&project, &configured, report);
+            let problems = assembly::cross_check_of(&project, &configured, report, &tried);
             let errors = problems.iter().filter(|problem| problem.is_error());
             let told: Vec<String> = errors.map(ToString::to_string).collect();
             if told.is_empty() {
@@ -110,7 +121,11 @@ impl Reloader {
                 Err(told.join("; "))
             }
         });
-        match reloaded.await {
+        let reloaded = reloaded.await;
+        if reloaded.is_ok() {
+            self.project.presentation.templates.put(templates);
+        }
+        match reloaded {
             Ok(report) if report.changed => {
                 let changed: Vec<&str> = report.rules_changed.iter().map(|rule| &**rule).collect();
                 let rules = report.report.rules.rules().len();

@@ -13,6 +13,7 @@ use streamalert_value::{Map, Value};
 
 use crate::Publication;
 pub use facts::Fact;
+pub(crate) use text::duration;
 
 /// Everything that a layout shows. Texts are plain: nothing is escaped, and control characters other than line ends and
 /// tabs are replaced by U+FFFD. None is longer than 4,000 characters.
@@ -131,7 +132,7 @@ impl Merged {
     #[must_use]
     pub fn span(&self) -> String {
         let span = match self.span_secs {
-            Some(secs) => format!(" ({})", text::duration(secs)),
+            Some(secs) => format!(" ({})", duration(secs)),
             None => String::new(),
         };
         let early = match &self.closed_early {

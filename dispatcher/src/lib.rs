@@ -13,6 +13,7 @@ mod machine;
 mod options;
 mod outputs;
 mod publication;
+mod publishers;
 mod rate;
 mod registry;
 mod service;
@@ -31,6 +32,10 @@ pub use outputs::aws::{AwsConfigs, aws_configs};
 pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, sign, verify};
 pub use outputs::{Output, Receipt, SendError, SendErrorKind, service, services};
 pub use publication::{DefaultPublisher, Incident, IncidentAction, Publication, Publisher};
+pub use publishers::{
+    NoUserPublishers, Publishers, Redaction, RedactionError, RedactionSettings, TemplateProblem,
+    TemplateShelf, Templates, UserPublishers, builtin_publishers,
+};
 pub use rate::{Rate, RateLimiter};
 pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError};
 pub use service::{Field, FieldKind, Reach, Service};

@@ -129,15 +129,26 @@ pub fn service(name: &str) -> Option<&'static Service> {
 
 pub(crate) mod aws;
 mod document;
+pub(crate) mod document;
+#[allow(
+    dead_code,
+    reason = "outputs to come need more of it than those that are there"
+)]
 pub(crate) mod http;
 pub(crate) mod json;
 mod jsonl;
 pub(crate) mod mail;
 mod markup;
+pub(crate) mod markup;
+#[allow(
+    dead_code,
+    reason = "outputs to come need more of it than those that are there"
+)]
 mod settings;
 mod tls;
 
 pub(crate) use settings::{Clients, Settings, Table};
+pub(crate) use slack::{card_layout as slack_layout, inert as slack_escaped};
 
 /// One configured output: a service with a descriptor.
 #[async_trait]

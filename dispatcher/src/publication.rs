@@ -16,7 +16,17 @@ pub trait Publisher: Send + Sync + 'static {
     ///
     /// # Errors
     /// One line saying which publisher failed and how; the dispatcher then sends the default publication.
-    async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Value, String>;
+    async fn publish(&self, alert: &Arc<Alert>, output: &OutputName) -> Result<Value, String>;
+
+    /// Whether any publisher but the default is asked for. If not, nobody is asked.
+    fn is_wanted(&self, alert: &Alert, output: &OutputName) -> bool {
+        names_publisher(alert, output)
+    }
+
+    /// `body` without what the output must not show. It is asked of whatever is sent, the default publication too.
+    fn redacted(&self, _alert: &Alert, _output: &OutputName, body: Value) -> Value {
+        body
+    }
 }
 
 /// StreamAlert's default: the alert's output dictionary as it is.
@@ -25,7 +35,7 @@ pub struct DefaultPublisher;
 
 #[async_trait]
 impl Publisher for DefaultPublisher {
-    async fn publish(&self, alert: &Alert, _output: &OutputName) -> Result<Value, String> {
+    async fn publish(&self, alert: &Arc<Alert>, _output: &OutputName) -> Result<Value, String> {
         Ok(crate::json::output_dict(alert))
     }
 }
@@ -39,6 +49,7 @@ pub struct Publication {
     pub output: OutputName,
     /// What the publishers made of it.
     pub body: Value,
+    is_changed: bool,
     /// Set when a publisher failed and `body` is the default, with the failure noted in it.
     pub fallback: Option<String>,
     /// Where this attempt is in the alert's trace, for outputs that can hand it on; `None` when nothing is traced.
@@ -99,11 +110,11 @@ impl Publication {
         publisher: &dyn Publisher,
         timeout: Duration,
     ) -> Self {
-        if !names_publisher(&alert, &output) {
-            return Self::unpublished(alert, output);
+        if !publisher.is_wanted(&alert, &output) {
+            return Self::unpublished(alert, output).redacted(publisher);
         }
         let failure = match tokio::time::timeout(timeout, publisher.publish(&alert, &output)).await {
-            Ok(Ok(body)) => return Self::new(alert, output, body),
+            Ok(Ok(body)) => return Self::made(alert, output, body).redacted(publisher),
             Ok(Err(failure)) => failure,
             Err(_) => format!("publisher took longer than {} s", timeout.as_secs_f64()),
         };
@@ -116,7 +127,21 @@ impl Publication {
             fields.insert(FALLBACK_FIELD.to_owned(), Value::Str(failure.clone()));
         }
         publication.fallback = Some(failure);
-        publication
+        publication.redacted(publisher)
+    }
+
+    /// What publishers made.
+    pub(crate) fn made(alert: Arc<Alert>, output: OutputName, body: Value) -> Self {
+        Self {
+            is_changed: true,
+            ..Self::new(alert, output, body)
+        }
+    }
+
+    fn redacted(mut self, publisher: &dyn Publisher) -> Self {
+        let body = std::mem::take(&mut self.body);
+        self.body = publisher.redacted(&self.alert, &self.output, body);
+        self
     }
 
     /// What the default publisher makes of `alert`.
@@ -130,6 +155,7 @@ impl Publication {
             alert,
             output,
             body,
+            is_changed: false,
             fallback: None,
             traceparent: None,
             reference: None,
@@ -155,7 +181,7 @@ impl Publication {
 
     /// Whether publishers made something of it.
     pub(crate) fn is_changed(&self) -> bool {
-        self.fallback.is_none() && names_publisher(&self.alert, &self.output)
+        self.is_changed
     }
 
     /// The fields of [`Self::body`]. A publisher's answer that is no dictionary is the one field `publication`.
@@ -247,7 +273,7 @@ mod tests {
 
     #[async_trait]
     impl Publisher for Failing {
-        async fn publish(&self, _alert: &Alert, _output: &OutputName) -> Result<Value, String> {
+        async fn publish(&self, _alert: &Arc<Alert>, _output: &OutputName) -> Result<Value, String> {
             Err("publishers.mine raised KeyError".to_owned())
         }
     }
@@ -256,7 +282,7 @@ mod tests {
 
     #[async_trait]
     impl Publisher for Hanging {
-        async fn publish(&self, _alert: &Alert, _output: &OutputName) -> Result<Value, String> {
+        async fn publish(&self, _alert: &Arc<Alert>, _output: &OutputName) -> Result<Value, String> {
             std::future::pending().await
         }
     }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use streamalert_config::{Place, Settings};
 use streamalert_dispatcher::{
-    DefaultPublisher, DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, LinkTemplates,
-    OutputRegistry, Publisher, Rate,
+    DeliveryOptions, Dispatcher, DispatcherHandle, DispatcherOptions, OutputRegistry, Rate,
 };
 use streamalert_merger::MergerOptions;
 use streamalert_runtime::Runtime;
@@ -15,7 +14,6 @@ use streamalert_types::{Clock, OutputName, Tracer};
 use tokio::task::JoinHandle;
 
 use crate::project::Project;
-use crate::python::RuntimePublisher;
 
 /// What the output's service says of deliveries, changed where the user said so for all outputs or for this one.
 fn delivery_options(settings: &Settings, name: &OutputName, mut options: DeliveryOptions) -> DeliveryOptions {
@@ -87,15 +85,9 @@ pub(crate) fn start_dispatcher(
         tracing::warn!(output = %warning.name, "{}", warning.message);
     }
     let options = paces(&project.settings, &outputs);
-    let publisher: Arc<dyn Publisher> = match runtime {
-        Some(runtime) => Arc::new(RuntimePublisher(runtime)),
-        None => Arc::new(DefaultPublisher),
-    };
+    let publisher = Arc::new(crate::publishers::publishers(project, runtime, clock.clone()));
     let seed = super::jitter_seed(&*clock);
-    let links = LinkTemplates {
-        alert: project.settings.dispatcher.alert_url.clone(),
-        trace: project.settings.dispatcher.trace_url.clone(),
-    };
+    let links = crate::publishers::links(&project.settings);
     let options = DispatcherOptions {
         outputs: options,
         tracer,

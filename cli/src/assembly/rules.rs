@@ -3,9 +3,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use streamalert_config::{Conf, Known, RuleReference, Settings};
-use streamalert_detect::{RuleRuntime, ThreatIntel, ThreatIntelOptions};
+use streamalert_detect::{PublisherPlan, RuleInfo, RuleRuntime, ThreatIntel, ThreatIntelOptions};
+use streamalert_dispatcher::Templates;
 use streamalert_proto::Alerts;
-use streamalert_python::LoadReport;
+use streamalert_python::{LoadError, LoadErrorKind, LoadReport};
 use streamalert_rules_node::{RulesNode, RulesNodeOptions, RulesNodeParts};
 use streamalert_runtime::Runtime;
 use streamalert_store::DeadLetterStore;
@@ -55,16 +56,18 @@ pub(crate) async fn load_rules(
 
 /// Everything that `validate` knows, with the rules that were loaded.
 pub(crate) fn cross_check(project: &Project, report: &LoadReport) -> Vec<streamalert_config::Problem> {
-    validated(project, &project.settings, &project.conf, report)
+    let templates = project.presentation.templates.get();
+    validated(project, &project.settings, &project.conf, report, &templates)
 }
 
-/// The same with outputs as they are configured by now.
+/// The same with outputs as they are configured by now, and other templates than those in force.
 pub(crate) fn cross_check_of(
     project: &Project,
     configured: &Configured,
     report: &LoadReport,
+    templates: &Templates,
 ) -> Vec<streamalert_config::Problem> {
-    validated(project, &configured.settings, &configured.conf, report)
+    validated(project, &configured.settings, &configured.conf, report, templates)
 }
 
 fn validated(
@@ -72,25 +75,82 @@ fn validated(
     settings: &Settings,
     conf: &Conf,
     report: &LoadReport,
+    templates: &Templates,
 ) -> Vec<streamalert_config::Problem> {
-    let log_types: Vec<String> = project.schemas.log_types().map(ToString::to_string).collect();
-    let rules: Vec<RuleReference> = report
-        .rules
-        .rules()
-        .iter()
-        .map(|rule| RuleReference {
+    let (log_types, rules) = (log_types(project), references(report));
+    let publishers = crate::publishers::known(project, Some(report), templates);
+    let known = Known {
+        log_types: &log_types,
+        rules: &rules,
+        publishers: &publishers,
+    };
+    let mut problems = project.presentation.problems.clone();
+    problems.extend(streamalert_config::validate(conf, settings, &known).problems);
+    problems
+}
+
+/// What did not load, rules that name outputs or publishers that nobody has among it, and templates.
+pub(crate) fn load_errors(project: &Project, report: &LoadReport) -> Vec<LoadError> {
+    let (log_types, rules) = (log_types(project), references(report));
+    let publishers = crate::publishers::known(project, Some(report), &project.presentation.templates.get());
+    let known = Known {
+        log_types: &log_types,
+        rules: &rules,
+        publishers: &publishers,
+    };
+    let mut problems = project.presentation.problems.clone();
+    problems.extend(streamalert_config::validate_rules(
+        &project.conf,
+        &project.settings,
+        &known,
+    ));
+    let refused = problems.into_iter().filter(streamalert_config::Problem::is_error);
+    let refused = refused.map(|problem| {
+        let of = match problem.key.as_str() {
+            "" => String::new(),
+            key => format!("rule [{key}]: "),
+        };
+        let fix = match problem.fix.as_str() {
+            "" => String::new(),
+            fix => format!("; {fix}"),
+        };
+        LoadError {
+            file: problem.file.into(),
+            line: u32::try_from(problem.line).unwrap_or(0),
+            kind: LoadErrorKind::InvalidRule,
+            message: format!("{of}{}{fix}", problem.message),
+            traceback: String::new(),
+        }
+    });
+    report.errors.iter().cloned().chain(refused).collect()
+}
+
+fn log_types(project: &Project) -> Vec<String> {
+    project.schemas.log_types().map(ToString::to_string).collect()
+}
+
+fn references(report: &LoadReport) -> Vec<RuleReference> {
+    let reference = |rule: &Arc<RuleInfo>| {
+        let (publishers, published) = match &rule.publishers {
+            PublisherPlan::None => (Vec::new(), Vec::new()),
+            PublisherPlan::All(names) => (names.clone(), Vec::new()),
+            PublisherPlan::ByOutput(by) => (
+                by.values().flatten().cloned().collect(),
+                by.keys().cloned().collect(),
+            ),
+        };
+        RuleReference {
             rule: rule.name.to_string(),
             file: rule.file.display().to_string(),
             line: rule.line as usize,
             logs: rule.logs.iter().flatten().map(ToString::to_string).collect(),
             outputs: rule.outputs.iter().map(ToString::to_string).collect(),
-        })
-        .collect();
-    let known = Known {
-        log_types: &log_types,
-        rules: &rules,
+            dynamic_outputs: rule.dynamic_outputs,
+            publishers,
+            published,
+        }
     };
-    streamalert_config::validate(conf, settings, &known).problems
+    report.rules.rules().iter().map(reference).collect()
 }
 
 /// A rules-node over `runtime`.

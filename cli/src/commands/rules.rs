@@ -14,6 +14,7 @@ mod stats;
 mod stubs;
 
 use explain::Native;
+pub(crate) use lint::registered_publishers;
 
 /// `rules list|explain|stats|new|lint|stubs`
 pub(crate) async fn run(global: &Global, args: &args::Rules) -> Result<(), Failure> {

@@ -34,7 +34,7 @@ pub(crate) async fn run(global: &Global, args: &Test) -> Result<(), Failure> {
     };
     let runtime = loaded.as_ref().map(|(runtime, _)| runtime.clone());
     let rules = loaded.map(|(runtime, report)| {
-        let book = book(&runtime, report);
+        let book = book(&project, &runtime, &report);
         (runtime, book)
     });
     let answer = match Runner::new(project, rules, &clock) {
@@ -76,10 +76,10 @@ pub(crate) fn folders(project: &Project) -> Vec<PathBuf> {
     folders
 }
 
-fn book(runtime: &Runtime, report: LoadReport) -> RuleBook {
+fn book(project: &Project, runtime: &Runtime, report: &LoadReport) -> RuleBook {
     RuleBook {
         rules: runtime.rules(),
-        load_errors: report.errors,
+        load_errors: assembly::load_errors(project, report),
     }
 }
 

@@ -47,10 +47,13 @@ async fn gather(global: &Global, args: &Validate) -> Result<(Vec<Problem>, Vec<S
     let mut summary = format!("{} log types", project.schemas.log_types().count());
     if args.no_rules {
         let log_types: Vec<String> = project.schemas.log_types().map(ToString::to_string).collect();
+        let publishers = crate::publishers::known(&project, None, &project.presentation.templates.get());
         let known = Known {
             log_types: &log_types,
             rules: &[],
+            publishers: &publishers,
         };
+        problems.extend(project.presentation.problems.iter().cloned());
         problems.extend(streamalert_config::validate(&project.conf, &project.settings, &known).problems);
     } else {
         let (runtime, report) = python::start(&project, Some(1), clock.clone()).await?;

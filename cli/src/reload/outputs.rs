@@ -193,7 +193,9 @@ impl OutputReloader {
         }
         if let Some(rules) = &self.rules {
             let generation = rules.current();
-            let problems = assembly::cross_check_of(&self.project, &newer, generation.report());
+            let templates = self.project.presentation.templates.get();
+            let report = generation.report();
+            let problems = assembly::cross_check_of(&self.project, &newer, report, &templates);
             let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
             if !errors.is_empty() {
                 let by_rules = true;

@@ -108,7 +108,7 @@ impl Runner {
     ) -> Result<(), Failure> {
         let mut explainer = Explainer::new(&self.project, Some(runtime), clock.clone())?;
         if let Some(rules) = &mut self.rules {
-            explainer.publisher = rules.explainer.runtime().cloned();
+            explainer.publish_by(&self.project, rules.explainer.runtime().cloned());
             rules.book = book;
             rules.draft = Some(Draft {
                 explainer,

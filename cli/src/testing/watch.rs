@@ -47,7 +47,7 @@ impl Touched {
 }
 
 impl Snapshot {
-    /// Looks at files, and at all Python, JSON and TOML files below folders.
+    /// Looks at files, and at all Python, JSON, TOML and template files below folders.
     pub(crate) fn of(paths: &[PathBuf]) -> Self {
         let mut snapshot = Self::default();
         let mut open: Vec<PathBuf> = paths.to_vec();
@@ -128,7 +128,9 @@ fn is_watched(entry: &std::fs::DirEntry) -> bool {
     let name = name.to_string_lossy();
     let Ok(kind) = entry.file_type() else { return false };
     let extension = Path::new(&*name).extension().unwrap_or_default();
-    let is_text = ["py", "json", "toml"].iter().any(|known| extension == *known);
+    let is_text = ["py", "json", "toml", "j2"]
+        .iter()
+        .any(|known| extension == *known);
     !name.starts_with('.') && name != "__pycache__" && (kind.is_dir() || is_text)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn short(text: &str, chars_max: usize) -> String {
 }
 
 /// `3 min`.
-pub(super) fn duration(secs: u64) -> String {
+pub(crate) fn duration(secs: u64) -> String {
     match secs {
         0..=119 => format!("{secs} s"),
         120..=7199 => format!("{} min", secs / 60),

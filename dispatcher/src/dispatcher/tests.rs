@@ -375,7 +375,7 @@ struct FailingPublisher;
 
 #[async_trait]
 impl Publisher for FailingPublisher {
-    async fn publish(&self, _: &Alert, _: &OutputName) -> Result<Value, String> {
+    async fn publish(&self, _: &Arc<Alert>, _: &OutputName) -> Result<Value, String> {
         Err("publishers.mine raised KeyError".to_owned())
     }
 }

@@ -19,10 +19,10 @@ pub use problem::{Place, Problem, Severity};
 pub use settings::{
     AwsSettings, Billing, ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, Header,
     HealthSettings, KinesisInput, ListenSettings, LogFormat, LookupTableSettings, MergerSettings,
-    NodeSettings, OutputLimits, OutputTarget, PeersSettings, PythonSettings, RulesSettings, Secret,
-    SecretPlace, SecretSource, SecretsSettings, SecretsType, Service, Settings, SourceAccess, SourceInput,
-    SourceSettings, StoreSettings, StoreType, StreamStart, TelemetrySettings, ThreatIntelSettings,
-    TlsSettings,
+    NodeSettings, OutputLimits, OutputTarget, PeersSettings, PythonSettings, RedactSettings, RulesSettings,
+    Secret, SecretPlace, SecretSource, SecretsSettings, SecretsType, Service, Settings, SourceAccess,
+    SourceInput, SourceSettings, StoreSettings, StoreType, StreamStart, TelemetrySettings,
+    ThreatIntelSettings, TlsSettings,
 };
 pub use suggest::nearest;
-pub use validate::{Known, Report, RuleReference, validate};
+pub use validate::{Known, Report, RuleReference, validate, validate_rules};

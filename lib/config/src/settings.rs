@@ -25,7 +25,7 @@ pub use secrets::{SecretPlace, SecretsSettings, SecretsType};
 pub use sections::{
     ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, HealthSettings, ListenSettings,
     LogFormat, LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings,
-    RulesSettings, TelemetrySettings, ThreatIntelSettings, TlsSettings,
+    RedactSettings, RulesSettings, TelemetrySettings, ThreatIntelSettings, TlsSettings,
 };
 pub use sources::{KinesisInput, SourceAccess, SourceInput, SourceSettings, StreamStart};
 
@@ -56,6 +56,8 @@ pub struct Settings {
     pub merger: MergerSettings,
     /// Delivering.
     pub dispatcher: DispatcherSettings,
+    /// What outputs must not show.
+    pub redact: RedactSettings,
     /// Where alerts go, `aws-firehose:alerts` always among them.
     pub outputs: BTreeMap<OutputName, OutputTarget>,
     /// Where logs come from, in the order of the file.
@@ -106,6 +108,7 @@ struct Tables {
     python: PythonSettings,
     merger: MergerSettings,
     dispatcher: DispatcherSettings,
+    redact: RedactSettings,
     outputs: BTreeMap<String, OutputTable>,
     sources: Vec<SourceTable>,
     lookup_tables: BTreeMap<String, LookupTableSettings>,
@@ -240,6 +243,7 @@ impl Settings {
                 .dead_letter_after_secs
                 .or(Some(self.dispatcher.dead_letter_after_secs)),
             canary_secs: own.canary_secs.or(Some(self.dispatcher.canary_secs)),
+            publishers: own.publishers,
         }
     }
 

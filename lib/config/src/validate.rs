@@ -8,6 +8,8 @@ pub struct Known<'a> {
     pub log_types: &'a [String],
     /// The rules that were loaded; empty when they were not.
     pub rules: &'a [RuleReference],
+    /// Every publisher that rules and settings may name.
+    pub publishers: &'a [String],
 }
 
 /// What one rule refers to.
@@ -23,6 +25,12 @@ pub struct RuleReference {
     pub logs: Vec<String>,
     /// `outputs` of its decorator.
     pub outputs: Vec<String>,
+    /// Whether functions add outputs.
+    pub dynamic_outputs: bool,
+    /// Names in `publishers` of its decorator.
+    pub publishers: Vec<String>,
+    /// Services and outputs that `publishers` of its decorator is a dictionary of.
+    pub published: Vec<String>,
 }
 
 /// Everything that can be said of a configuration.
@@ -44,6 +52,15 @@ impl Report {
 
 mod references;
 
+/// What is wrong with rules that were loaded: outputs and publishers that nobody has, first of all.
+#[must_use]
+pub fn validate_rules(conf: &Conf, settings: &Settings, known: &Known<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    references::rules(conf, settings, known, &mut problems);
+    sort(&mut problems);
+    problems
+}
+
 /// Judges a configuration, one that [`Conf::examine`] found broken too: its own problems and every reference from
 /// one part to another.
 #[must_use]
@@ -56,6 +73,8 @@ pub fn validate(conf: &Conf, settings: &Settings, known: &Known<'_>) -> Report {
     references::sources(conf, settings, &mut problems);
     references::undelivered(conf, settings, known, &mut problems);
     references::rules(conf, settings, known, &mut problems);
+    references::output_publishers(settings, known, &mut problems);
+    references::redacted_outputs(conf, settings, &mut problems);
     references::paths(settings, &mut problems);
     references::locations(conf, settings, &mut problems);
     sort(&mut problems);

@@ -32,6 +32,7 @@ fn rules(case: &Path) -> Vec<RuleReference> {
                 rule: words[2].into(),
                 logs: vec![words[3].into()],
                 outputs: vec![words[4].into()],
+                ..RuleReference::default()
             }
         })
         .collect()
@@ -62,6 +63,7 @@ fn complaints(case: &Path) -> Vec<String> {
         let known = Known {
             log_types: &log_types,
             rules: &rules(case),
+            publishers: &[],
         };
         let report = validate(&conf, &settings.unwrap_or_default(), &known);
         assert_eq!(

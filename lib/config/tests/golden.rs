@@ -50,6 +50,7 @@ fn configurations_of_the_old_system_load_and_validate_without_error() {
             &Known {
                 log_types: &log_types,
                 rules: &[],
+                publishers: &[],
             },
         );
         // These configurations come without the folders of Python files beside them.

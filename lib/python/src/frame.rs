@@ -147,14 +147,12 @@ impl<'a, G: Iterator<Item = &'a Group> + Clone> EvaluateFrame<'a, G> {
     }
 }
 
-/// A PUBLISH frame for the item of an alert.
-pub(crate) fn publish_frame(sequence: u32, service: &str, descriptor: &str, item: &str) -> Vec<u8> {
-    let mut body = Vec::with_capacity(item.len() + 64);
+/// A PUBLISH frame: JSON with `alert`, its item, `names` of publishers, and `publication`.
+pub(crate) fn publish_frame(sequence: u32, request: &str) -> Vec<u8> {
+    let mut body = Vec::with_capacity(request.len() + 64);
     put_u32(&mut body, sequence);
-    put_text16(&mut body, service);
-    put_text16(&mut body, descriptor);
-    put_len(&mut body, item.len());
-    body.extend_from_slice(item.as_bytes());
+    put_len(&mut body, request.len());
+    body.extend_from_slice(request.as_bytes());
     frame(PUBLISH, &body)
 }
 
@@ -340,12 +338,6 @@ fn put_len16(out: &mut Vec<u8>, length: usize) {
             .expect("a slice has fewer records than that")
             .to_le_bytes(),
     );
-}
-
-fn put_text16(out: &mut Vec<u8>, text: &str) {
-    let bytes = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
-    put_len16(out, bytes.len());
-    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]

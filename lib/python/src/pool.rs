@@ -263,19 +263,31 @@ impl PythonPool {
     /// # Errors
     /// See [`PublishError`].
     pub async fn publish(&self, alert: &Alert, output: &OutputName) -> Result<Publication, PublishError> {
-        let plain = || output_dict(alert).ok_or(PublishError::BadRecord);
         let names = publisher_names(alert, output);
         if names.iter().all(|name| name == DEFAULT_PUBLISHER) {
             return Ok(Publication {
-                value: plain()?,
+                value: output_dict(alert).ok_or(PublishError::BadRecord)?,
                 fallback: None,
             });
         }
+        self.publish_by(alert, &names, None).await
+    }
+
+    /// Runs the publishers of these names, one after the other, on `made`: what those before them made, `None` when they
+    /// are the first. When they fail, the plain output dictionary stands in as in [`Self::publish`].
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish_by(
+        &self,
+        alert: &Alert,
+        names: &[String],
+        made: Option<&Value>,
+    ) -> Result<Publication, PublishError> {
+        let plain = || output_dict(alert).ok_or(PublishError::BadRecord);
         let (reply, answer) = oneshot::channel();
         let job = Job::Publish(PublishJob {
-            service: output.service().to_owned(),
-            descriptor: output.descriptor().to_owned(),
-            item: alert_item(alert).to_json(),
+            request: request(alert, names, made),
             reply,
         });
         let unavailable = || PublishError::Unavailable {
@@ -293,7 +305,7 @@ impl PythonPool {
                 fallback: None,
             }),
             Err(reason) => {
-                tracing::warn!(rule = %alert.rule_name, %output, %reason, "publishers failed, sending the alert plain");
+                tracing::warn!(rule = %alert.rule_name, %reason, "publishers failed, sending the alert plain");
                 Ok(Publication {
                     value: plain()?,
                     fallback: Some(reason),
@@ -331,4 +343,16 @@ impl PythonPool {
         }
         self.inner.remove_dir();
     }
+}
+
+/// What a worker is asked to publish.
+fn request(alert: &Alert, names: &[String], made: Option<&Value>) -> String {
+    let names = names.iter().map(|name| Value::Str(name.clone())).collect();
+    let fields = [
+        ("alert", alert_item(alert)),
+        ("names", Value::List(names)),
+        ("publication", made.cloned().unwrap_or_default()),
+    ];
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Value::Map(fields.collect()).to_json()
 }

@@ -29,6 +29,7 @@ pub(crate) const FILES: &[(&str, &str)] = embedded![
     "streamalert/__init__.py",
     "streamalert/alert_processor/__init__.py",
     "streamalert/alert_processor/helpers.py",
+    "streamalert/publishers.py",
     "streamalert/rules_engine/__init__.py",
     "streamalert/rules_engine/threat_intel.py",
     "streamalert/shared/__init__.py",

@@ -42,10 +42,8 @@ pub(crate) struct EvaluateJob {
 
 /// An alert to publish.
 pub(crate) struct PublishJob {
-    pub(crate) service: String,
-    pub(crate) descriptor: String,
-    /// JSON of the alert's item.
-    pub(crate) item: String,
+    /// JSON: the alert's item, the publishers' names, what earlier ones made.
+    pub(crate) request: String,
     /// The publication, or why there is none.
     pub(crate) reply: oneshot::Sender<Result<Result<Bytes, String>, RuntimeError>>,
 }
@@ -220,7 +218,7 @@ impl Slot {
         }
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
-        let request = frame::publish_frame(sequence, &job.service, &job.descriptor, &job.item);
+        let request = frame::publish_frame(sequence, &job.request);
         let mut watchdog = self.watchdog(sequence);
         let answer = match self.exchange(&request, sequence, &mut watchdog).await {
             Event::Answer(answer) if answer.kind == frame::PUBLISHED => PublishedFrame::decode(&answer.body),

@@ -13,6 +13,7 @@ const FILES: &[(&str, &str)] = embedded![
     "streamalert/__init__.pyi" = "streamalert-stubs/__init__.pyi",
     "streamalert/alert_processor/__init__.pyi" = "streamalert-stubs/alert_processor/__init__.pyi",
     "streamalert/alert_processor/helpers.pyi" = "streamalert-stubs/alert_processor/helpers.pyi",
+    "streamalert/publishers.pyi" = "streamalert-stubs/publishers.pyi",
     "streamalert/rules_engine/__init__.pyi" = "streamalert-stubs/rules_engine/__init__.pyi",
     "streamalert/rules_engine/threat_intel.pyi" = "streamalert-stubs/rules_engine/threat_intel.pyi",
     "streamalert/shared/__init__.pyi" = "streamalert-stubs/shared/__init__.pyi",

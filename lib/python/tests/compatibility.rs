@@ -362,12 +362,8 @@ async fn publishers_run_in_order_and_a_failing_one_leaves_the_alert_plain() {
         "{:?}",
         report.publishers
     );
-    assert_eq!(report.warnings.len(), 1);
-    assert!(
-        report.warnings[0].message.contains("publishers.p.missing"),
-        "{:?}",
-        report.warnings
-    );
+    // Names that nobody has are in the plan: who loads the project knows of more publishers, and complains.
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
     let (slack, pagerduty) = ("slack:x".parse().unwrap(), "pagerduty:y".parse().unwrap());
     let published = async |rule: &str, output| {
         let alert = alert_for(&pool, rule).await;

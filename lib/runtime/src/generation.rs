@@ -110,7 +110,9 @@ impl Generation {
 
     /// Whether something may need CPython: a rule that may leave, or a publisher.
     pub(crate) fn wants_workers(&self) -> bool {
-        !self.without_python() && (self.may_fall_back() || !self.report.publishers.is_empty())
+        // Those of the package `streamalert` run natively.
+        let is_users = |name: &String| !name.starts_with("streamalert.");
+        !self.without_python() && (self.may_fall_back() || self.report.publishers.iter().any(is_users))
     }
 
     /// Where and why a pair left.

@@ -8,6 +8,7 @@ use streamalert_detect::{
 };
 use streamalert_python::{LoadReport, Publication, PublishError};
 use streamalert_types::{Alert, OutputName, Record};
+use streamalert_value::Value;
 
 use crate::generation::{Fixed, tables, with_tables};
 use crate::load::{Loaded, load};
@@ -220,6 +221,40 @@ impl Runtime {
             Ok(pool) => pool.publish(alert, output).await,
             Err(RuntimeError::Unavailable { reason }) => Err(PublishError::Unavailable { reason }),
         }
+    }
+
+    /// Runs publishers of the user by name on what those before them made, in a CPython worker;
+    /// [`streamalert_python::PythonPool::publish_by`].
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish_by(
+        &self,
+        alert: &Alert,
+        names: &[String],
+        made: Option<&Value>,
+    ) -> Result<Publication, PublishError> {
+        let generation = self.current();
+        if generation.without_python() {
+            return Ok(Publication {
+                value: output_dict(alert).ok_or(PublishError::BadRecord)?,
+                fallback: Some(format!(
+                    "publishers need python, which is not there: {}",
+                    names.join(", ")
+                )),
+            });
+        }
+        match generation.pool().await {
+            Ok(pool) => pool.publish_by(alert, names, made).await,
+            Err(RuntimeError::Unavailable { reason }) => Err(PublishError::Unavailable { reason }),
+        }
+    }
+
+    /// Whether the user has a publisher of this name.
+    #[must_use]
+    pub fn has_publisher(&self, name: &str) -> bool {
+        let generation = self.current();
+        generation.report().publishers.iter().any(|known| known == name)
     }
 
     /// Slices of batches that wait for a thread of native evaluation.

@@ -219,7 +219,7 @@ fn info(rule: &LoadedRule, exported: &ExportedRule, hashes: &Hashes) -> RuleInfo
         datatypes: texts("datatypes"),
         outputs: texts("outputs")
             .iter()
-            .filter_map(|output| output.parse().ok())
+            .filter_map(|output| output.parse().or_else(|_| format!("{output}:").parse()).ok())
             .collect(),
         dynamic_outputs: !exported.dynamic_outputs.is_empty(),
         publishers: option("publishers").map_or(PublisherPlan::None, publishers),

@@ -122,6 +122,19 @@ pub(crate) fn known(project: &Project) -> Result<Known, Failure> {
         .keys()
         .cloned()
         .chain(project.conf.outputs.names());
+    let templates = project.presentation.templates.get();
+    let publishers = crate::publishers::known(project, None, &templates);
+    Ok(Known {
+        logs: logs.collect(),
+        datatypes: Some(datatypes.collect()),
+        outputs: Some(outputs.map(|name| name.as_str().to_owned()).collect()),
+        publishers: Some(publishers.into_iter().collect()),
+        tested: Some(tested(project)),
+    })
+}
+
+/// The publishers that the project's Python files register, as far as their text tells.
+pub(crate) fn registered_publishers(project: &Project) -> Result<BTreeSet<String>, Failure> {
     let root = python::repo_root(&project.python_dirs().rules)?;
     let mut registered = BTreeSet::new();
     for folder in project.python_dirs().publishers {
@@ -131,13 +144,7 @@ pub(crate) fn known(project: &Project) -> Result<Known, Failure> {
             registered.extend(names.map(|name| format!("{module}.{name}")));
         }
     }
-    Ok(Known {
-        logs: logs.collect(),
-        datatypes: Some(datatypes.collect()),
-        outputs: Some(outputs.map(|name| name.as_str().to_owned()).collect()),
-        publishers: Some(registered),
-        tested: Some(tested(project)),
-    })
+    Ok(registered)
 }
 
 /// `publishers/mail.py` as `publishers.mail`.

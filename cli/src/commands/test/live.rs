@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use streamalert_detect::{RuleInfo, RuleSet};
-use streamalert_python::LoadReport;
+use streamalert_python::{LoadError, LoadReport};
 use streamalert_runtime::{Drafts, Reach, Runtime};
 use streamalert_types::Clock;
 use tokio::task::JoinHandle;
@@ -16,7 +16,7 @@ use crate::args::{Global, Test};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::testing::{Kept, RuleBook, Runner, Targets, Touched};
-use crate::{paint, python};
+use crate::{assembly, paint, python};
 
 /// A project with its rules loaded.
 pub(super) struct Live {
@@ -69,7 +69,7 @@ impl Live {
         };
         let known = rules
             .as_ref()
-            .map(|rules| (rules.loaded.clone(), book(&rules.loaded, rules.report.clone())));
+            .map(|rules| (rules.loaded.clone(), book(&project, &rules.loaded, &rules.report)));
         Ok(Self {
             runner: Runner::new(project.clone(), known, clock)?,
             project,
@@ -212,7 +212,7 @@ impl Live {
         let old = of_files(&rules.report.rules, &rules.edited).map(|rule| rule.name.to_string());
         let new = report.rules.rules().iter().map(|rule| rule.name.to_string());
         let instead_of: BTreeSet<String> = old.chain(new).collect();
-        let book = rules.with_draft(&report)?;
+        let book = rules.with_draft(&self.project, &report)?;
         self.runner
             .set_draft(draft, instead_of, book, &self.clock)
             .map_err(|_| "the configuration has errors".to_owned())?;
@@ -237,7 +237,7 @@ impl Live {
             Err(failure) => return Some((0, Err(failure))),
         };
         let tried = self.runner.book().cloned();
-        let agrees = tried.is_some_and(|tried| agree(&tried, &report));
+        let agrees = tried.is_some_and(|tried| agree(&self.project, &tried, &report));
         if let Err(failure) = self.put(loaded, report) {
             return Some((0, Err(failure)));
         }
@@ -279,7 +279,7 @@ impl Live {
             return Ok(());
         };
         loaded.warm();
-        let book = book(&loaded, report.clone());
+        let book = book(&self.project, &loaded, &report);
         self.runner.set_rules(loaded.clone(), book, &self.clock)?;
         rules.report = report;
         rules.edited.clear();
@@ -297,17 +297,29 @@ impl Rules {
     }
 
     /// The rules of the draft, and the others as they were loaded.
-    fn with_draft(&self, draft: &LoadReport) -> Result<RuleBook, String> {
+    fn with_draft(&self, project: &Project, draft: &LoadReport) -> Result<RuleBook, String> {
         let is_old = |file: &Path| !self.edited.contains(&*file.to_string_lossy());
         let kept = self.report.rules.rules().iter().filter(|rule| is_old(&rule.file));
         let rules = kept
             .chain(draft.rules.rules())
             .map(|rule| (**rule).clone())
             .collect();
-        let errors = self.report.errors.iter().filter(|error| is_old(&error.file));
+        let errors = assembly::load_errors(project, &self.report).into_iter();
+        let errors = errors.filter(|error| is_old(&error.file));
+        // It knows only the publishers that these files name.
+        let drafted = LoadReport {
+            publishers: self.report.publishers.clone(),
+            python_version: self.report.python_version.clone(),
+            ..draft.clone()
+        };
+        let errors = errors.chain(
+            assembly::load_errors(project, &drafted)
+                .into_iter()
+                .filter(|error| !is_old(&error.file)),
+        );
         Ok(RuleBook {
             rules: Arc::new(RuleSet::new(rules).map_err(|error| error.to_string())?),
-            load_errors: errors.cloned().collect(),
+            load_errors: errors.collect(),
         })
     }
 }
@@ -337,7 +349,7 @@ fn of_files<'a>(rules: &'a RuleSet, files: &'a BTreeSet<String>) -> impl Iterato
 }
 
 /// Whether CPython loaded what was tried.
-fn agree(tried: &RuleBook, report: &LoadReport) -> bool {
+fn agree(project: &Project, tried: &RuleBook, report: &LoadReport) -> bool {
     let plain = |rule: &RuleInfo| RuleInfo {
         code_hash: "".into(),
         description: "".into(),
@@ -346,7 +358,15 @@ fn agree(tried: &RuleBook, report: &LoadReport) -> bool {
         ..rule.clone()
     };
     let rules = tried.rules.rules();
-    tried.load_errors == report.errors
+    let places = |errors: &[LoadError]| -> Vec<_> {
+        let places = errors
+            .iter()
+            .map(|error| (error.file.clone(), error.message.clone()));
+        let mut places: Vec<_> = places.collect();
+        places.sort();
+        places
+    };
+    places(&tried.load_errors) == places(&assembly::load_errors(project, report))
         && rules.len() == report.rules.rules().len()
         && rules.iter().all(|rule| {
             let known = report.rules.find(&rule.name);

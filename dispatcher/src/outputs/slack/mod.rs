@@ -21,8 +21,11 @@ mod text;
 
 use std::sync::Arc;
 
+use streamalert_value::Value;
+
 use super::http::{self, Answer, Api, HttpOutput, Parcel, Step};
 use super::{Output, SendError, Settings};
+use crate::card::Card;
 use crate::service::{Reach, Service};
 use crate::to_json;
 
@@ -57,4 +60,14 @@ impl Api for Slack {
             [answer, ..] => response::judge(answer),
         }
     }
+}
+
+/// The one-line form and the blocks of a card.
+pub(crate) fn card_layout(card: &Card, key: &str) -> (String, Vec<Value>) {
+    (layout::summary(card), layout::blocks(card, None, key))
+}
+
+/// `text` in which nothing means anything to Slack.
+pub(crate) fn inert(text: &str) -> String {
+    text::escaped(text, text.len().saturating_mul(5)).0
 }

@@ -59,6 +59,7 @@ pub(super) fn settings(
         python,
         merger,
         dispatcher,
+        redact,
         ..
     } = tables;
     let Tables {
@@ -83,6 +84,7 @@ pub(super) fn settings(
         python,
         merger,
         dispatcher,
+        redact,
         outputs,
         sources,
         lookup_tables,

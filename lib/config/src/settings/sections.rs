@@ -173,7 +173,7 @@ section! {
 }
 
 section! {
-    /// Limits of one output that differ from those of all.
+    /// Limits of one output that differ from those of all, and its publishers.
     pub struct OutputLimits {
         /// Deliveries per second at most. Unset: no limit.
         rate_per_sec: Option<f64> = None,
@@ -185,6 +185,26 @@ section! {
         dead_letter_after_secs: Option<u64> = None; in 1..=31536000,
         /// Seconds between two canary alerts; 0: none. Unset: `dispatcher.canary_secs`.
         canary_secs: Option<u64> = None; in 0..=86400,
+        /// Publishers of alerts whose rule names none for this output, such as `["template:short"]`
+        /// ([what there is](PUBLISHERS.md)).
+        publishers: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// What outputs must not show ([more](PUBLISHERS.md)); `[redacted]` stands in its place. The store, dead letters and
+    /// the history have it all.
+    pub struct RedactSettings {
+        /// Names of fields whose values are taken out: `*` is any text, case does not matter. With a dot in it, the path
+        /// from the top of the publication, such as `record.user.*`. Between slashes, a regular expression on either.
+        keys: Vec<String> = Vec::new(),
+        /// Regular expressions of parts of texts. Where one has groups these are taken out, otherwise all it finds.
+        values: Vec<String> = Vec::new(),
+        /// Parts of texts that are known by name, such as `email` and `credit-card`.
+        classes: Vec<String> = Vec::new(),
+        /// Outputs (`slack:x`), services (`slack`), or `*` for all but the history, to which this holds whatever a rule
+        /// says. Otherwise it is for alerts whose rule names the publisher `redact`.
+        outputs: Vec<String> = Vec::new(),
     }
 }
 

@@ -4,8 +4,8 @@ use super::secrets::SecretsSettings;
 use super::section::{Key, Kind, Section};
 use super::sections::{
     ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, HealthSettings, ListenSettings,
-    LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings, RulesSettings,
-    TelemetrySettings, ThreatIntelSettings, TlsSettings,
+    LookupTableSettings, MergerSettings, OutputLimits, PeersSettings, PythonSettings, RedactSettings,
+    RulesSettings, TelemetrySettings, ThreatIntelSettings, TlsSettings,
 };
 use super::sources::SourceTable;
 
@@ -44,7 +44,7 @@ fn defaults_of<S: Default + serde::Serialize>() -> toml::Table {
 }
 
 /// All sections, in the order of the reference.
-pub(super) static SECTIONS: [Info; 21] = [
+pub(super) static SECTIONS: [Info; 22] = [
     info::<DataSettings>("data", Form::One),
     info::<ConfSettings>("conf", Form::One),
     info::<ClassifierSettings>("classifier", Form::One),
@@ -54,6 +54,7 @@ pub(super) static SECTIONS: [Info; 21] = [
     info::<MergerSettings>("merger", Form::One),
     info::<DispatcherSettings>("dispatcher", Form::One),
     info::<OutputLimits>("dispatcher.output", Form::Named),
+    info::<RedactSettings>("redact", Form::One),
     info::<OutputTable>("outputs", Form::Named),
     info::<SourceTable>("sources", Form::List),
     info::<LookupTableSettings>("lookup_tables", Form::Named),

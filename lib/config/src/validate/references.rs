@@ -4,7 +4,7 @@ use std::path::Path;
 use streamalert_types::OutputName;
 use streamalert_value::Value;
 
-use super::Known;
+use super::{Known, RuleReference};
 use crate::conf::OUTPUT_SERVICES;
 use crate::problem::{Place, Problem};
 use crate::settings::SourceInput;
@@ -156,6 +156,27 @@ pub(super) fn outputs(conf: &Conf, settings: &Settings, problems: &mut Vec<Probl
     }
 }
 
+/// Outputs that something is redacted for exist.
+pub(super) fn redacted_outputs(conf: &Conf, settings: &Settings, problems: &mut Vec<Problem>) {
+    let names: BTreeSet<OutputName> = settings
+        .outputs
+        .keys()
+        .cloned()
+        .chain(conf.outputs.names())
+        .collect();
+    for text in &settings.redact.outputs {
+        let is_known = text == "*"
+            || names
+                .iter()
+                .any(|name| name.as_str() == text || name.service() == text);
+        if !is_known {
+            let place = settings.place_of(&["redact", "outputs"]);
+            let message = format!("no output is {text:?}");
+            problems.push(place.warning("redact.outputs", message, output_hint(conf, settings, text)));
+        }
+    }
+}
+
 fn exists(conf: &Conf, settings: &Settings, name: &OutputName) -> bool {
     settings.outputs.contains_key(name) || conf.outputs.get(name).is_some()
 }
@@ -264,22 +285,72 @@ pub(super) fn rules(conf: &Conf, settings: &Settings, known: &Known<'_>, problem
             column: usize::from(rule.line > 0),
         };
         for text in &rule.outputs {
-            match text.parse::<OutputName>() {
-                Ok(name) if exists(conf, settings, &name) => {}
-                Ok(_) => {
-                    let fix = output_hint(conf, settings, text);
-                    problems.push(place.error(rule.rule.as_str(), format!("unknown output {text:?}"), fix));
-                }
-                Err(_) => {
-                    let fix = "name it service:descriptor, such as \"slack:security\"";
-                    problems.push(place.error(rule.rule.as_str(), format!("unknown output {text:?}"), fix));
-                }
+            if let Some(fix) = unknown_output(conf, settings, text) {
+                // The loaders put a colon behind what has none.
+                let text = text.strip_suffix(':').unwrap_or(text);
+                problems.push(place.error(rule.rule.as_str(), format!("unknown output {text:?}"), fix));
             }
         }
+        publishers(rule, &place, known, problems);
         for log in rule.logs.iter().filter(|log| !known.log_types.contains(log)) {
             let fix = did_you_mean(log, known.log_types.iter().map(String::as_str));
             let message = format!("unknown log type {log:?}, so the rule never sees a record of it");
             problems.push(place.warning(rule.rule.as_str(), message, fix));
+        }
+    }
+}
+
+/// What to write in the place of an output that is not there.
+fn unknown_output(conf: &Conf, settings: &Settings, text: &str) -> Option<String> {
+    match text.parse::<OutputName>() {
+        Ok(name) if exists(conf, settings, &name) => None,
+        Ok(name) if !name.service().is_empty() && !name.descriptor().is_empty() => {
+            Some(output_hint(conf, settings, text))
+        }
+        _ => Some("name it service:descriptor, such as \"slack:security\"".to_owned()),
+    }
+}
+
+/// A rule's publishers exist, and are for outputs that it has.
+fn publishers(rule: &RuleReference, place: &Place, known: &Known<'_>, problems: &mut Vec<Problem>) {
+    let mut told = BTreeSet::new();
+    for name in rule.publishers.iter().filter(|name| told.insert(*name)) {
+        if let Some(fix) = unknown_publisher(known, name) {
+            problems.push(place.error(rule.rule.as_str(), format!("unknown publisher {name:?}"), fix));
+        }
+    }
+    for key in rule.published.iter().filter(|_| !rule.dynamic_outputs) {
+        let service = |output: &String| output.split(':').next() == Some(key.as_str());
+        if !rule.outputs.iter().any(|output| output == key || service(output)) {
+            let message = format!("has publishers for {key:?}, which is none of its outputs");
+            let fix = did_you_mean(key, rule.outputs.iter().map(String::as_str));
+            problems.push(place.warning(rule.rule.as_str(), message, fix));
+        }
+    }
+}
+
+/// What to write in the place of a publisher that is not there.
+fn unknown_publisher(known: &Known<'_>, name: &str) -> Option<String> {
+    if known.publishers.iter().any(|one| one == name) {
+        return None;
+    }
+    let nearest = nearest(name, known.publishers.iter().map(String::as_str));
+    Some(match (nearest, name.strip_prefix("template:")) {
+        (Some(nearest), _) => format!("did you mean {nearest:?}?"),
+        (None, Some(template)) => format!("write it as {template}.j2 into a folder of publishers"),
+        (None, None) => "register it with @Register in a folder of publishers".to_owned(),
+    })
+}
+
+/// Publishers that single outputs have in the settings exist.
+pub(super) fn output_publishers(settings: &Settings, known: &Known<'_>, problems: &mut Vec<Problem>) {
+    for (output, own) in &settings.dispatcher.output {
+        for name in &own.publishers {
+            if let Some(fix) = unknown_publisher(known, name) {
+                let place = settings.place_of(&["dispatcher", "output", output, "publishers"]);
+                let key = format!("dispatcher.output.{output}.publishers");
+                problems.push(place.error(key, format!("unknown publisher {name:?}"), fix));
+            }
         }
     }
 }

@@ -6,7 +6,6 @@ import time
 import traceback
 from copy import deepcopy
 
-from streamalert.alert_processor.helpers import publisher_names
 from streamalert.rules_engine.threat_intel import ThreatIntel
 from streamalert.shared.alert import Alert
 from streamalert.shared.logger import get_logger
@@ -16,7 +15,7 @@ from streamalert.shared.publisher import AlertPublisherRepository
 
 from _streamalert_worker import wire
 from _streamalert_worker.guard import out_of_memory
-from _streamalert_worker.loader import safe_text
+from _streamalert_worker.loader import as_output, safe_text
 
 LOGGER = get_logger(__name__)
 
@@ -193,13 +192,11 @@ class Evaluator:
         there is none."""
         reader = wire.Reader(body)
         sequence, = reader.take(wire.U32)
-        service, descriptor = reader.text(*reader.take(wire.U16)), reader.text(*reader.take(wire.U16))
         self._progress[0] = (sequence & 0xffff) << _BATCH_SHIFT | RULE_PUBLISH
         try:
-            alert = Alert.create_from_dynamo_record(json.loads(reader.text(*reader.take(wire.U32))))
-            names = publisher_names(alert, service, descriptor)
-            publisher = AlertPublisherRepository.create_composite_publisher(names)
-            publication = publisher.publish(alert, {})
+            request = json.loads(reader.text(*reader.take(wire.U32)))
+            alert = Alert.create_from_dynamo_record(request['alert'])
+            publication = _publish(alert, request['names'], request['publication'])
             if not isinstance(publication, dict):
                 raise TypeError('a publication is a dictionary, not {}'.format(type(publication).__name__))
             failure, text = '', json.dumps(publication, default=_plain)
@@ -210,6 +207,15 @@ class Evaluator:
             failure, text = '{}: {}'.format(type(error).__name__, safe_text(error)), ''
         self._progress[0] = (sequence & 0xffff) << _BATCH_SHIFT | RULE_IDLE
         return [wire.U32.pack(sequence), wire.sized16(failure or ''), text.encode('ascii')]
+
+
+def _publish(alert, names, publication):
+    """Runs publishers one after the other. `publication`: what those before them made, None when there were none."""
+    repository = AlertPublisherRepository
+    if publication is not None and not any(repository.has_publisher(name) for name in names):
+        LOGGER.error('publishers %s do not exist', ', '.join(names))
+        return publication
+    return repository.create_composite_publisher(names).publish(alert, publication or {})
 
 
 def settle():
@@ -345,11 +351,7 @@ def _dynamic_outputs(unit, record, context):
                          type(error).__name__, safe_text(error))
             continue
         for output in [outputs] if isinstance(outputs, str) else outputs if isinstance(outputs, list) else ():
-            if isinstance(output, str) and ':' in output:
-                found.append(output)
-            else:
-                LOGGER.warning('dynamic output %r of rule %s is not of the form service:descriptor',
-                               output, unit.item.name)
+            found.append(as_output(output))
     return found
 
 

@@ -9,11 +9,16 @@ import sys
 _STAND_INS = {
     'helpers.base': '_streamalert_worker.rule_helpers',
     'pathlib2': 'pathlib',
+    'publishers.community.generic': 'streamalert.publishers',
+    'publishers.community.pagerduty.pagerduty_layout': 'streamalert.publishers',
+    'publishers.community.slack.slack_layout': 'streamalert.publishers',
     'rules.helpers.base': '_streamalert_worker.rule_helpers',
 }
 
 # Packages that exist only to hold the above.
-_PACKAGES = frozenset(('helpers', 'rules', 'rules.helpers'))
+_PACKAGES = frozenset((
+    'helpers', 'publishers', 'publishers.community', 'publishers.community.pagerduty', 'publishers.community.slack',
+    'rules', 'rules.helpers'))
 
 # Early versions called the package `stream_alert`.
 _OLD_NAME, _NEW_NAME = 'stream_alert', 'streamalert'

@@ -129,11 +129,7 @@ class Loader:
         warn = lambda text: self.warnings.append({'file': shown, 'line': line, 'message': text})
         outputs = []
         for output in self._list(item, 'outputs', warn):
-            if isinstance(output, str) and ':' in output:
-                outputs.append(output)
-            else:
-                warn('rule [{}]: output {!r} is not of the form service:descriptor and is left out'.format(
-                    item.name, output))
+            outputs.append(as_output(output))
         if item.logs is not None and not item.logs:
             warn('rule [{}]: an empty list of logs applies to no log type'.format(item.name))
         functions = list(item.matchers or ()) + list(item.dynamic_outputs or ()) + [item.func]
@@ -160,7 +156,7 @@ class Loader:
             'datatypes': [kind for kind in self._list(item, 'datatypes', warn) if isinstance(kind, str)],
             'outputs': list(dict.fromkeys(outputs)),
             'dynamic_outputs': bool(item.dynamic_outputs),
-            'publishers': self._publishers(item, warn),
+            'publishers': self._publishers(item),
             'merge_by_keys': keys,
             'merge_window_mins': window,
             'merge_send_first': bool(item.merge_send_first),
@@ -186,8 +182,9 @@ class Loader:
         return value or ()
 
     @staticmethod
-    def _publishers(item, warn):
-        """None, {"all": names} or {"by": {output or service: names}}: registered names only."""
+    def _publishers(item):
+        """None, {"all": names} or {"by": {output or service: names}}. The host knows more publishers than are
+        registered here, and complains of names that nobody has."""
         wanted = item.publishers
         if not wanted:
             return None
@@ -197,25 +194,16 @@ class Loader:
             return isinstance(thing, str) or repository.is_valid_publisher(thing)
 
         def names(things):
-            known = []
-            for thing in things:
-                name = thing if isinstance(thing, str) else (
-                    repository.get_publisher_name(thing) if declared(thing) else repr(thing))
-                if repository.has_publisher(name):
-                    known.append(name)
-                else:
-                    warn('rule [{}]: publisher {} is not registered and is left out'.format(item.name, name))
-            return known
+            return [thing if isinstance(thing, str) else
+                    repository.get_publisher_name(thing) if declared(thing) else repr(thing)
+                    for thing in things]
 
-        if declared(wanted):
-            return {'all': names([wanted])}
-        if isinstance(wanted, list):
-            return {'all': names(wanted)}
+        def listed(thing):
+            return list(thing) if isinstance(thing, (list, tuple)) else [thing]
+
         if isinstance(wanted, dict):
-            return {'by': {str(key): names([value] if declared(value) else value)
-                           for key, value in wanted.items() if declared(value) or isinstance(value, list)}}
-        warn('rule [{}]: publishers {!r} are none'.format(item.name, wanted))
-        return {'all': []}
+            return {'by': {str(key): names(listed(value) if value else ()) for key, value in wanted.items()}}
+        return {'all': names(listed(wanted))}
 
     def _code_hash(self, rule_file):
         """Hash of the rule's own file and of every user module that is not itself a file of rules: helpers
@@ -234,6 +222,13 @@ class Loader:
             own.update(_read(rule_file))
             known = self._file_hashes[rule_file] = own.hexdigest()
         return known
+
+
+def as_output(output):
+    """The name of an output. What is no `service:descriptor` gets a colon at its end: a name that nobody has, so that
+    it is complained of and not lost."""
+    text = output if isinstance(output, str) else repr(output)
+    return text if ':' in text else text + ':'
 
 
 def _read(path):

@@ -123,8 +123,8 @@ fn matches<'a>(engine: &Engine, cx: &Cx<'a>, matcher: ConstId, record: Obj<'a>) 
     Ok(holds)
 }
 
-/// Outputs that a function adds; those not of the form `service:descriptor` are left out, as is a function that
-/// raises.
+/// Outputs that a function adds. What is not of the form `service:descriptor` gets a colon at its end, so that it is a
+/// name that nobody has and the alert becomes a dead letter; a function that raises adds none.
 fn add_outputs<'a>(
     cx: &Cx<'a>,
     function: ConstId,
@@ -156,8 +156,11 @@ fn add_outputs<'a>(
         _ => return Ok(()),
     };
     for name in names {
-        if let Obj::Str(text) = name
-            && let Ok(output) = text.parse()
+        let Obj::Str(text) = name else {
+            return Err(cx.leave("a dynamic output that is not text"));
+        };
+        let output = text.parse().or_else(|_| format!("{text}:").parse());
+        if let Ok(output) = output
             && !outputs.contains(&output)
         {
             outputs.push(output);

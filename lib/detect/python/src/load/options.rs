@@ -215,7 +215,9 @@ impl Module<'_, '_> {
 
     /// Publishers by dotted name: one, several, or either by output.
     fn publishers(&self, id: ObjectId, depth: u32) -> Option<Value> {
-        const PUBLISHERS: &str = "streamalert.shared.publisher";
+        const PUBLISHERS: [&str; 2] = ["streamalert.shared.publisher", "streamalert.publishers"];
+        // Where the user's repository lacks these, they are ours.
+        const COMMUNITY: &str = "publishers.community.";
         let heap = &self.loader.heap;
         let module = |source: u32| {
             let source = self.loader.sources.get(source as usize)?;
@@ -236,7 +238,9 @@ impl Module<'_, '_> {
             }
             Object::None if depth < 1 => Some(Value::Null),
             Object::Str { v } => Some(Value::String(v.clone())),
-            Object::Builtin { module, name } if module == PUBLISHERS => {
+            Object::Builtin { module, name }
+                if PUBLISHERS.contains(&module.as_str()) || module.starts_with(COMMUNITY) =>
+            {
                 Some(Value::String(format!("{module}.{name}")))
             }
             // One that is not registered is left out by CPython, with a warning.
