@@ -305,6 +305,79 @@ async fn an_output_has_publishers_of_its_own_for_rules_that_name_none() {
     assert_eq!(text(named(&["default"], alert(1)), "slack:a").await, None);
 }
 
+const PAGE: &str = include_str!("../../../docs/PUBLISHERS.md");
+
+#[test]
+fn the_page_names_every_publisher_and_class_and_no_other() {
+    for name in builtin_publishers().filter(|name| !name.contains('.')) {
+        assert!(PAGE.contains(&format!("`{name}`")), "{name}");
+    }
+    let rows: Vec<(String, &str)> = Redaction::classes()
+        .map(|(name, about)| (format!("| `{name}` |"), about))
+        .collect();
+    for (row, about) in rows {
+        assert!(PAGE.contains(&format!("{row} {about} |")), "{row} {about}");
+    }
+}
+
+#[tokio::test]
+async fn the_examples_of_the_page_do_what_it_says() {
+    let examples: Vec<&str> = PAGE
+        .split("```jinja\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let [login, soar] = examples[..] else {
+        panic!("{examples:?}")
+    };
+    let patterns = PAGE
+        .split("```toml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    for part in [
+        "\"*password*\", \"record.user.ssn\", \"/^x-.*-token$/\"",
+        r#""EMP-\\d+", "pin=(\\d+)""#,
+    ] {
+        assert!(patterns.contains(part), "{part} in {patterns}");
+    }
+    let settings = RedactionSettings {
+        keys: ["*password*", "record.user.ssn", "/^x-.*-token$/"]
+            .map(str::to_owned)
+            .to_vec(),
+        values: ["EMP-\\d+", "pin=(\\d+)"].map(str::to_owned).to_vec(),
+        classes: ["email", "credit-card", "aws-access-key"]
+            .map(str::to_owned)
+            .to_vec(),
+        outputs: ["slack", "jira:support"].map(str::to_owned).to_vec(),
+    };
+    let publishers = publishers(
+        Users::default(),
+        &settings,
+        &[("login.j2", login), ("soar.json.j2", soar)],
+    );
+    let record =
+        json!({"userIdentity": {"arn": "arn:<root>"}, "sourceIPAddress": "198.51.100.7"}).to_string();
+    let made = async |name: &str, output: &str| {
+        let publication = compose(&publishers, named(&[name], alert_with_record(1, &record)), output).await;
+        assert_eq!(publication.fallback, None);
+        publication.body
+    };
+    assert_eq!(
+        made("template:login", "slack:a")
+            .await
+            .get("@slack.text")
+            .and_then(Value::as_str),
+        Some("*arn:&lt;root&gt;* logged in from 198[.]51[.]100[.]7 1 s ago.")
+    );
+    assert_eq!(
+        made("template:soar", "webhook:a").await.to_json(),
+        r#"{"title":"cloudtrail_root_login","user":{"arn":"arn:<root>"},"count":1}"#
+    );
+}
+
 /// Figures for docs/PERFORMANCE.md.
 #[tokio::test]
 #[ignore = "a measurement"]
