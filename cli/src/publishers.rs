@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use streamalert_config::{Place, Problem, Settings};
 use streamalert_dispatcher::{
-    LinkTemplates, NoUserPublishers, Publishers, Redaction, RedactionSettings, TemplateShelf, Templates,
+    LinkTemplates, NoUserPublishers, OutputRules, Publishers, Redaction, RedactionSettings, Shelf, Templates,
     UserPublishers, builtin_publishers,
 };
 use streamalert_python::LoadReport;
@@ -19,8 +19,8 @@ use crate::project::Project;
 /// What of it is in files and settings.
 #[derive(Default)]
 pub(crate) struct Presentation {
-    pub(crate) templates: Arc<TemplateShelf>,
-    redaction: Arc<Redaction>,
+    pub(crate) templates: Arc<Shelf<Templates>>,
+    pub(crate) rules: Arc<Shelf<OutputRules>>,
     /// What is wrong with them.
     pub(crate) problems: Vec<Problem>,
 }
@@ -29,24 +29,42 @@ impl Presentation {
     /// Of a project whose publishers are in these folders.
     pub(crate) fn load(settings: &Settings, dirs: &[PathBuf]) -> Self {
         let (templates, mut problems) = templates(dirs);
-        let wanted = RedactionSettings {
-            keys: settings.redact.keys.clone(),
-            values: settings.redact.values.clone(),
-            classes: settings.redact.classes.clone(),
-            outputs: settings.redact.outputs.clone(),
-        };
-        let redaction = Redaction::new(&wanted).unwrap_or_else(|error| {
-            let place = settings.place_of(&["redact", error.list]);
-            let key = format!("redact.{}", error.list);
-            problems.push(place.error(key, error.message, "write it as docs/PUBLISHERS.md says"));
-            Redaction::default()
+        let rules = output_rules(settings).unwrap_or_else(|problem| {
+            problems.push(problem);
+            OutputRules::default()
         });
         Self {
-            templates: Arc::new(TemplateShelf::of(templates)),
-            redaction: Arc::new(redaction),
+            templates: Arc::new(Shelf::of(templates)),
+            rules: Arc::new(Shelf::of(rules)),
             problems,
         }
     }
+}
+
+/// What settings say of publishers of outputs.
+///
+/// # Errors
+/// What `[redact]` has that is none.
+pub(crate) fn output_rules(settings: &Settings) -> Result<OutputRules, Problem> {
+    let wanted = RedactionSettings {
+        keys: settings.redact.keys.clone(),
+        values: settings.redact.values.clone(),
+        classes: settings.redact.classes.clone(),
+        outputs: settings.redact.outputs.clone(),
+    };
+    let redaction = Redaction::new(&wanted).map_err(|error| {
+        let place = settings.place_of(&["redact", error.list]);
+        let key = format!("redact.{}", error.list);
+        place.error(key, error.message, "write it as docs/PUBLISHERS.md says")
+    })?;
+    let of_outputs = settings.dispatcher.output.iter().filter_map(|(name, own)| {
+        let names = own.publishers.clone();
+        Some((name.parse().ok()?, names)).filter(|(_, names)| !names.is_empty())
+    });
+    Ok(OutputRules {
+        redaction,
+        by_output: of_outputs.collect(),
+    })
 }
 
 /// Files of templates that are read at most.
@@ -126,18 +144,13 @@ pub(crate) fn known(project: &Project, report: Option<&LoadReport>, templates: &
 /// Everything that makes publications of a project's alerts.
 pub(crate) fn publishers(project: &Project, runtime: Option<Runtime>, clock: Arc<dyn Clock>) -> Publishers {
     let settings = &project.settings;
-    let of_outputs = settings.dispatcher.output.iter().filter_map(|(name, own)| {
-        let names = own.publishers.clone();
-        Some((name.parse().ok()?, names)).filter(|(_, names)| !names.is_empty())
-    });
     Publishers {
         user: match runtime {
             Some(runtime) => Arc::new(Users(runtime)),
             None => Arc::new(NoUserPublishers),
         },
-        redaction: Arc::clone(&project.presentation.redaction),
+        rules: Arc::clone(&project.presentation.rules),
         templates: Arc::clone(&project.presentation.templates),
-        by_output: of_outputs.collect(),
         links: Arc::new(links(settings)),
         clock,
     }

@@ -33,8 +33,8 @@ pub use outputs::webhook::{SIGNATURE_HEADER, SignatureError, sign, verify};
 pub use outputs::{Output, Receipt, SendError, SendErrorKind, service, services};
 pub use publication::{DefaultPublisher, Incident, IncidentAction, Publication, Publisher};
 pub use publishers::{
-    NoUserPublishers, Publishers, Redaction, RedactionError, RedactionSettings, TemplateProblem,
-    TemplateShelf, Templates, UserPublishers, builtin_publishers,
+    NoUserPublishers, OutputRules, Publishers, Redaction, RedactionError, RedactionSettings, Shelf,
+    TemplateProblem, Templates, UserPublishers, builtin_publishers,
 };
 pub use rate::{Rate, RateLimiter};
 pub use registry::{LoadContext, OutputProblem, OutputRegistry, OutputSpec, RegistryError};

@@ -10,7 +10,7 @@ mod template;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use streamalert_detect::publisher_names;
@@ -20,7 +20,7 @@ use streamalert_value::Value;
 use crate::{LinkTemplates, Publisher};
 use builtin::Builtin;
 pub use redact::{Redaction, RedactionError, RedactionSettings};
-pub use template::{TemplateProblem, TemplateShelf, Templates};
+pub use template::{TemplateProblem, Templates};
 
 /// What the name of a template begins with.
 const TEMPLATE: &str = "template:";
@@ -53,16 +53,46 @@ impl UserPublishers for NoUserPublishers {
     }
 }
 
+/// Something in force that may be replaced while alerts are published.
+#[derive(Debug, Default)]
+pub struct Shelf<T>(RwLock<Arc<T>>);
+
+impl<T> Shelf<T> {
+    /// With this to begin with.
+    #[must_use]
+    pub fn of(first: T) -> Self {
+        Self(RwLock::new(Arc::new(first)))
+    }
+
+    /// What is in force.
+    #[must_use]
+    pub fn get(&self) -> Arc<T> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// This from now on.
+    pub fn put(&self, next: Arc<T>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+}
+
+/// What the settings say of outputs.
+#[derive(Default)]
+pub struct OutputRules {
+    /// What they must not show.
+    pub redaction: Redaction,
+    /// Their publishers, for alerts whose rule names none.
+    pub by_output: BTreeMap<OutputName, Vec<String>>,
+}
+
 /// Every publisher there is.
 pub struct Publishers {
     /// Those of the user's code.
     pub user: Arc<dyn UserPublishers>,
-    /// What outputs must not show.
-    pub redaction: Arc<Redaction>,
+    /// What the settings say of outputs.
+    pub rules: Arc<Shelf<OutputRules>>,
     /// Templates by name.
-    pub templates: Arc<TemplateShelf>,
-    /// Publishers of outputs, for alerts whose rule names none.
-    pub by_output: BTreeMap<OutputName, Vec<String>>,
+    pub templates: Arc<Shelf<Templates>>,
     /// Where alerts and traces can be looked at.
     pub links: Arc<LinkTemplates>,
     /// For templates that say how long ago something was.
@@ -82,11 +112,11 @@ enum Step<'a> {
 }
 
 impl Publishers {
-    fn names(&self, alert: &Alert, output: &OutputName) -> Vec<String> {
+    fn names(rules: &OutputRules, alert: &Alert, output: &OutputName) -> Vec<String> {
         let mut names = publisher_names(alert, output);
         names.retain(|name| !name.is_empty());
         if names.is_empty()
-            && let Some(own) = self.by_output.get(output)
+            && let Some(own) = rules.by_output.get(output)
         {
             names.clone_from(own);
         }
@@ -104,17 +134,14 @@ impl Publishers {
         }
     }
 
-    fn redacts(&self, alert: &Alert, output: &OutputName) -> bool {
-        self.redaction.is_for(output)
-            || self
-                .names(alert, output)
-                .iter()
-                .any(|name| matches!(self.step(name), Step::Builtin(Builtin::Redact)))
+    fn redacts(&self, rules: &OutputRules, alert: &Alert, output: &OutputName) -> bool {
+        let is_redact = |name: &String| matches!(self.step(name), Step::Builtin(Builtin::Redact));
+        rules.redaction.is_for(output) || Self::names(rules, alert, output).iter().any(is_redact)
     }
 
     fn run_here(&self, step: &Step<'_>, whole: &Whole<'_>, made: Option<Value>) -> Result<Value, String> {
         match step {
-            Step::Builtin(Builtin::Redact) => Ok(self.redaction.apply(whole.or_default(made))),
+            Step::Builtin(Builtin::Redact) => Ok(whole.rules.redaction.apply(whole.or_default(made))),
             Step::Builtin(builtin) => builtin.run(whole, made),
             Step::Template(name) => {
                 let made = whole.or_default(made);
@@ -129,6 +156,7 @@ impl Publishers {
 struct Whole<'a> {
     alert: &'a Arc<Alert>,
     output: &'a OutputName,
+    rules: &'a OutputRules,
     links: &'a Arc<LinkTemplates>,
 }
 
@@ -151,15 +179,17 @@ fn record_of(alert: &Alert) -> Value {
 #[async_trait]
 impl Publisher for Publishers {
     async fn publish(&self, alert: &Arc<Alert>, output: &OutputName) -> Result<Value, String> {
-        let names = self.names(alert, output);
+        let rules = self.rules.get();
+        let names = Self::names(&rules, alert, output);
         // Publishers put together texts of what they find, in which a field's name is not told any more.
-        let seen = match self.redacts(alert, output) {
-            true => Arc::new(self.redaction.seen(alert)),
+        let seen = match self.redacts(&rules, alert, output) {
+            true => Arc::new(rules.redaction.seen(alert)),
             false => Arc::clone(alert),
         };
         let whole = Whole {
             alert: &seen,
             output,
+            rules: &rules,
             links: &self.links,
         };
         let mut made = None;
@@ -184,12 +214,13 @@ impl Publisher for Publishers {
 
     fn is_wanted(&self, alert: &Alert, output: &OutputName) -> bool {
         let plain = |name: &String| matches!(self.step(name), Step::Builtin(Builtin::Default));
-        !self.names(alert, output).iter().all(plain)
+        !Self::names(&self.rules.get(), alert, output).iter().all(plain)
     }
 
     fn redacted(&self, alert: &Alert, output: &OutputName, body: Value) -> Value {
-        if self.redacts(alert, output) {
-            self.redaction.apply(body)
+        let rules = self.rules.get();
+        if self.redacts(&rules, alert, output) {
+            rules.redaction.apply(body)
         } else {
             body
         }

@@ -191,6 +191,8 @@ impl OutputReloader {
             }
             outputs = Some(made.registry);
         }
+        let of_publishers = crate::publishers::output_rules(&newer.settings)
+            .map_err(|problem| Failure::Problems(vec![problem]))?;
         if let Some(rules) = &self.rules {
             let generation = rules.current();
             let templates = self.project.presentation.templates.get();
@@ -210,6 +212,7 @@ impl OutputReloader {
             let paces = assembly::paces(&newer.settings, &outputs);
             tell(&dispatcher.replace(outputs, &paces).await);
         }
+        self.project.presentation.rules.put(Arc::new(of_publishers));
         self.configured.send_replace(Arc::new(newer));
         Ok(())
     }

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use streamalert_types::Timestamp;
@@ -60,29 +59,6 @@ pub struct TemplateProblem {
 pub struct Templates {
     environment: Environment<'static>,
     by_name: BTreeMap<String, Template>,
-}
-
-/// The templates in force, which may be replaced while alerts are published.
-#[derive(Default)]
-pub struct TemplateShelf(RwLock<Arc<Templates>>);
-
-impl TemplateShelf {
-    /// With these to begin with.
-    #[must_use]
-    pub fn of(templates: Templates) -> Self {
-        Self(RwLock::new(Arc::new(templates)))
-    }
-
-    /// Those in force.
-    #[must_use]
-    pub fn get(&self) -> Arc<Templates> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Others from now on.
-    pub fn put(&self, templates: Arc<Templates>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = templates;
-    }
 }
 
 struct Template {
@@ -168,7 +144,7 @@ impl Templates {
         let text = self.written(name, template, inputs)?;
         match template.form {
             Form::Json => read(&template.file, &text),
-            form => Ok(Value::Map(target.with(made, text.trim_end(), form == Form::Html))),
+            form => Ok(Value::Map(target.with(made, text.trim(), form == Form::Html))),
         }
     }
 

@@ -48,9 +48,11 @@ fn publishers(users: Users, settings: &RedactionSettings, templates: &[(&str, &s
     assert_eq!(problems, []);
     Publishers {
         user: Arc::new(users),
-        redaction: Arc::new(Redaction::new(settings).unwrap()),
-        templates: Arc::new(TemplateShelf::of(templates)),
-        by_output: BTreeMap::new(),
+        rules: Arc::new(Shelf::of(OutputRules {
+            redaction: Redaction::new(settings).unwrap(),
+            by_output: BTreeMap::new(),
+        })),
+        templates: Arc::new(Shelf::of(templates)),
         links: Arc::new(LinkTemplates {
             alert: Some("https://alerts.example/{id}".to_owned()),
             trace: None,
@@ -285,14 +287,16 @@ async fn outputs_with_redaction_get_nothing_whole_whatever_a_rule_says() {
 
 #[tokio::test]
 async fn an_output_has_publishers_of_its_own_for_rules_that_name_none() {
-    let mut publishers = publishers(
+    let publishers = publishers(
         Users::default(),
         &RedactionSettings::default(),
         &[("t.j2", "short")],
     );
-    publishers
-        .by_output
-        .insert("slack:a".parse().unwrap(), vec!["template:t".to_owned()]);
+    let of_output = ("slack:a".parse().unwrap(), vec!["template:t".to_owned()]);
+    publishers.rules.put(Arc::new(OutputRules {
+        by_output: BTreeMap::from([of_output]),
+        ..OutputRules::default()
+    }));
     let text = async |alert, output| {
         let publication = compose(&publishers, alert, output).await;
         publication.magic_text("slack", "text").map(str::to_owned)

@@ -191,11 +191,12 @@ impl Settings {
     pub fn with_outputs_of(&self, newer: &Self) -> Self {
         let of_outputs = |key: &str| {
             let section = key.split('.').next().unwrap_or_default();
-            ["outputs", "dispatcher", "secrets"].contains(&section)
+            ["outputs", "dispatcher", "redact", "secrets"].contains(&section)
         };
         let mut settings = self.clone();
         settings.outputs = newer.outputs.clone();
         settings.dispatcher = newer.dispatcher.clone();
+        settings.redact = newer.redact.clone();
         settings.secrets = newer.secrets.clone();
         settings.places.retain(|key, _| !of_outputs(key));
         let places = newer.places.iter().filter(|(key, _)| of_outputs(key));

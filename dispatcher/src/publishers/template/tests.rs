@@ -24,9 +24,11 @@ fn render_alert(path: &str, text: &str, output: &str, alert: Alert) -> Result<Va
         alert: Some("https://alerts.example/a_b/{id}".to_owned()),
         trace: None,
     });
+    let rules = crate::OutputRules::default();
     let whole = Whole {
         alert: &alert,
         output: &output,
+        rules: &rules,
         links: &links,
     };
     let made = whole.or_default(None);
