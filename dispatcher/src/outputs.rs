@@ -128,22 +128,12 @@ pub fn service(name: &str) -> Option<&'static Service> {
 }
 
 pub(crate) mod aws;
-mod document;
 pub(crate) mod document;
-#[allow(
-    dead_code,
-    reason = "outputs to come need more of it than those that are there"
-)]
 pub(crate) mod http;
 pub(crate) mod json;
 mod jsonl;
 pub(crate) mod mail;
-mod markup;
 pub(crate) mod markup;
-#[allow(
-    dead_code,
-    reason = "outputs to come need more of it than those that are there"
-)]
 mod settings;
 mod tls;
 
