@@ -38,6 +38,8 @@ pub(crate) struct Figures {
     pub(crate) deliveries: u64,
     /// Of these, deliveries that it had taken before.
     pub(crate) duplicates: u64,
+    /// Deliveries that went on with an incident.
+    pub(crate) updates: u64,
     /// Deliveries that became dead letters.
     pub(crate) dead_letters: u64,
     /// Deliveries that must have been and were not.
@@ -46,7 +48,7 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// By name, for reports and to pass them from one process to another.
-    pub(crate) fn named(&mut self) -> [(&'static str, &mut u64); 12] {
+    pub(crate) fn named(&mut self) -> [(&'static str, &mut u64); 13] {
         [
             ("crashes", &mut self.crashes),
             ("restarts", &mut self.restarts),
@@ -58,6 +60,7 @@ impl Figures {
             ("groups", &mut self.groups),
             ("deliveries", &mut self.deliveries),
             ("duplicates", &mut self.duplicates),
+            ("updates", &mut self.updates),
             ("dead_letters", &mut self.dead_letters),
             ("losses", &mut self.losses),
         ]

@@ -16,6 +16,8 @@ pub(crate) enum Invariant {
     /// Checked at the end, for every alert and every group.
     D1,
     /// Checked at every delivery.
+    O1,
+    /// Checked at every delivery.
     R1,
     /// Checked at every acknowledgement.
     C1,
@@ -27,12 +29,13 @@ pub(crate) enum Invariant {
 
 impl Invariant {
     /// Those of the design. The other two guard the simulation itself.
-    pub(crate) const PROMISES: [Self; 7] = [
+    pub(crate) const PROMISES: [Self; 8] = [
         Self::M1,
         Self::M2,
         Self::M3,
         Self::M4,
         Self::D1,
+        Self::O1,
         Self::R1,
         Self::C1,
     ];
@@ -44,6 +47,7 @@ impl Invariant {
             Self::M3 => "M3",
             Self::M4 => "M4",
             Self::D1 => "D1",
+            Self::O1 => "O1",
             Self::R1 => "R1",
             Self::C1 => "C1",
             Self::Rest => "rest",
@@ -58,6 +62,7 @@ impl Invariant {
             Self::M3 => "no group outlives its window by more than the bound",
             Self::M4 => "only the current epoch commits",
             Self::D1 => "each (alert, output) is delivered or in the dead-letter store",
+            Self::O1 => "an update comes after the alert that it follows, and knows where that is",
             Self::R1 => "a staged rule reaches no user output",
             Self::C1 => "a position is acknowledged only after its alerts are durable",
             Self::Rest => "when the faults are over, everything comes to rest",

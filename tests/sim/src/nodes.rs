@@ -308,7 +308,7 @@ fn delivery_options() -> DeliveryOptions {
 fn selections() -> Arc<HashMap<Source, Selection>> {
     let definition =
         br#"{"parser":"json","schema":{"k":"string","all":"string","n":"integer","plain":"integer",
-        "grouped":"integer","staged":"integer","staged_grouped":"integer"}}"#;
+        "grouped":"integer","first":"integer","staged":"integer","staged_grouped":"integer"}}"#;
     let definition = Value::parse_json(definition).expect("a literal");
     let (schemas, problems) = SchemaSet::compile(&[(LOG_TYPE.to_owned(), definition)]);
     assert!(problems.is_empty(), "the schema of the simulation: {problems:?}");

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use streamalert_dispatcher::{Output, Publication, Receipt, SendError};
+use streamalert_dispatcher::{IncidentAction, Output, Publication, Receipt, SendError};
+use streamalert_types::{AlertId, Merging};
 use tokio::time::{Instant, sleep};
 
 use crate::clock::elapsed;
 use crate::history::is_merged;
+use crate::invariants::Invariant;
 use crate::mutants::Mutant;
 use crate::script::numbers;
 use crate::world::{Behaviour, World};
@@ -19,6 +21,36 @@ const REFUSED_EVERY: u64 = 13;
 pub(crate) struct NotedOutput {
     pub(crate) name: String,
     pub(crate) world: World,
+}
+
+/// What the outputs call the incident that an alert opened.
+fn reference(alert: AlertId) -> String {
+    format!("incident-{alert}")
+}
+
+impl NotedOutput {
+    /// An update comes after the alert that it follows was taken, and with what was answered then. One that opens the
+    /// incident comes where that alert never arrived for certain.
+    fn check_order(&self, publication: &Publication) {
+        let (alert, incident) = (&publication.alert, publication.incident());
+        let Merging::Follows(first) = alert.merging else {
+            return;
+        };
+        let mut inner = self.world.inner();
+        let taken = inner
+            .history
+            .delivered
+            .contains_key(&(first, publication.output.clone()));
+        let known = publication.reference.as_deref() == Some(reference(first).as_str());
+        if incident.action == IncidentAction::Update && !(taken && known) {
+            let seen = format!(
+                "{} took {} after {first}: taken {taken}, known {known}",
+                publication.output, alert.id
+            );
+            inner.history.violated(elapsed(), Invariant::O1, seen);
+        }
+        inner.history.figures.updates += u64::from(incident.action == IncidentAction::Update);
+    }
 }
 
 #[async_trait]
@@ -52,6 +84,7 @@ impl Output for NotedOutput {
         if self.world.is(Mutant::DropsDeliveries) && self.world.roll(20) == 0 {
             return Ok(Receipt::default());
         }
+        self.check_order(publication);
         self.world
             .inner()
             .history
@@ -59,6 +92,8 @@ impl Output for NotedOutput {
         if loses {
             return Err(SendError::unsure("answer lost"));
         }
-        Ok(Receipt::default())
+        Ok(Receipt {
+            reference: Some(reference(alert.id)),
+        })
     }
 }

@@ -34,6 +34,7 @@ fn info(rule: Rule) -> RuleInfo {
     if rule.is_grouped() {
         info.merge_by_keys = Arc::from(["k".to_owned()]);
         info.merge_window_mins = 1;
+        info.merge_send_first = rule == Rule::First;
     }
     info
 }

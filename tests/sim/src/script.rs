@@ -23,6 +23,8 @@ pub(crate) enum Rule {
     Plain,
     /// Is merged by `k` for a minute.
     Grouped,
+    /// The first of a group goes out at once, the others are merged by `k` for a minute.
+    First,
     /// Being tried out.
     Staged,
     /// Being tried out, and merged.
@@ -30,12 +32,19 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    pub(crate) const ALL: [Self; 4] = [Self::Plain, Self::Grouped, Self::Staged, Self::StagedGrouped];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Plain,
+        Self::Grouped,
+        Self::First,
+        Self::Staged,
+        Self::StagedGrouped,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Grouped => "grouped",
+            Self::First => "first",
             Self::Staged => "staged",
             Self::StagedGrouped => "staged_grouped",
         }
@@ -46,7 +55,7 @@ impl Rule {
     }
 
     pub(crate) const fn is_grouped(self) -> bool {
-        matches!(self, Self::Grouped | Self::StagedGrouped)
+        matches!(self, Self::Grouped | Self::First | Self::StagedGrouped)
     }
 
     pub(crate) const fn is_staged(self) -> bool {
@@ -73,6 +82,7 @@ impl Rule {
     pub(crate) fn group_deliveries(self) -> Vec<OutputName> {
         match self {
             Self::Grouped => vec![OutputName::history(), output("sim:a")],
+            Self::First => vec![OutputName::history(), output("sim:a"), output("sim:b")],
             _ => vec![OutputName::history()],
         }
     }
@@ -153,9 +163,10 @@ fn scripted(number: u64, key: u64, rng: &mut StdRng) -> Scripted {
         .collect();
     let flag = |rule: Rule| u8::from(rules.contains(&rule));
     let body = format!(
-        r#"{{"k":"key-{key}","all":"same","n":{number},"plain":{},"grouped":{},"staged":{},"staged_grouped":{}}}"#,
+        r#"{{"k":"key-{key}","all":"same","n":{number},"plain":{},"grouped":{},"first":{},"staged":{},"staged_grouped":{}}}"#,
         flag(Rule::Plain),
         flag(Rule::Grouped),
+        flag(Rule::First),
         flag(Rule::Staged),
         flag(Rule::StagedGrouped),
     );

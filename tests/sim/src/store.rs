@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use streamalert_store::{
     Accepted, AlertFilter, AlertStore, AlertView, Checkpoint, CheckpointStore, DeadLetterFilter,
-    DeadLetterStore, DeliveryState, Fence, Lease, LeaseAnswer, LeaseStore, MemoryStore, OutboxCursor, Pending,
-    SettledDelivery, ShardId, StoreError, StoredAlert,
+    DeadLetterStore, DeliveryState, Fence, Lease, LeaseAnswer, LeaseStore, MemoryStore, OutboxCursor,
+    Pending, SettledDelivery, ShardId, StoreError, StoredAlert,
 };
 use streamalert_types::{Alert, AlertId, DeadLetter, DeadLetterId, GroupId, OutputName, Timestamp};
 use tokio::time::sleep;
@@ -287,7 +287,10 @@ impl AlertStore for NodeStore {
         let named = merged.as_ref().map(|merged| merged.alert.id.to_string());
         let what = format!(" {}/{} {}", fence.shard.0, fence.epoch, named.unwrap_or_default());
         self.call("close", &what, Kind::AlertWrite, async {
-            let (alert, ids) = (merged.as_ref().map(|merged| merged.alert.clone()), members.clone());
+            let (alert, ids) = (
+                merged.as_ref().map(|merged| merged.alert.clone()),
+                members.clone(),
+            );
             let keeps = self.world.is(Mutant::KeepsMembers);
             let members = if keeps { Vec::new() } else { members };
             let closed =
