@@ -46,13 +46,17 @@ pub(crate) async fn admin(settings: &Settings) -> Result<Arc<dyn Admin>, Failure
     }
 }
 
-/// The process that runs on the data directory of these settings.
-pub(crate) async fn running(settings: &Settings) -> Result<Arc<dyn Admin>, Failure> {
-    let address = match std::fs::read_to_string(settings.data.dir.join(ADDRESS_FILE)) {
+/// Where the process that runs on the data directory of these settings is asked; where it would be, if none does.
+pub(crate) fn address(settings: &Settings) -> String {
+    match std::fs::read_to_string(settings.data.dir.join(ADDRESS_FILE)) {
         Ok(address) => address.trim().to_owned(),
         Err(_) => settings.listen.admin.to_string(),
-    };
-    let mut options = ClientOptions::new(address, 0);
+    }
+}
+
+/// The process that runs on the data directory of these settings.
+pub(crate) async fn running(settings: &Settings) -> Result<Arc<dyn Admin>, Failure> {
+    let mut options = ClientOptions::new(address(settings), 0);
     options.tls = tls(settings);
     let client = AdminClient::connect(&options)
         .await

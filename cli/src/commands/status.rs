@@ -24,7 +24,11 @@ pub(crate) async fn run(global: &Global, args: &args::Status) -> Result<(), Fail
     let services = list(&answer, "services");
     let services: Vec<&str> = services.iter().filter_map(Value::as_str).collect();
     if services.is_empty() {
-        anstream::println!("no process runs here; the store says:");
+        anstream::println!(
+            "no process on the data directory {} answers at {}; the store says of all:",
+            settings.data.dir.display(),
+            access::address(&settings)
+        );
     } else {
         anstream::println!("services: {}", services.join(", "));
     }
@@ -106,11 +110,9 @@ fn print_leases(kind: &Value) {
         0 => String::new(),
         free => paint::in_style(paint::BAD, format!(", {free} without an owner")),
     };
-    anstream::println!(
-        "{}: {} leases{free}",
-        member(kind, "kind"),
-        number(kind, "leases")
-    );
+    let leases = number(kind, "leases");
+    let word = if leases == 1 { "lease" } else { "leases" };
+    anstream::println!("{}: {leases} {word}{free}", member(kind, "kind"));
     for node in list(kind, "nodes") {
         let address = match member(&node, "address") {
             "" => String::new(),

@@ -22,7 +22,7 @@ pub use self::database::OpenError;
 use self::database::Slot;
 use self::failure::Failure;
 use self::tables::Tables;
-use self::writer::{Counters, Envelope, Job, Writer, panic_text};
+use self::writer::{Counters, Envelope, Job, Urgent, Writer, panic_text};
 use crate::{DEAD_LETTER_BYTES_MAX, StoreError};
 
 /// How an [`EmbeddedStore`] is set up.
@@ -85,6 +85,7 @@ pub struct EmbeddedStore {
 struct Inner {
     /// Taken when the store is dropped, which ends the writer.
     requests: Option<mpsc::Sender<Envelope>>,
+    urgent: Arc<Urgent>,
     bytes: Arc<Semaphore>,
     bytes_max: u32,
     reads: Semaphore,
@@ -140,7 +141,8 @@ impl EmbeddedStore {
     fn start(slot: Slot, options: &EmbeddedOptions) -> Result<Self, OpenError> {
         let (slot, counters) = (Arc::new(slot), Arc::<Counters>::default());
         let (sender, receiver) = mpsc::channel(options.requests_max);
-        let writer = Writer::new(slot.clone(), counters.clone(), options);
+        let urgent = Arc::<Urgent>::default();
+        let writer = Writer::new(slot.clone(), counters.clone(), urgent.clone(), options);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(receiver))
@@ -150,6 +152,7 @@ impl EmbeddedStore {
             })?;
         let inner = Inner {
             requests: Some(sender),
+            urgent,
             bytes: Arc::new(Semaphore::new(options.request_bytes_max as usize)),
             bytes_max: options.request_bytes_max,
             reads: Semaphore::new(options.reads_max),
@@ -170,6 +173,25 @@ impl EmbeddedStore {
             commits: self.inner.counters.commits.load(Ordering::Relaxed),
             requests: self.inner.counters.requests.load(Ordering::Relaxed),
         }
+    }
+
+    /// Hands a small write to the writer for its next commit, ahead of all that waits, and waits until it is durable. For
+    /// leases: behind a flood of alerts a renewal might come too late.
+    async fn write_next<T: Send + 'static>(
+        &self,
+        run: impl FnMut(&mut Tables<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::Unavailable {
+            reason: "the store is shutting down".to_owned(),
+        };
+        let (reply, answer) = oneshot::channel();
+        self.inner.urgent.push(Box::new(Job::new(run, reply)));
+        let requests = self.inner.requests.as_ref().ok_or_else(closed)?;
+        // Without room there the writer is at work and looks by itself.
+        if let Err(mpsc::error::TrySendError::Closed(_)) = requests.try_send(Envelope::nudge()) {
+            return Err(closed());
+        }
+        answer.await.map_err(|_| closed())?
     }
 
     /// Hands a write to the writer and waits until it is durable.
@@ -195,7 +217,7 @@ impl EmbeddedStore {
         let envelope = Envelope {
             request: Box::new(Job::new(run, reply)),
             weight_bytes,
-            permit,
+            permit: Some(permit),
         };
         let requests = self.inner.requests.as_ref().ok_or_else(closed)?;
         requests.send(envelope).await.map_err(|_| closed())?;

@@ -202,8 +202,7 @@ impl CheckpointStore for EmbeddedStore {
 #[async_trait]
 impl LeaseStore for EmbeddedStore {
     async fn create(&self, new: Vec<Lease>) -> Result<u64, StoreError> {
-        let weight = ITEM_BYTES * (new.len() + 1);
-        self.write(weight, move |tables| tables.create_leases(&new)).await
+        self.write_next(move |tables| tables.create_leases(&new)).await
     }
 
     async fn take(
@@ -214,10 +213,8 @@ impl LeaseStore for EmbeddedStore {
         at: Timestamp,
     ) -> Result<LeaseAnswer, StoreError> {
         let (seen, owner, address) = (seen.clone(), owner.to_owned(), address.map(str::to_owned));
-        self.write(ITEM_BYTES, move |tables| {
-            tables.take_lease(&seen, (&owner, address.as_deref()), at)
-        })
-        .await
+        self.write_next(move |tables| tables.take_lease(&seen, (&owner, address.as_deref()), at))
+            .await
     }
 
     async fn renew(&self, held: &Lease, at: Timestamp) -> Result<LeaseAnswer, StoreError> {
@@ -259,8 +256,7 @@ impl LeaseStore for EmbeddedStore {
 
     async fn remove(&self, seen: &Lease) -> Result<bool, StoreError> {
         let seen = seen.clone();
-        self.write(ITEM_BYTES, move |tables| tables.remove_lease(&seen))
-            .await
+        self.write_next(move |tables| tables.remove_lease(&seen)).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Lease>, StoreError> {
@@ -276,9 +272,7 @@ impl EmbeddedStore {
         change: impl Fn(Option<Lease>, &Lease) -> LeaseAnswer + Send + 'static,
     ) -> Result<LeaseAnswer, StoreError> {
         let seen = seen.clone();
-        self.write(ITEM_BYTES, move |tables| {
-            tables.change_lease(&seen.key, |current| change(current, &seen))
-        })
-        .await
+        self.write_next(move |tables| tables.change_lease(&seen.key, |current| change(current, &seen)))
+            .await
     }
 }

@@ -7,7 +7,7 @@ use redb::{Builder, StorageBackend};
 use super::database::initialise;
 use super::*;
 use crate::conformance::{fence, moment, stored};
-use crate::{Accepted, AlertFilter, AlertStore};
+use crate::{Accepted, AlertFilter, AlertStore, Lease, LeaseStore};
 
 /// A disk in memory that can run full and whose flushes can fail. What it holds outlives the database.
 #[derive(Debug, Clone)]
@@ -280,4 +280,36 @@ async fn a_request_larger_than_the_limit_goes_alone() {
     );
     assert!(both.0.is_ok() && both.1.is_ok());
     assert_eq!(known(&store).await, 40);
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_while_a_flood_of_alerts_waits() {
+    let disk = Disk::new();
+    drop(disk.store());
+    let store = disk.store_with(&EmbeddedOptions {
+        batch_requests_max: 4,
+        ..EmbeddedOptions::new("/nowhere")
+    });
+    let lease = Lease::free("merger/1");
+    LeaseStore::create(&store, vec![lease.clone()]).await.unwrap();
+    let taken = store.take(&lease, "a", None, moment(1)).await.unwrap();
+    let held = taken.written().expect("nobody else is there");
+    let flood: Vec<_> = (1..=5_000)
+        .map(|id| {
+            let store = store.clone();
+            tokio::spawn(async move { store.accept(fence(1, 1), vec![stored(id, &["a:x"], None)]).await })
+        })
+        .collect();
+    while store.write_counts().commits < 20 {
+        tokio::task::yield_now().await;
+    }
+    let before = store.write_counts().commits;
+    let renewed = store.renew(&held, moment(2)).await.unwrap();
+    assert!(renewed.written().is_some());
+    let commits = store.write_counts().commits - before;
+    assert!(flood.iter().filter(|accept| !accept.is_finished()).count() > 1_000);
+    assert!(commits <= 50, "renewed after {commits} commits of 1,250");
+    for accept in flood {
+        accept.await.unwrap().unwrap();
+    }
 }

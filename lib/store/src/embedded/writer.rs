@@ -2,8 +2,8 @@
 //! with one fsync, and answers: while one commit is under way the next one gathers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{Database, Durability, StorageError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -20,13 +20,65 @@ pub(super) trait Request: Send {
     fn apply(&mut self, tables: &mut Tables<'_>) -> Result<(), Failure>;
     /// Answers what `apply` kept, or that the commit failed.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+    /// Whether there is nothing to write.
+    fn is_nudge(&self) -> bool {
+        false
+    }
 }
 
 /// A request on its way, with the bytes that it counts for.
 pub(super) struct Envelope {
     pub(super) request: Box<dyn Request>,
     pub(super) weight_bytes: usize,
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Envelope {
+    /// Wakes the writer, and asks for nothing.
+    pub(super) fn nudge() -> Self {
+        Self::small(Box::new(Nudge))
+    }
+
+    fn small(request: Box<dyn Request>) -> Self {
+        Self {
+            request,
+            weight_bytes: 0,
+            permit: None,
+        }
+    }
+}
+
+struct Nudge;
+
+impl Request for Nudge {
+    fn apply(&mut self, _: &mut Tables<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
+
+    fn is_nudge(&self) -> bool {
+        true
+    }
+}
+
+/// Small writes that go with the next commit. Whoever adds one waits for it, so there are no more than leases.
+#[derive(Default)]
+pub(super) struct Urgent(Mutex<Vec<Box<dyn Request>>>);
+
+impl Urgent {
+    /// Adds one. The writer is to be woken after that.
+    pub(super) fn push(&self, request: Box<dyn Request>) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(request);
+    }
+
+    fn take(&self) -> Vec<Envelope> {
+        let requests = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        requests.into_iter().map(Envelope::small).collect()
+    }
 }
 
 /// A request made of a closure.
@@ -85,6 +137,7 @@ pub(super) struct Counters {
 pub(super) struct Writer {
     pub(super) slot: Arc<Slot>,
     pub(super) counters: Arc<Counters>,
+    urgent: Arc<Urgent>,
     pub(super) batch_requests_max: usize,
     pub(super) batch_bytes_max: usize,
     /// The last write found no room.
@@ -100,10 +153,16 @@ enum Stopped {
 }
 
 impl Writer {
-    pub(super) fn new(slot: Arc<Slot>, counters: Arc<Counters>, options: &EmbeddedOptions) -> Self {
+    pub(super) fn new(
+        slot: Arc<Slot>,
+        counters: Arc<Counters>,
+        urgent: Arc<Urgent>,
+        options: &EmbeddedOptions,
+    ) -> Self {
         Self {
             slot,
             counters,
+            urgent,
             batch_requests_max: options.batch_requests_max,
             batch_bytes_max: options.batch_bytes_max,
             full: false,
@@ -114,13 +173,18 @@ impl Writer {
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Envelope>) {
         while let Some(first) = requests.blocking_recv() {
             let mut bytes = first.weight_bytes;
-            let mut batch = vec![first];
+            let mut batch = self.urgent.take();
+            batch.push(first);
             while batch.len() < self.batch_requests_max && bytes < self.batch_bytes_max {
                 let Ok(next) = requests.try_recv() else { break };
                 bytes += next.weight_bytes;
                 batch.push(next);
             }
-            self.write(batch);
+            // a nudge whose request went with the commit before this one
+            batch.retain(|envelope| !envelope.request.is_nudge());
+            if !batch.is_empty() {
+                self.write(batch);
+            }
         }
     }
 
