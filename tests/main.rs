@@ -29,6 +29,7 @@ mod outputs_reload;
 mod publishers;
 mod quickstart;
 mod reload;
+mod replay;
 mod secrets;
 mod sns;
 mod support;
