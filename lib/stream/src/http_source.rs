@@ -198,7 +198,9 @@ impl SourceReader for HttpSource {
         // What is acknowledged by now is still answered; what was not handed out is told to come again.
         self.stopping.cancel();
         self.payloads.close();
-        while self.payloads.try_recv().is_ok() {}
+        while let Ok((_, inquiry)) = self.payloads.try_recv() {
+            inquiry.left();
+        }
         let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.server).await;
         Ok(self.progress())
     }

@@ -8,6 +8,9 @@ use crate::{AckTarget, Payload, SourceProgress, Ticket};
 /// What a request counts for beside its body.
 const REQUEST_OVERHEAD_BYTES: usize = 4 << 10;
 
+/// Set in the count of a request's open payloads when one of them was left.
+const LEFT: u64 = 1 << 63;
+
 /// Room for requests, and what became of them.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -93,9 +96,16 @@ impl Inquiry {
             .fetch_add(payload.body.len() as u64, Ordering::Relaxed);
     }
 
-    /// Waits until everything in the request is acknowledged.
+    /// Takes note that one of them will not be worked on any more.
+    pub(crate) fn left(&self) {
+        self.open.send_modify(|open| *open |= LEFT);
+    }
+
+    /// Waits until everything in the request is acknowledged: `true`, or something of it was left: `false`.
     pub(crate) async fn durable(&self) -> bool {
-        self.open.subscribe().wait_for(|open| *open == 0).await.is_ok()
+        let mut open = self.open.subscribe();
+        let ended = open.wait_for(|open| *open == 0 || *open & LEFT != 0).await;
+        ended.is_ok_and(|open| *open == 0)
     }
 }
 

@@ -258,6 +258,7 @@ async fn finishing_answers_what_is_durable_and_refuses_the_rest() {
     let durable = post(&source, "", "one");
     let payload = take(&mut source).await;
     let waiting = post(&source, "", "two\nthree\nfour");
+    let alone = post(&source, "", "five");
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(
         source.progress().payloads_open,
@@ -267,7 +268,16 @@ async fn finishing_answers_what_is_durable_and_refuses_the_rest() {
     payload.token.ack();
     Box::new(source).finish().await.unwrap();
     assert!(durable.await.unwrap().starts_with("HTTP/1.1 200"));
-    assert!(waiting.await.unwrap().starts_with("HTTP/1.1 503"));
+    for refused in [waiting, alone] {
+        let at_once = Duration::from_secs(20);
+        let answer = tokio::time::timeout(at_once, refused).await;
+        assert!(
+            answer
+                .expect("nobody waits for what is left")
+                .unwrap()
+                .starts_with("HTTP/1.1 503")
+        );
+    }
 }
 
 #[tokio::test]
