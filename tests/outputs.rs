@@ -127,6 +127,10 @@ impl Scene {
         );
         assert!(soar.contains("secrets.enc, outputs/webhook/soar"), "{listed}");
         assert!(
+            line("aws-firehose:alerts").contains("conf/outputs.json:3:"),
+            "{listed}"
+        );
+        assert!(
             line("slack:bare").contains("`streamalert output add slack:bare`"),
             "{listed}"
         );

@@ -36,7 +36,9 @@ pub(crate) fn with_output(
             Some(value) => format!("{}: {}", quoted(descriptor), quoted(value)),
         };
         let (open, close) = if value.is_some() { ('{', '}') } else { ('[', ']') };
-        let item = if file.is_inline(&root) {
+        let mut lists = root.items.iter().map(|item| file.container(item.value.clone()));
+        let has_inline = lists.any(|list| list.is_ok_and(|list| file.is_inline(&list)));
+        let item = if has_inline || file.is_inline(&root) {
             format!("{}: {open}{inner}{close}", quoted(service))
         } else {
             format!("{}: {open}\n{unit}{unit}{inner}\n{unit}{close}", quoted(service))

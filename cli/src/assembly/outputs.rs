@@ -117,7 +117,7 @@ pub(crate) async fn candidate(
 /// Where an output is configured: its settings where it has any, for these win.
 pub(crate) fn place_of(settings: &Settings, conf: &Conf, name: &OutputName) -> Place {
     let place = settings.place_of(&["outputs", name.as_str()]);
-    if place == Place::default() {
+    if place == Place::default() && conf.outputs.get(name).is_some() {
         conf.outputs.place_of(name)
     } else {
         place

@@ -72,6 +72,11 @@ fn the_way_a_file_is_written_is_kept() {
         ("{\n}\n", "slack:a", "{\n  \"slack\": [\n    \"a\"\n  ]\n}\n"),
         (r#"{"slack": ["a"]}"#, "slack:b", r#"{"slack": ["a", "b"]}"#),
         (
+            "{\n  \"slack\": [\"a\", \"b\"]\n}\n",
+            "file:x",
+            "{\n  \"file\": [\"x\"],\n  \"slack\": [\"a\", \"b\"]\n}\n",
+        ),
+        (
             r#"{"slack":["a"]}"#,
             "file:x",
             r#"{"file": ["x"], "slack":["a"]}"#,
