@@ -26,7 +26,7 @@ impl HasKind for SecretsType {
 }
 
 section! {
-    /// Where secrets are kept that `streamalert secret put` puts there, and from where outputs of
+    /// Where secrets are kept that `streamalert output add` and `secret put` put there, and from where outputs of
     /// `conf/outputs.json` that have no settings get theirs.
     pub struct SecretsSettings {
         /// `file`: an encrypted file of this machine; `ssm`: parameters of SSM Parameter Store, as StreamAlert keeps them;
