@@ -16,7 +16,9 @@ def every(record):
     return True
 ";
 
-const QUIET: &str = "[python]\nworkers = 1\n[listen]\nadmin = \"127.0.0.1:0\"\n";
+/// The history stays here, although StreamAlert's file names a stream for it.
+const QUIET: &str = "[python]\nworkers = 1\n[listen]\nadmin = \"127.0.0.1:0\"\n\
+                     [outputs.\"aws-firehose:alerts\"]\ndir = \"history\"\n";
 
 const PLANTED: &str = "plantedsoar0-token";
 
@@ -127,7 +129,7 @@ impl Scene {
         );
         assert!(soar.contains("secrets.enc, outputs/webhook/soar"), "{listed}");
         assert!(
-            line("aws-firehose:alerts").contains("conf/outputs.json:3:"),
+            line("aws-firehose:alerts").contains("streamalert.toml:5:"),
             "{listed}"
         );
         assert!(
@@ -323,7 +325,7 @@ fn settings_come_from_files_and_variables_and_replace_others_only_when_told_to()
         "",
     );
     assert!(
-        text.contains("streamalert.toml:5:") && text.contains("change it there"),
+        text.contains("streamalert.toml:7:") && text.contains("change it there"),
         "{text}"
     );
     // a broken one does not hide the others

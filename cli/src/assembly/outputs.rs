@@ -46,8 +46,15 @@ pub(crate) async fn outputs(
     let mut specs = Vec::new();
     let mut problems = Vec::new();
     for name in conf.outputs.names() {
+        // A directory in the settings keeps the history here, whatever stream StreamAlert's file names.
+        let is_set = settings.place_of(&["outputs", name.as_str()]) != Place::default();
+        let stays_here = is_set && name == OutputName::history();
         specs.push(OutputSpec {
-            settings: said(conf, &name),
+            settings: if stays_here {
+                serde_json::Value::Null
+            } else {
+                said(conf, &name)
+            },
             origin: at(&conf.outputs.place_of(&name)),
             name,
         });
