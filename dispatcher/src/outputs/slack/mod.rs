@@ -1,10 +1,14 @@
-//! `slack:NAME`: a message through an incoming webhook of Slack.
+//! `slack:NAME`: a message through an incoming webhook of Slack, or of a bot.
 //!
-//! Follows docs.slack.dev as of 2025: "Sending messages using incoming webhooks", "Block Kit" (50 blocks, section
-//! text 3,000 and field text 2,000 characters, header 150), "Rate limits" (one message a second, short bursts
-//! allowed, 429 with `Retry-After`).
+//! Follows docs.slack.dev as of 2025: "Sending messages using incoming webhooks", "chat.postMessage", "Block Kit"
+//! (50 blocks, section text 3,000 and field text 2,000 characters, header 150), "Rate limits" (one message a second and
+//! channel, short bursts allowed, 429 with `Retry-After`).
 //! Publications may take over with `@slack.text`, `@slack.attachments` (both StreamAlert's), `@slack.blocks` and
 //! any other `@slack.FIELD` of a message.
+//!
+//! Webhooks do not tell which message they made, so what comes later about an incident is a message of its own. With
+//! `token` and `channel`, and `https://slack.com/api/chat.postMessage` as the `url`, it is a reply in the thread of the
+//! first; `@slack.reply_broadcast` shows it in the channel, too. The bot must be a member of the channel.
 //!
 //! Idempotency: the API knows none. A message whose answer was lost may come twice; the idempotency key is the
 //! `block_id` of its last block and the alert's id is shown there.
@@ -51,14 +55,27 @@ struct Slack(config::Config);
 impl Api for Slack {
     fn step(&self, parcel: &Parcel<'_>, answers: &[Answer]) -> Result<Step, SendError> {
         match answers {
-            [] => {
-                let message = to_json(&request::message(parcel.publication, parcel.key));
-                Ok(Step::Ask(
-                    http::Request::new(http::Method::POST, &self.0.url).with_json_bytes(message),
-                ))
-            }
-            [answer, ..] => response::judge(answer),
+            [] => self.post(parcel, true),
+            // the first message was deleted: what there is to say is said in the channel
+            [answer] if self.0.bot.is_some() && response::is_thread_gone(answer) => self.post(parcel, false),
+            [.., answer] if self.0.bot.is_some() => response::judge_bot(answer),
+            [.., answer] => response::judge(answer),
         }
+    }
+}
+
+impl Slack {
+    fn post(&self, parcel: &Parcel<'_>, in_thread: bool) -> Result<Step, SendError> {
+        let publication = parcel.publication;
+        let mut message = request::message(publication, parcel.key);
+        let ask = http::Request::new(http::Method::POST, &self.0.url);
+        let Some(bot) = &self.0.bot else {
+            return Ok(Step::Ask(ask.with_json_bytes(to_json(&message))));
+        };
+        request::address(&mut message, publication, &bot.channel, in_thread);
+        ask.with_json_bytes(to_json(&message))
+            .secret_header("authorization", &format!("Bearer {}", bot.token.expose()))
+            .map(Step::Ask)
     }
 }
 

@@ -2,7 +2,7 @@ use streamalert_value::{Map, Value};
 
 use super::layout;
 use super::text::within;
-use crate::Publication;
+use crate::{IncidentAction, Publication};
 
 /// Slack truncates a message's text here by itself.
 const TEXT_CHARS_MAX: usize = 40_000;
@@ -42,6 +42,24 @@ pub(super) fn message(publication: &Publication, key: &str) -> Value {
         }
     }
     Value::Map(message)
+}
+
+/// Where a bot's message goes: the channel, and the thread of the incident's first message, whose timestamp is the
+/// reference.
+pub(super) fn address(message: &mut Value, publication: &Publication, channel: &str, in_thread: bool) {
+    let Value::Map(message) = message else { return };
+    let text = |text: &str| Value::Str(text.to_owned());
+    message.insert("channel".to_owned(), text(channel));
+    // what a log says is no address to fetch
+    for name in ["unfurl_links", "unfurl_media"] {
+        message.entry(name.to_owned()).or_insert(Value::Bool(false));
+    }
+    if in_thread
+        && publication.incident().action == IncidentAction::Update
+        && let Some(first) = publication.reference.as_deref()
+    {
+        message.insert("thread_ts".to_owned(), text(first));
+    }
 }
 
 /// A publisher's attachments within StreamAlert's limits, with its defaults where they matter.

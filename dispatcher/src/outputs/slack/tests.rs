@@ -1,6 +1,6 @@
 use serde_json::{Value as Json, json};
 use streamalert_testkit::{ReceivedRequest, Reply};
-use streamalert_types::Alert;
+use streamalert_types::{Alert, Update};
 use streamalert_value::Value;
 
 use super::*;
@@ -9,11 +9,45 @@ use crate::outputs::fixtures::{alert, alert_with_record, magic, publication};
 use crate::outputs::suite::{Case, HttpCase, PLANTED, json_of, layouts};
 
 pub(super) fn case() -> Case {
-    let settings = |base: &str| json!({"url": format!("{base}/services/T0/B0/{PLANTED}")});
-    Case::Http(HttpCase {
-        server: || Box::new(|_| Reply::status(200, "ok")),
-        ..HttpCase::new(settings, check, block_id)
-    })
+    let webhook = |base: &str| json!({"url": format!("{base}/services/T0/B0/{PLANTED}")});
+    let bot = |base: &str| {
+        json!({
+            "url": format!("{base}/{PLANTED}/api/chat.postMessage"), "token": format!("xoxb-{PLANTED}"),
+            "channel": "C0123",
+        })
+    };
+    Case::Ways(vec![
+        (
+            "",
+            Case::Http(HttpCase {
+                server: || Box::new(|_| Reply::status(200, "ok")),
+                ..HttpCase::new(webhook, check, block_id)
+            }),
+        ),
+        (
+            "bot",
+            Case::Http(HttpCase {
+                server: || Box::new(|_| Reply::status(200, POSTED)),
+                refusal: |body| Reply::status(200, &json!({"ok": false, "error": body}).to_string()),
+                ..HttpCase::new(bot, check_bot, block_id)
+            }),
+        ),
+    ])
+}
+
+/// What the Web API answers to a message.
+const POSTED: &str = r#"{"ok":true,"channel":"C0123","ts":"1769846281.000200"}"#;
+
+fn check_bot(request: &ReceivedRequest) {
+    assert_eq!(request.method, "POST");
+    assert_eq!(request.path, format!("/{PLANTED}/api/chat.postMessage"));
+    assert_eq!(
+        request.header("authorization"),
+        Some(format!("Bearer xoxb-{PLANTED}").as_str())
+    );
+    let message = json_of(request);
+    assert_eq!(message["channel"], "C0123");
+    assert_within_limits(&message);
 }
 
 fn block_id(request: &ReceivedRequest) -> Option<String> {
@@ -284,4 +318,89 @@ fn errors_of_slack_are_explained_and_judged() {
             after: Some(std::time::Duration::from_secs(30))
         }
     );
+}
+
+fn bot() -> Slack {
+    Slack(config::Config {
+        url: crate::Secret::new("http://127.0.0.1/api/chat.postMessage".to_owned()),
+        bot: Some(config::Bot {
+            token: crate::Secret::new("xoxb-1".to_owned()),
+            channel: "C0123".to_owned(),
+        }),
+    })
+}
+
+fn parcel(publication: &Publication) -> Parcel<'_> {
+    Parcel {
+        publication,
+        key: "k",
+        now: streamalert_types::Timestamp::from_micros(0),
+    }
+}
+
+fn asked(step: Result<Step, SendError>) -> Json {
+    let Ok(Step::Ask(request)) = step else {
+        panic!("{step:?}")
+    };
+    serde_json::from_slice(&request.body).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_bot_says_later_about_an_incident_is_in_the_thread_of_its_first_message() {
+    let api = bot();
+    let publication = publication(alert(1), "slack:a").await;
+    assert!(
+        asked(api.step(&parcel(&publication), &[]))
+            .get("thread_ts")
+            .is_none()
+    );
+    let Ok(Step::Done(receipt)) = api.step(&parcel(&publication), &[Answer::of(200, POSTED)]) else {
+        panic!("not done")
+    };
+    assert_eq!(receipt.reference.as_deref(), Some("1769846281.000200"));
+
+    let publication = publication.updating(Some(Update {
+        reference: receipt.reference.map(Into::into),
+    }));
+    let update = asked(api.step(&parcel(&publication), &[]));
+    assert_eq!(update["thread_ts"], "1769846281.000200");
+    assert_eq!(
+        (&update["channel"], &update["unfurl_links"]),
+        (&json!("C0123"), &json!(false))
+    );
+
+    let gone = Answer::of(200, r#"{"ok":false,"error":"thread_not_found"}"#);
+    let anew = asked(api.step(&parcel(&publication), std::slice::from_ref(&gone)));
+    assert!(anew.get("thread_ts").is_none());
+    assert!(
+        api.step(&parcel(&publication), &[gone, Answer::of(200, POSTED)])
+            .is_ok()
+    );
+}
+
+#[test]
+fn errors_of_the_web_api_come_with_status_200_and_are_judged_by_their_names() {
+    let judge = |body: &str| response::judge_bot(&Answer::of(200, body));
+    let error = judge(r#"{"ok":false,"error":"not_in_channel"}"#).unwrap_err();
+    assert!(
+        !error.is_retryable() && error.message.ends_with("(invite the bot to the channel)"),
+        "{error}"
+    );
+    let error = judge(r#"{"ok":false,"error":"internal_error"}"#).unwrap_err();
+    assert!(error.is_retryable() && error.may_have_happened);
+    let error = judge(r#"{"ok":false,"error":"ratelimited"}"#).unwrap_err();
+    assert!(error.is_retryable() && !error.may_have_happened);
+    assert!(judge("<html>").unwrap_err().may_have_happened);
+    assert!(judge("{}").unwrap_err().may_have_happened);
+}
+
+#[test]
+fn a_bot_needs_token_channel_and_the_url_of_the_method() {
+    let webhook = "https://hooks.slack.com/services/T/B/X";
+    let api = "https://slack.com/api/chat.postMessage";
+    let problem = |fields: Json| crate::outputs::fixtures::problem("slack:a", fields);
+    assert!(problem(json!({"url": api})).contains(" token: "));
+    assert!(problem(json!({"url": api, "token": "xoxb-1"})).contains(" channel: "));
+    assert!(problem(json!({"url": api, "channel": "C1"})).contains(" token: "));
+    assert!(problem(json!({"url": webhook, "token": "xoxb-1", "channel": "C1"})).contains(" url: "));
 }
