@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use streamalert_config::{Conf, OutputTarget, Place, Problem, Secret, SecretSource, Settings};
+use streamalert_config::{Conf, OutputTarget, Place, Problem, Secret, SecretSource, Settings, StoreType};
 use streamalert_dispatcher::{Fetched, LoadContext, OutputProblem, OutputRegistry, OutputSpec};
 use streamalert_secrets::Secrets;
 use streamalert_types::{Clock, OutputName};
@@ -46,9 +46,17 @@ pub(crate) async fn outputs(
     let mut specs = Vec::new();
     let mut problems = Vec::new();
     for name in conf.outputs.names() {
-        // A directory in the settings keeps the history here, whatever stream StreamAlert's file names.
+        // Whoever tries the rules of a StreamAlert repository has a file as the store, and no stream; whoever wants it
+        // nevertheless says so, and that comes second.
         let is_set = settings.place_of(&["outputs", name.as_str()]) != Place::default();
-        let stays_here = is_set && name == OutputName::history();
+        let is_local = is_set || settings.store.r#type == StoreType::Embedded;
+        let stays_here = is_local && name == OutputName::history();
+        if stays_here && !is_set && !said(conf, &name).is_null() {
+            tracing::info!(
+                output = %name,
+                "the store is embedded, so the history stays in files; fields.delivery_stream sends it to a stream"
+            );
+        }
         specs.push(OutputSpec {
             settings: if stays_here {
                 serde_json::Value::Null

@@ -6,8 +6,9 @@
 //! repeated delivery lands in the same file.
 //!
 //! With `delivery_stream` it goes **to Firehose** instead, as StreamAlert sends it: the publication as one JSON line. StreamAlert
-//! calls the stream `PREFIX_streamalert_alert_delivery`. Other outputs of this service are those of `conf/outputs.json`, which
-//! gives the stream: `{"aws-firehose": {"NAME": "stream"}}`. Follows the API reference of Amazon Data Firehose, version
+//! calls the stream `PREFIX_streamalert_alert_delivery`, and `conf/outputs.json` names it: `{"aws-firehose": {"alerts": "stream"}}`.
+//! That counts with `store.type = "dynamodb"`; with the embedded store, only what `streamalert.toml` says. Other outputs of this
+//! service have their stream from either. Follows the API reference of Amazon Data Firehose, version
 //! 2015-08-04, as of 2026; needs `firehose:PutRecordBatch`. Alerts that wait together share one request.
 //!
 //! Idempotency: a delivery whose key its file has is done without a second line, also after a restart, within the same limits
