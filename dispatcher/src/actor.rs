@@ -103,6 +103,8 @@ pub(crate) struct OutputActor {
     released: Vec<oneshot::Sender<()>>,
     started: Instant,
     publisher_failures: u64,
+    /// Whether the output counted as down when that was told last.
+    down: bool,
     stats: Arc<SharedStats>,
 }
 
@@ -129,6 +131,7 @@ impl OutputActor {
             released: Vec::new(),
             started: Instant::now(),
             publisher_failures: 0,
+            down: false,
             stats: Arc::clone(&stats),
         };
         (actor, sender, stats)
@@ -257,6 +260,15 @@ impl OutputActor {
                 let id = self.work.spawn(task).id();
                 self.tasks.insert(id, None);
             }
+            Effect::GivenUp {
+                key,
+                alert,
+                attempts,
+                last_error,
+            } => tracing::error!(
+                output = %key.1, alert = %alert.id, rule = %alert.rule_name, trace_id = alert.trace_id(), attempts,
+                error = %last_error, "alert given up for its age, keeping it as a dead letter"
+            ),
             Effect::Answer { waiters, outcome } => {
                 for waiter in waiters {
                     // a caller that stopped listening will ask again
@@ -271,12 +283,28 @@ impl OutputActor {
         }
     }
 
-    fn publish_stats(&self) {
-        let publisher_failures = self.publisher_failures;
-        self.stats.set(OutputStats {
-            publisher_failures,
+    fn publish_stats(&mut self) {
+        let stats = OutputStats {
+            publisher_failures: self.publisher_failures,
             ..self.machine.stats()
-        });
+        };
+        self.tell_health(&stats);
+        self.stats.set(stats);
+    }
+
+    /// Once for each change: while an output is down every probe would say it again.
+    fn tell_health(&mut self, stats: &OutputStats) {
+        if stats.down == self.down {
+            return;
+        }
+        self.down = stats.down;
+        let waiting = stats.waiting + stats.retrying;
+        if stats.down {
+            let error = stats.last_error.as_deref();
+            tracing::warn!(output = %self.name, waiting, error, "output is down, alerts wait until it answers again");
+        } else {
+            tracing::info!(output = %self.name, waiting, "output no longer counts as down");
+        }
     }
 }
 

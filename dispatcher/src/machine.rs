@@ -405,7 +405,7 @@ impl<W: Waiter> DeliveryMachine<W> {
             let (_, key) = self.retries.pop_first().expect("the first was just looked at");
             self.make_ready(key);
         }
-        self.give_up(now);
+        self.give_up(now, effects);
         while !self.draining && self.in_flight < self.options.concurrency {
             let Some(key) = self.next_ready() else { break };
             if !self.may_send(now) {
@@ -424,7 +424,7 @@ impl<W: Waiter> DeliveryMachine<W> {
     }
 
     /// Buries what is too old. What was never tried is not given up for its age alone.
-    fn give_up(&mut self, now: Duration) {
+    fn give_up(&mut self, now: Duration, effects: &mut Vec<Effect<W>>) {
         while let Some((at, _)) = self.deadlines.first()
             && *at <= now
         {
@@ -439,20 +439,25 @@ impl<W: Waiter> DeliveryMachine<W> {
                 None
             });
             let tried = match job.state {
-                State::Sending | State::Burying { .. } => false,
-                State::Queued | State::Ready | State::Waiting { .. } => error.is_some(),
+                State::Sending | State::Burying { .. } => None,
+                State::Queued | State::Ready | State::Waiting { .. } => error.cloned(),
             };
-            if !tried {
+            let Some(last_error) = tried else {
                 // looked at again after the attempt that is under way or about to come
                 job.give_up_at = now + self.options.timeout.max(Duration::from_secs(1));
                 self.deadlines.insert((job.give_up_at, key));
                 continue;
-            }
+            };
             let reason = format!(
-                "not delivered within {} s, last error: {}",
+                "not delivered within {} s, last error: {last_error}",
                 self.options.dead_letter_after.as_secs(),
-                error.map_or("none", String::as_str)
             );
+            effects.push(Effect::GivenUp {
+                key: key.clone(),
+                alert: Arc::clone(&job.alert),
+                attempts: job.attempts,
+                last_error,
+            });
             if let State::Waiting { until } = job.state {
                 self.retries.remove(&(until, key.clone()));
             }

@@ -1,4 +1,5 @@
 mod replace;
+mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -67,6 +67,17 @@ pub enum Effect<W> {
     },
     /// Store these dead letters in one commit, then say [`Event::Buried`].
     Bury(Vec<Burial>),
+    /// A delivery is too old and is given up: say so. An [`Effect::Bury`] with it follows.
+    GivenUp {
+        /// Which delivery.
+        key: DeliveryKey,
+        /// The alert.
+        alert: Arc<Alert>,
+        /// Attempts made.
+        attempts: u32,
+        /// Its last failure, or that of the output when it was down and this delivery had no turn.
+        last_error: String,
+    },
     /// The outcome is final and durable: tell them.
     Answer {
         /// All who asked for this delivery.

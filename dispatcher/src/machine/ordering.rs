@@ -97,6 +97,7 @@ impl Line {
                     self.sending.push(key);
                 }
                 Effect::Bury(burials) => self.burying = burials,
+                Effect::GivenUp { .. } => {}
                 Effect::Answer { waiters, outcome } => {
                     if let DeliveryOutcome::Delivered { reference, .. } = outcome {
                         self.references.push(reference);

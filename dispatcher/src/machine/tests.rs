@@ -32,6 +32,7 @@ struct Rig {
     now: Duration,
     sending: Vec<DeliveryKey>,
     burying: Vec<Burial>,
+    given_up: Vec<(DeliveryKey, u32, String)>,
     outcomes: BTreeMap<u32, DeliveryOutcome>,
     released: BTreeSet<u32>,
     sends: Vec<Duration>,
@@ -48,6 +49,7 @@ impl Rig {
             now: Duration::from_secs(1000),
             sending: Vec::new(),
             burying: Vec::new(),
+            given_up: Vec::new(),
             outcomes: BTreeMap::new(),
             released: BTreeSet::new(),
             sends: Vec::new(),
@@ -79,6 +81,12 @@ impl Rig {
                     );
                     self.burying = burials;
                 }
+                Effect::GivenUp {
+                    key,
+                    attempts,
+                    last_error,
+                    ..
+                } => self.given_up.push((key, attempts, last_error)),
                 Effect::Answer { waiters, outcome } => {
                     for waiter in waiters {
                         assert!(!self.released.contains(&waiter), "answered after it was let go");
@@ -324,10 +332,12 @@ fn an_old_delivery_becomes_a_dead_letter_with_its_last_error() {
         "{:?}",
         rig.now - begin
     );
+    let key = rig.burying[0].key.clone();
     rig.finish_burial(Ok(()));
     let DeliveryOutcome::DeadLettered { attempts, reason } = &rig.outcomes[&waiter] else {
         panic!()
     };
+    assert_eq!(rig.given_up, [(key, *attempts, "http 503: busy".to_owned())]);
     assert!(
         *attempts > 10 && reason.contains("3600 s") && reason.contains("http 503: busy"),
         "{reason}"
