@@ -5,12 +5,15 @@ use std::time::Duration;
 use streamalert_store::coordinator::{CoordinatorOptions, Loss};
 use streamalert_store::{Fence, KeeperHandle, KeeperOptions, LeaseStore, News, ShardId, create_leases};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::lane::{Message, Report};
 use crate::options::MergerOptions;
 use crate::service::StartError;
+
+/// How long changes of owners are gathered before they are told: leases come one by one.
+const GATHER: Duration = Duration::from_secs(1);
 
 /// What the keys of the shards begin with.
 const PREFIX: &str = "merger/";
@@ -80,14 +83,22 @@ pub(crate) struct Changes {
     taken: u32,
     asked_for: u32,
     lost: u32,
+    /// When they are told at the latest; `None` while there are none.
+    due: Option<Instant>,
 }
 
 impl Changes {
+    fn note(&mut self, count: fn(&mut Self) -> &mut u32) {
+        *count(self) += 1;
+        self.due.get_or_insert_with(|| Instant::now() + GATHER);
+    }
+
     fn tell(&mut self) {
         let Self {
             taken,
             asked_for,
             lost,
+            due: _,
         } = std::mem::take(self);
         if taken + asked_for + lost > 0 {
             info!(taken, asked_for, lost, "shards change hands");
@@ -99,20 +110,20 @@ impl Courier {
     /// Until the keeper has ended.
     pub(crate) async fn run(mut self) {
         loop {
+            let due = self.changes.due;
             tokio::select! {
                 biased;
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.changes.tell(),
                 Some(report) = self.reports.recv() => match report {
                     Report::Fenced(fence) => self.keeper.fenced(key(fence.shard), fence.epoch),
                     Report::HandedOver(shard) => self.keeper.handed_over(key(shard)),
                 },
                 news = self.news.recv() => match news {
-                    Some(news) => {
-                        self.pass(news).await;
-                        if self.news.is_empty() {
-                            self.changes.tell();
-                        }
+                    Some(news) => self.pass(news).await,
+                    None => {
+                        self.changes.tell();
+                        return;
                     }
-                    None => return,
                 },
             }
         }
@@ -123,12 +134,13 @@ impl Courier {
             News::Own(lease) => {
                 if let Some(shard) = shard_of(&lease.key) {
                     let epoch = lease.epoch;
-                    self.changes.taken += 1;
+                    self.changes.note(|changes| &mut changes.taken);
                     self.tell(shard, Message::Own(Fence { shard, epoch })).await;
                 }
                 return;
             }
             News::Started => {
+                self.changes.tell();
                 // An error says that nobody waits any more.
                 let _ = self.started.take().map(|started| started.send(()));
                 return;
@@ -136,11 +148,11 @@ impl Courier {
             // The merger notes nothing with its leases.
             News::Checkpointed { .. } => return,
             News::HandOver { key, .. } => {
-                self.changes.asked_for += 1;
+                self.changes.note(|changes| &mut changes.asked_for);
                 (key, Message::HandOver)
             }
             News::Lost { key, loss } => {
-                self.changes.lost += 1;
+                self.changes.note(|changes| &mut changes.lost);
                 match loss {
                     Loss::Taken => (key, Message::Lost),
                     Loss::Expired => (key, Message::Suspend),
@@ -161,3 +173,6 @@ impl Courier {
             .await;
     }
 }
+
+#[cfg(test)]
+mod tests;
