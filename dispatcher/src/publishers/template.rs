@@ -2,6 +2,7 @@
 //! the whole publication. Attackers write logs: what comes out of them is escaped for where it goes, unless the
 //! template says otherwise.
 
+mod check;
 mod escape;
 mod filters;
 mod inputs;
@@ -102,6 +103,16 @@ impl Templates {
         }
         let added = self.environment.add_template_owned(name.to_owned(), text.clone());
         added.map_err(|error| told(file, &text, &error))?;
+        let unknown = self.environment.get_template(name).ok();
+        let unknown = unknown.and_then(|template| check::unknown(&self.environment, &template));
+        if let Some((at, message)) = unknown {
+            self.environment.remove_template(name);
+            return Err(TemplateProblem {
+                line: text[..at].matches('\n').count() + 1,
+                column: column(&text, at),
+                ..problem(message)
+            });
+        }
         let file = file.to_owned();
         self.by_name.insert(name.to_owned(), Template { file, form });
         Ok(())

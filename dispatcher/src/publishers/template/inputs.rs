@@ -14,6 +14,22 @@ use crate::publishers::Whole;
 /// The variable that tells what time it is, in microseconds since 1970.
 pub(super) const NOW: &str = "_now";
 
+/// What templates can name.
+pub(super) const NAMES: [&str; 12] = [
+    "alert",
+    "context",
+    "facts",
+    "links",
+    "merge",
+    "output",
+    "publication",
+    "record",
+    "rule",
+    "severity",
+    "summary",
+    "title",
+];
+
 /// A dictionary whose order is kept.
 #[derive(Debug)]
 struct Fields {

@@ -272,6 +272,7 @@ fn a_template_that_is_none_is_refused_with_its_place_and_the_others_stay() {
     for (index, says) in [
         "publishers/a.j2:1:",
         "publishers/b.j2:2:",
+        "publishers/c.j2:1:4: there is no `x`",
         "publishers/d.json.j2: template d is publishers/d.j2 already",
         "publishers/e.j2:1:",
     ]
@@ -309,4 +310,35 @@ async fn slack_shows_the_text_of_a_template_above_the_facts() {
         Some("*Cloudtrail root login*")
     );
     assert!(!publication.card().facts.is_empty());
+}
+
+#[test]
+fn names_and_filters_that_nobody_has_are_told_at_load() {
+    let problem = |text: &str| {
+        let files = vec![("t.j2".to_owned(), "publishers/t.j2".to_owned(), text.to_owned())];
+        let (_, problems) = Templates::compile(files);
+        problems.first().map(ToString::to_string).unwrap_or_default()
+    };
+    let told = problem("{{ title }}\n{% if x %}{{ recrod.user }}{% endif %}");
+    assert!(
+        told.starts_with("publishers/t.j2:2:7: there is no `x`, there are alert, "),
+        "{told}"
+    );
+    let told = problem("é {{ record.user | nofilter }}");
+    assert_eq!(told, "publishers/t.j2:1:20: there is no filter `nofilter`");
+    assert!(problem("{% if severity is prime %}{% endif %}{{ nobody() }}").contains("`nobody`"));
+
+    let fine = [
+        "{# {{ x|y }} #}{% raw %}{{ x|y }}{% endraw %}{{ 'x|y {{' }}{{ record.recrod|default(\"a'|b\") }}",
+        "{% set a = 1 %}{{ a }}{% for f in facts %}{{ loop.index }}{{ f.name|upper }}{% endfor %}{{ range(3)|list }}",
+        "{% macro m(b) %}{{ b|json(2) }}{% endmacro %}{{ m(record) }}{{ title|truncate(5)|slack|ago }}{{ { 'a': 1 } }} {",
+    ];
+    for text in fine {
+        assert_eq!(problem(text), "", "{text}");
+    }
+    for name in inputs::NAMES {
+        let template = format!("{{{{ {name} is defined }}}}");
+        let made = render_alert("t.j2", &template, "slack:a", alert(1)).unwrap();
+        assert_eq!(made.get("@slack.text").unwrap().as_str(), Some("True"), "{name}");
+    }
 }
