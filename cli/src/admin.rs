@@ -1,5 +1,7 @@
 //! What a process answers to the command line: about its store, its services, its dead letters.
 
+mod outputs;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -51,6 +53,8 @@ pub(crate) struct ProcessAdmin {
     pub(crate) tls: Option<Tls>,
     /// Whether outputs that are configured by now are not in force.
     pub(crate) outputs_kept: Kept,
+    /// Whether templates that are in their folders by now are not in force.
+    pub(crate) templates_kept: Kept,
     /// Which canaries have arrived.
     pub(crate) canaries: CanaryBoard,
 }
@@ -268,6 +272,8 @@ impl ProcessAdmin {
             .filter(|(_, running)| *running)
             .map(|(name, _)| text(name));
         let rules = self.runtime.as_ref().map_or(Value::Null, rules_status);
+        let dispatcher = self.dispatcher.as_ref();
+        let outputs = dispatcher.map_or(Value::Null, |dispatcher| outputs::status(&dispatcher.stats()));
         let leases = match &self.stores {
             Some(stores) => ownership::summary(&stores.leases.list("").await.map_err(of_store)?),
             None => Value::Null,
@@ -275,14 +281,17 @@ impl ProcessAdmin {
         Ok(object([
             ("services", Value::List(running.collect())),
             ("rules", rules),
-            (
-                "outputs_reload_failure",
-                self.outputs_kept.reason().as_deref().map_or(Value::Null, text),
-            ),
+            ("outputs", outputs),
+            ("templates_reload_failure", reason(&self.templates_kept)),
+            ("outputs_reload_failure", reason(&self.outputs_kept)),
             ("canaries", canaries(&self.canaries)),
             ("leases", leases),
         ]))
     }
+}
+
+fn reason(kept: &Kept) -> Value {
+    kept.reason().as_deref().map_or(Value::Null, text)
 }
 
 fn canaries(board: &CanaryBoard) -> Value {

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use streamalert_dispatcher::Templates;
 use streamalert_runtime::{Runtime, StartError};
 use streamalert_service::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use self::outputs::Configured;
+use self::outputs::{Configured, Kept};
 use crate::assembly;
 use crate::failure::Failure;
 use crate::project::Project;
@@ -54,6 +55,8 @@ pub(crate) struct Reloader {
     pub(crate) checks_rules: bool,
     /// The outputs that rules may name. Rules that were refused for want of one are tried again when it is there.
     pub(crate) configured: watch::Receiver<Arc<Configured>>,
+    /// Why templates are not in force as they are now.
+    pub(crate) templates_kept: Kept,
 }
 
 impl Reloader {
@@ -96,15 +99,9 @@ impl Reloader {
     async fn reload(&self) {
         let project = self.project.clone();
         let checks = self.checks_rules;
-        let (templates, problems) = crate::publishers::templates(&project.python_dirs().publishers);
-        if !problems.is_empty() {
-            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            tracing::error!(
-                "templates and rules are not loaded again, those that run are kept: {}",
-                told.join("; ")
-            );
+        let Some(templates) = templates(&project.python_dirs().publishers, &self.templates_kept) else {
             return;
-        }
+        };
         let templates = Arc::new(templates);
         let tried = templates.clone();
         let configured = self.configured.borrow().clone();
@@ -163,6 +160,20 @@ impl Reloader {
     }
 }
 
+/// The templates as they are now, if nothing is wrong with them; `kept` says so otherwise.
+fn templates(dirs: &[PathBuf], kept: &Kept) -> Option<Templates> {
+    let (templates, problems) = crate::publishers::templates(dirs);
+    if problems.is_empty() {
+        kept.set(None);
+        return Some(templates);
+    }
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let told = told.join("; ");
+    tracing::error!("templates and rules are not loaded again, those that run are kept: {told}");
+    kept.set(Some(told));
+    None
+}
+
 /// Waits until nothing changes any more.
 async fn rested(paths: &[PathBuf], mut last: Snapshot) -> Snapshot {
     for _ in 0..RESTS_MAX {
@@ -197,5 +208,25 @@ fn is_below(path: &Path, folder: &Path) -> bool {
 async fn hung_up(signals: &mut Signal) {
     if signals.recv().await.is_none() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_that_are_not_loaded_again_are_told_until_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = [dir.path().to_owned()];
+        let file = dir.path().join("ticket.j2");
+        let kept = Kept::default();
+        std::fs::write(&file, r#"{"title": {{ alert.rule_name "#).unwrap();
+        assert!(templates(&dirs, &kept).is_none());
+        let reason = kept.reason().unwrap();
+        assert!(reason.contains("ticket.j2"), "{reason}");
+        std::fs::write(&file, r#"{"title": "one"}"#).unwrap();
+        assert!(templates(&dirs, &kept).is_some());
+        assert_eq!(kept.reason(), None);
     }
 }

@@ -284,6 +284,7 @@ impl Node {
             files,
             checks_rules,
             configured: self.configured.subscribe(),
+            templates_kept: self.admin.templates_kept.clone(),
         };
         let following = reloader.run(self.shutdown.clone());
         self.supervisor.spawn("rule files", TaskKind::Helper, following);

@@ -8,6 +8,15 @@ use crate::failure::Failure;
 use crate::paint;
 use crate::project::load_settings;
 
+/// What is loaded again beside rules, and what is said while it is not.
+const RELOADS: [(&str, &str); 2] = [
+    (
+        "templates_reload_failure",
+        "templates and rules not loaded again:",
+    ),
+    ("outputs_reload_failure", "outputs not loaded again:"),
+];
+
 /// What a running process says of itself; with a store that many share, what the store says of all.
 pub(crate) async fn run(global: &Global, args: &args::Status) -> Result<(), Failure> {
     let settings = load_settings(global)?;
@@ -35,12 +44,13 @@ pub(crate) async fn run(global: &Global, args: &args::Status) -> Result<(), Fail
     if let Some(rules) = answer.get("rules").filter(|rules| !rules.is_null()) {
         print_rules(rules);
     }
-    if !member(&answer, "outputs_reload_failure").is_empty() {
-        anstream::println!(
-            "{} {}",
-            paint::in_style(paint::BAD, "outputs not loaded again:"),
-            member(&answer, "outputs_reload_failure")
-        );
+    for (key, word) in RELOADS {
+        if !member(&answer, key).is_empty() {
+            anstream::println!("{} {}", paint::in_style(paint::BAD, word), member(&answer, key));
+        }
+    }
+    for line in list(&answer, "outputs").iter().filter_map(output_line) {
+        anstream::println!("{line}");
     }
     for canary in list(&answer, "canaries") {
         let arrived = match member(&canary, "arrived") {
@@ -75,6 +85,42 @@ fn list(value: &Value, key: &str) -> Vec<Value> {
 
 fn number(value: &Value, key: &str) -> i64 {
     value.get(key).and_then(Value::as_i64).unwrap_or_default()
+}
+
+/// Of an output that is down, holds alerts or gave some up; the others have nothing to tell.
+fn output_line(output: &Value) -> Option<String> {
+    let mut parts = Vec::new();
+    if output.get("down").and_then(Value::as_bool) == Some(true) {
+        parts.push(paint::in_style(paint::BAD, "down"));
+    }
+    let dead = match number(output, "dead") {
+        1 => "dead letter since the start",
+        _ => "dead letters since the start",
+    };
+    let counts = [
+        ("waiting", "waiting"),
+        ("retrying", "to be tried again"),
+        ("burying", "to be stored as dead letters"),
+        ("dead", dead),
+    ];
+    for (key, words) in counts {
+        let count = number(output, key);
+        if count > 0 {
+            parts.push(format!("{count} {words}"));
+        }
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    let error = match member(output, "last_error") {
+        "" => String::new(),
+        error => format!("; last error: {error}"),
+    };
+    Some(format!(
+        "output {}: {}{error}",
+        member(output, "output"),
+        parts.join(", ")
+    ))
 }
 
 fn print_rules(rules: &Value) {
@@ -142,5 +188,40 @@ fn print_leases(kind: &Value) {
             node => node,
         };
         anstream::println!("  {} ({node}): {covered}", member(&shard, "shard"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::json;
+
+    fn line(output: &str) -> Option<String> {
+        let line = output_line(&json(output.as_bytes()))?;
+        Some(anstream::adapter::strip_str(&line).to_string())
+    }
+
+    #[test]
+    fn an_output_that_is_down_or_holds_alerts_has_a_line() {
+        let down = r#"{"output": "webhook:a", "down": true, "waiting": 7, "retrying": 2, "burying": 0, "dead": 1,
+            "last_error": "http 503: busy"}"#;
+        assert_eq!(
+            line(down).unwrap(),
+            "output webhook:a: down, 7 waiting, 2 to be tried again, 1 dead letter since the start; \
+             last error: http 503: busy"
+        );
+        let full = r#"{"output": "webhook:a", "down": false, "waiting": 0, "retrying": 0, "burying": 3, "dead": 2,
+            "last_error": null}"#;
+        assert_eq!(
+            line(full).unwrap(),
+            "output webhook:a: 3 to be stored as dead letters, 2 dead letters since the start"
+        );
+    }
+
+    #[test]
+    fn an_output_that_works_has_no_line() {
+        let works = r#"{"output": "webhook:a", "down": false, "waiting": 0, "retrying": 0, "burying": 0, "dead": 0,
+            "last_error": "http 503: it was busy once"}"#;
+        assert_eq!(line(works), None);
     }
 }
