@@ -119,6 +119,7 @@ async fn a_canary_that_stops_arriving_reaches_the_operator_and_none_arrives_twic
     );
     let status = stdout(&project.run(&["status"]));
     assert!(status.contains("canary webhook:sink: missing: "), "{status}");
+    assert!(status.contains("output webhook:sink: "), "{status}");
 
     // Another process goes on where this one was killed.
     process.kill().await.unwrap();
