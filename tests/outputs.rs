@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use streamalert_secrets::{FileStore, FileStoreOptions, Secret, SecretStore as _};
 use streamalert_testkit::{Reply, WebhookReceiver};
 
 use crate::support::{TestProject, binary, stdout};
@@ -336,4 +337,67 @@ fn settings_come_from_files_and_variables_and_replace_others_only_when_told_to()
     let listed = stdout(&run(&project, &["output", "list"], ""));
     assert!(listed.contains("teams:soc  stored in"), "{listed}");
     stdout(&run(&project, &["output", "remove", "teams:soc", "-y"], ""));
+}
+
+#[test]
+fn fields_of_every_kind_stand_in_the_settings_and_a_wrong_one_is_shown_at_its_line() {
+    let project = project();
+    let fields = "[outputs.\"webhook:x\".fields]\nurl = { env = \"PLANTED_URL\" }\nheaders = { X-A = { env = \"PLANTED_URL\" }, X-B = \"b\" }\n\
+                  body_bytes_max = 100000\n[outputs.\"opsgenie:y\".fields]\napi_key = \"plantedsoar0-token\"\nresponders = [\"team:x\"]\n";
+    project.write("streamalert.toml", &format!("{QUIET}{fields}"));
+    let list = || told(&run(&project, &["output", "list"], ""));
+    let listed = list();
+    for name in ["webhook:x", "opsgenie:y"] {
+        let line = listed.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line.contains("ready"), "{listed}");
+    }
+    for (wrong, says) in [
+        ("headers = \"plantedsoar0-token\"", "expected a table of texts"),
+        ("body_bytes_max = true", "expected a whole number"),
+        ("hedaers = 1", "unknown field `hedaers`"),
+        ("hmac_secret = { env = \"NOT_THERE\" }", "NOT_THERE is not set"),
+    ] {
+        let table = format!("[outputs.\"webhook:x\".fields]\nurl = \"http://u\"\n{wrong}\n");
+        project.write("streamalert.toml", &format!("{QUIET}{table}"));
+        let listed = list();
+        let line = listed.lines().find(|line| line.contains(says));
+        assert!(
+            line.is_some_and(|line| line.contains("streamalert.toml:7:")),
+            "{listed}"
+        );
+        assert!(!listed.contains(PLANTED), "{listed}");
+    }
+}
+
+#[tokio::test]
+async fn fields_that_nobody_can_read_are_not_put_and_those_that_are_there_are_removed() {
+    let project = project();
+    let put = ["secret", "put", "outputs/slack/bare"];
+    let said = refused(&project, &put, "plantedsoar0-token\n");
+    assert!(
+        said.contains("as a json object") && !said.contains(PLANTED),
+        "{said}"
+    );
+    assert!(!project.path(".streamalert/secrets.enc").exists());
+    stdout(&run(
+        &project,
+        &["secret", "put", "team/token"],
+        "plantedsoar0-token\n",
+    ));
+    let store = FileStore::new(FileStoreOptions {
+        file: project.path(".streamalert/secrets.enc"),
+        key_file: project.path(".streamalert/secrets.key"),
+        key: None,
+    });
+    let name = "outputs/slack/bare".parse().unwrap();
+    store.put(&name, &Secret::new(PLANTED.to_owned())).await.unwrap();
+    let removed = run(&project, &["output", "remove", "slack:bare", "--yes"], "");
+    let said = told(&removed);
+    assert!(removed.status.success(), "{said}");
+    assert!(
+        said.contains("removed all the same") && !said.contains(PLANTED),
+        "{said}"
+    );
+    assert!(!conf(&project).contains("bare"));
+    assert_eq!(stdout(&run(&project, &["secret", "list"], "")), "team/token\n");
 }

@@ -14,7 +14,7 @@ mod stores;
 pub(crate) use dispatcher::{delivery_limits, paces, start_dispatcher};
 pub(crate) use member::Member;
 pub(crate) use merger::{merger_options, start_merger};
-pub(crate) use outputs::{Outputs, at, candidate, outputs, place_of, registry};
+pub(crate) use outputs::{Outputs, at, aws_region, candidate, outputs, place_of, registry};
 pub(crate) use pipeline::Pipeline;
 pub(crate) use rules::{
     cross_check, cross_check_of, load_errors, load_rules, rules_node, threat_intel, threat_intel_of,

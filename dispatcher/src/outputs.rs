@@ -137,7 +137,7 @@ pub(crate) mod markup;
 mod settings;
 mod tls;
 
-pub(crate) use settings::{Clients, Settings, Table};
+pub(crate) use settings::{Clients, Settings, Table, unknown_field};
 pub(crate) use slack::{card_layout as slack_layout, inert as slack_escaped};
 
 /// One configured output: a service with a descriptor.

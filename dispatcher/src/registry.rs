@@ -9,7 +9,9 @@ use streamalert_types::{Clock, OutputName};
 use tokio::time::Instant;
 
 use crate::outputs::aws::AwsConfigs;
-use crate::outputs::{Clients, Output, Receipt, SendError, Settings, Table, service, services};
+use crate::outputs::{
+    Clients, Output, Receipt, SendError, Settings, Table, service, services, unknown_field,
+};
 use crate::{DeliveryOptions, DeliveryOverrides, EnvLookup, Fetched, Publication, Secret, SecretSetting};
 
 /// One output as the configuration names it.
@@ -272,8 +274,12 @@ fn make(
     };
     check_descriptor(name.descriptor())?;
     let mut table = Table::new();
+    let mut stray = None;
     if let Some(stored) = context.credentials.get(name) {
         // StreamAlert's may hold more than we ask for
+        stray = stored
+            .keys()
+            .find(|name| service.field(name).is_none() && *name != "allow_internal");
         let known = stored.iter().filter(|(name, _)| service.field(name).is_some());
         table.extend(known.map(|(name, value)| (name.clone(), value.clone())));
     }
@@ -298,15 +304,22 @@ fn make(
         Some(value) => serde_json::from_value(value).map_err(|error| format!("delivery: {error}"))?,
     };
     let mut required = service.fields.iter().filter(|field| field.is_required).peekable();
-    if table.is_empty() && required.peek().is_some() {
+    if table.is_empty() && stray.is_none() && required.peek().is_some() {
         let names: Vec<&str> = required.map(|field| field.name).collect();
         return Ok(Made::Unavailable(format!(
             "no settings for {name} ({}) are given, give them with `streamalert output add {name}`",
             names.join(", ")
         )));
     }
-    let settings = Settings::new(name, service, table, context, clients)?;
-    let output = (service.make)(&settings)?;
+    // where one is missing, one that nobody knows is most likely meant for it
+    let with_stray = |error: String| match stray {
+        Some(stray) if error.starts_with("missing field") => {
+            format!("{}; {error}", unknown_field(service, stray))
+        }
+        _ => error,
+    };
+    let settings = Settings::new(name, service, table, context, clients).map_err(with_stray)?;
+    let output = (service.make)(&settings).map_err(with_stray)?;
     let fingerprint = settings.fingerprint();
     let options = overrides
         .apply((service.delivery)())

@@ -39,7 +39,7 @@ pub(crate) enum Output {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
         streamalert output add slack:security\n  \
-        streamalert output add webhook:soar --env url=SOAR_URL --field headers.x-team=soc --test\n  \
+        streamalert output add webhook:soar --env url=SOAR_URL --field body_bytes_max=100000 --test\n  \
         streamalert output add pagerduty-v2 --descriptor oncall --file routing_key=key.txt\n\n\
     docs/outputs has a page for each service, with its fields. On a terminal what is missing is asked for, secrets \
     without showing them. Without a terminal nothing is asked: what is missing is an error, and with --test an output \

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use streamalert_config::{Conf, OutputTarget, Place, Problem, Secret, SecretSource, Settings, StoreType};
+use streamalert_config::{
+    Conf, FieldValue, OutputTarget, Place, Problem, Secret, SecretSource, Settings, StoreType,
+};
 use streamalert_dispatcher::{Fetched, LoadContext, OutputProblem, OutputRegistry, OutputSpec};
 use streamalert_secrets::Secrets;
 use streamalert_types::{Clock, OutputName};
@@ -78,8 +80,9 @@ pub(crate) async fn outputs(
                 settings,
                 origin: at(&place),
             }),
-            Err(variable) => {
+            Err(Unset { field, variable }) => {
                 let message = format!("environment variable {variable} is not set");
+                let message = field.map_or_else(|| message.clone(), |field| format!("{field}: {message}"));
                 problems.push((name.clone(), problem(settings, conf, name, message)));
             }
         }
@@ -140,7 +143,29 @@ pub(crate) fn place_of(settings: &Settings, conf: &Conf, name: &OutputName) -> P
 }
 
 fn problem(settings: &Settings, conf: &Conf, name: &OutputName, message: String) -> Problem {
-    place_of(settings, conf, name).error(format!("output {name}"), message, "")
+    let field = named_field(&message)
+        .map(|field| settings.place_of(&["outputs", name.as_str(), "fields", field]))
+        .filter(|place| *place != Place::default());
+    field
+        .unwrap_or_else(|| place_of(settings, conf, name))
+        .error(format!("output {name}"), message, "")
+}
+
+/// The field that a complaint is about: those of outputs begin with it.
+fn named_field(message: &str) -> Option<&str> {
+    match message.strip_prefix("unknown field `") {
+        Some(rest) => rest.split_once('`').map(|(field, _)| field),
+        None => message.split_once(':').map(|(field, _)| field),
+    }
+}
+
+/// The region that AWS is asked in where nothing nearer says one: that of the settings, or that of StreamAlert's account.
+pub(crate) fn aws_region(settings: &Settings, conf: &Conf) -> Option<String> {
+    let of_account = || {
+        let region = conf.global.section("account")?.get("region")?.as_str()?;
+        (!region.is_empty()).then(|| region.to_owned())
+    };
+    settings.aws.region.clone().or_else(of_account)
 }
 
 /// `FILE:LINE:COLUMN`
@@ -172,7 +197,7 @@ fn context(
         env: Arc::new(|name| std::env::var(name).ok()),
         clock,
         credentials: Arc::new(credentials),
-        aws: streamalert_dispatcher::aws_configs(aws.region.clone(), aws.endpoint_url.clone()),
+        aws: streamalert_dispatcher::aws_configs(aws_region(settings, conf), aws.endpoint_url.clone()),
         aws_account: aws_account.map(str::to_owned),
     })
 }
@@ -190,8 +215,23 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf, Failure> {
     Ok(std::path::absolute(path)?)
 }
 
-/// The settings table that an output is made from; the name of the environment variable that is missing otherwise.
-fn table(target: &OutputTarget) -> Result<serde_json::Value, String> {
+/// An environment variable that is missing, and the field that names it, of an output that is made from fields.
+struct Unset {
+    field: Option<String>,
+    variable: String,
+}
+
+impl From<String> for Unset {
+    fn from(variable: String) -> Self {
+        Self {
+            field: None,
+            variable,
+        }
+    }
+}
+
+/// The settings table that an output is made from.
+fn table(target: &OutputTarget) -> Result<serde_json::Value, Unset> {
     let text = |secret: &Secret| match secret.source() {
         SecretSource::Text(text) => Ok(serde_json::Value::from(text)),
         SecretSource::Unset(variable) => Err(variable.to_owned()),
@@ -222,10 +262,46 @@ fn table(target: &OutputTarget) -> Result<serde_json::Value, String> {
         }
         OutputTarget::Fields(fields) => {
             for (name, value) in fields {
-                table.insert(name.clone(), text(value)?);
+                let value = match value {
+                    FieldValue::One(secret) => text(secret),
+                    FieldValue::Number(number) => Ok((*number).into()),
+                    FieldValue::Flag(flag) => Ok((*flag).into()),
+                    FieldValue::List(items) => items
+                        .iter()
+                        .map(text)
+                        .collect::<Result<Vec<_>, _>>()
+                        .map(Into::into),
+                    FieldValue::Table(entries) => entries
+                        .iter()
+                        .map(|(key, secret)| Ok((key.clone(), text(secret)?)))
+                        .collect::<Result<serde_json::Map<_, _>, _>>()
+                        .map(Into::into),
+                };
+                let unset = |variable| Unset {
+                    field: Some(name.clone()),
+                    variable,
+                };
+                table.insert(name.clone(), value.map_err(unset)?);
             }
         }
         OutputTarget::History { .. } => {}
     }
     Ok(table.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_of_the_settings_goes_before_that_of_the_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let global = r#"{"account": {"region": "eu-west-1"}}"#;
+        std::fs::write(dir.path().join("global.json"), global).unwrap();
+        let conf = Conf::load(dir.path()).unwrap();
+        let mut settings = Settings::default();
+        assert_eq!(aws_region(&settings, &conf).as_deref(), Some("eu-west-1"));
+        settings.aws.region = Some("us-east-1".to_owned());
+        assert_eq!(aws_region(&settings, &conf).as_deref(), Some("us-east-1"));
+    }
 }

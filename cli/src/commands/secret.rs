@@ -18,6 +18,15 @@ pub(crate) async fn run(global: &Global, args: &args::Secret) -> Result<(), Fail
         args::Secret::Put { name } => {
             let name: SecretName = name.parse().map_err(failed)?;
             let secret = prompt::secret(name.as_str())?;
+            if let Some(output) = name.output()
+                && serde_json::from_str::<assembly::Fields>(secret.expose()).is_err()
+            {
+                // a parser's error might quote the secret
+                return Err(Failure::Other(format!(
+                    "{name} is where all fields of {output} are kept, as a json object such as {{\"FIELD\": \"value\"}}: nothing is \
+                     changed; `streamalert output add {output}` asks for them one by one"
+                )));
+            }
             store.put(&name, &secret).await.map_err(failed)?;
             anstream::eprintln!("{name} is kept in {}", store.place());
         }

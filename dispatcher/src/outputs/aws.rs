@@ -16,7 +16,7 @@ use crate::{Publication, Redactor, Secret};
 /// The region; for the end of every `FIELDS` of AWS, with the three below.
 pub(crate) const REGION: Field = Field::optional(
     "region",
-    "the region; unset: `aws.region`, or that of the environment",
+    "the region; unset: `aws.region`, or `account.region` of `conf/global.json`, or that of the environment",
 )
 .check(token)
 .example("eu-west-1");
@@ -93,12 +93,22 @@ impl<C> Aws<C> {
     }
 
     /// The client, made by `make` the first time.
-    pub(crate) async fn client(&self, make: impl Fn(&SdkConfig) -> C) -> &C {
+    ///
+    /// # Errors
+    /// Nothing says which region: nothing was sent, and nothing will be before an operator says it.
+    pub(crate) async fn client(&self, make: impl Fn(&SdkConfig) -> C) -> Result<&C, SendError> {
         let made = || async {
-            let (config, seen) = SeenSecrets::watch((self.configs)(self.access.clone()).await);
-            (make(&config), seen)
+            let config = (self.configs)(self.access.clone()).await;
+            if config.region().is_none() {
+                return Err(SendError::permanent(
+                    "no region: set aws.region in streamalert.toml, the output's field region, or AWS_REGION in the \
+                     environment",
+                ));
+            }
+            let (config, seen) = SeenSecrets::watch(config);
+            Ok((make(&config), seen))
         };
-        &self.made.get_or_init(made).await.0
+        Ok(&self.made.get_or_try_init(made).await?.0)
     }
 
     /// What a failed call means for the delivery. What an operator has to mend is not waited for, but for credentials:

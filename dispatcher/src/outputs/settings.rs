@@ -72,16 +72,12 @@ impl<'a> Settings<'a> {
             value.as_str() != Some("") || service.field(name).is_none_or(|field| field.is_required)
         });
         if let Some(unknown) = table.keys().find(|name| service.field(name).is_none()) {
-            let known: Vec<&str> = service.fields.iter().map(|field| field.name).collect();
-            return Err(format!(
-                "unknown field `{unknown}`, expected one of {}",
-                known.join(", ")
-            ));
+            return Err(unknown_field(service, unknown));
         }
         for field in service.fields {
             match table.get(field.name) {
                 Some(value) if !fits(field.kind, value) => {
-                    return Err(format!("{}: a setting has the wrong type", field.name));
+                    return Err(wrong(field.name, field.kind));
                 }
                 None if field.is_required => return Err(format!("missing field `{}`", field.name)),
                 _ => {}
@@ -135,8 +131,8 @@ impl<'a> Settings<'a> {
 
     fn resolve(&self, key: &str, value: &Json) -> Result<Secret, String> {
         // what serde says of a wrong value may quote it
-        let setting: SecretSetting = serde_json::from_value(value.clone())
-            .map_err(|_| format!("{key}: a setting has the wrong type"))?;
+        let setting: SecretSetting =
+            serde_json::from_value(value.clone()).map_err(|_| wrong(key, FieldKind::Text))?;
         let secret = self.context.secret(key, &setting)?;
         secret.expose().hash(&mut *self.read.borrow_mut());
         Ok(secret)
@@ -206,7 +202,7 @@ impl<'a> Settings<'a> {
                 .iter()
                 .map(|item| self.resolve(name, item).map(|text| text.expose().to_owned()))
                 .collect(),
-            _ => Err(format!("{name}: a setting has the wrong type")),
+            _ => Err(wrong(name, FieldKind::List)),
         }
     }
 
@@ -302,6 +298,24 @@ impl<'a> Settings<'a> {
         bytes.hash(&mut *self.read.borrow_mut());
         Ok(Some(bytes))
     }
+}
+
+/// That the value of `field` is of another kind, without the value.
+fn wrong(field: &str, kind: FieldKind) -> String {
+    let expected = match kind {
+        FieldKind::Text => "text, or where it is, such as { env = \"NAME\" }",
+        FieldKind::Number => "a whole number",
+        FieldKind::Flag => "true or false",
+        FieldKind::Map => "a table of texts, such as { NAME = \"value\" }",
+        FieldKind::List => "a list of texts",
+    };
+    format!("{field}: a setting has the wrong type, expected {expected}")
+}
+
+/// That a service has no such field, and which it has.
+pub(crate) fn unknown_field(service: &Service, name: &str) -> String {
+    let known: Vec<&str> = service.fields.iter().map(|field| field.name).collect();
+    format!("unknown field `{name}`, expected one of {}", known.join(", "))
 }
 
 fn fits(kind: FieldKind, value: &Json) -> bool {

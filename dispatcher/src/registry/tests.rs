@@ -93,6 +93,24 @@ fn stored_credentials_are_taken_and_settings_win() {
 }
 
 #[test]
+fn a_misspelt_field_of_stored_credentials_is_named_where_one_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let name: OutputName = "slack:a".parse().unwrap();
+    let stored = json!({"ulr": "https://hooks.example.com/planted"});
+    let context = LoadContext {
+        credentials: Arc::new([(name, stored.as_object().unwrap().clone())].into()),
+        ..context(dir.path())
+    };
+    let error = OutputRegistry::load(&[spec("slack:a", json!(null))], &context).unwrap_err();
+    let line = error.to_string();
+    assert!(
+        line.contains("unknown field `ulr`, expected one of url"),
+        "{line}"
+    );
+    assert!(!line.contains("planted"), "{line}");
+}
+
+#[test]
 fn every_wrong_output_is_named_with_its_fault() {
     let error = load(&[
         spec("slak:a", json!({})),
@@ -133,7 +151,7 @@ fn every_wrong_output_is_named_with_its_fault() {
         .collect();
     let expected = [
         ("aws-firehose:../k", "descriptor"),
-        ("file:j", "wrong type"),
+        ("file:j", "wrong type, expected text"),
         ("file:l", "must be a table"),
         ("slack:b", "unknown field `ulr`"),
         ("slack:c", "must begin with https://"),

@@ -17,8 +17,8 @@ pub use conf::{
 pub use located::Located;
 pub use problem::{Place, Problem, Severity};
 pub use settings::{
-    AwsSettings, Billing, ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, Header,
-    HealthSettings, KinesisInput, ListenSettings, LogFormat, LookupTableSettings, MergerSettings,
+    AwsSettings, Billing, ClassifierSettings, ConfSettings, DataSettings, DispatcherSettings, FieldValue,
+    Header, HealthSettings, KinesisInput, ListenSettings, LogFormat, LookupTableSettings, MergerSettings,
     NodeSettings, OutputLimits, OutputTarget, PeersSettings, PythonSettings, RedactSettings, RulesSettings,
     Secret, SecretPlace, SecretSource, SecretsSettings, SecretsType, Service, Settings, SourceAccess,
     SourceInput, SourceSettings, StoreSettings, StoreType, StreamStart, TelemetrySettings,

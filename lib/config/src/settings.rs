@@ -1,4 +1,5 @@
 mod check;
+mod fields;
 mod fleet;
 mod layers;
 mod outputs;
@@ -19,6 +20,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use streamalert_types::OutputName;
 
+pub use fields::FieldValue;
 pub use fleet::{AwsSettings, Billing, NodeSettings, StoreSettings, StoreType};
 pub use outputs::{Header, OutputTarget, Secret, SecretSource};
 pub use secrets::{SecretPlace, SecretsSettings, SecretsType};

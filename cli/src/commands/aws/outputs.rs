@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamalert_config::{OutputTarget, SecretSource};
+use streamalert_config::{FieldValue, OutputTarget, SecretSource};
 use streamalert_types::OutputName;
 
 use super::{Statements, queue_arn};
@@ -21,8 +21,8 @@ impl Statements<'_> {
         for name in names(project) {
             let fields = fields(project, &name);
             let role = fields.get("role_arn").or(fields.get("assume_role_arn"));
-            let own = self.settings.aws.region.as_ref();
-            let region = fields.get("region").or(own).map_or("*", String::as_str);
+            let own = crate::assembly::aws_region(self.settings, &project.conf);
+            let region = fields.get("region").or(own.as_ref()).map_or("*", String::as_str);
             let asked = match role {
                 Some(role) => Some(Wanted {
                     service: "sts",
@@ -57,7 +57,9 @@ fn fields(project: &Project, name: &OutputName) -> BTreeMap<String, String> {
     }
     if let Some(OutputTarget::Fields(table)) = project.settings.outputs.get(name) {
         for (field, value) in table {
-            if let SecretSource::Text(text) = value.source() {
+            if let FieldValue::One(secret) = value
+                && let SecretSource::Text(text) = secret.source()
+            {
                 fields.insert(field.clone(), text.to_owned());
             }
         }

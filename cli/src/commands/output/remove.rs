@@ -1,3 +1,4 @@
+use streamalert_secrets::SecretError;
 use streamalert_types::OutputName;
 
 use super::{load, name_of, of_store};
@@ -13,7 +14,12 @@ pub(super) async fn run(global: &Global, output: &str, yes: bool) -> Result<(), 
     let (settings, conf) = load(global)?;
     let secrets = assembly::secrets(&settings, &conf);
     let store = secrets.store().await.map_err(of_store)?;
-    let is_stored = store.get_output(&name).await.map_err(of_store)?.is_some();
+    let (is_stored, unread) = match store.get_output(&name).await {
+        Ok(fields) => (fields.is_some(), None),
+        // what nobody can read is removed all the same
+        Err(error @ SecretError::Content { .. }) => (true, Some(error)),
+        Err(error) => return Err(of_store(error)),
+    };
     let text = outputs_file::read(&settings.conf.dir)?;
     let file = settings.conf.dir.join("outputs.json").display().to_string();
     let without = outputs_file::without_output(&text, &name)
@@ -31,6 +37,12 @@ pub(super) async fn run(global: &Global, output: &str, yes: bool) -> Result<(), 
     }
     for warning in named_by(global, &name).await {
         anstream::eprintln!("{} {warning}", paint::in_style(paint::ODD, "warning:"));
+    }
+    if let Some(error) = unread {
+        anstream::eprintln!(
+            "{} {error}: it is removed all the same",
+            paint::in_style(paint::ODD, "warning:")
+        );
     }
     if !yes {
         if !prompt::somebody() {

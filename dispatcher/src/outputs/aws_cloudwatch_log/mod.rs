@@ -107,7 +107,7 @@ impl LogOutput {
 #[async_trait]
 impl Output for LogOutput {
     async fn send(&self, publication: &Publication, _: &str, _: Instant) -> Result<Receipt, SendError> {
-        let client = self.aws.client(Client::new).await;
+        let client = self.aws.client(Client::new).await?;
         let event = request::event(publication, self.clock.now())?;
         match self.log(client, &event).await {
             Ok(Put::Taken) => Ok(Receipt::default()),

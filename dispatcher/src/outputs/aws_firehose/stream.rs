@@ -102,7 +102,7 @@ async fn put(target: Arc<Target>, batch: Vec<Waiting>, _permit: OwnedSemaphorePe
 
 impl Target {
     async fn put(&self, records: Vec<Record>) -> Result<Vec<Result<(), SendError>>, SendError> {
-        let client = self.aws.client(Client::new).await;
+        let client = self.aws.client(Client::new).await?;
         let count = records.len();
         let request = client.put_record_batch().delivery_stream_name(&self.stream);
         let answer = request.set_records(Some(records)).send().await;

@@ -70,7 +70,7 @@ impl LambdaOutput {
 #[async_trait]
 impl Output for LambdaOutput {
     async fn send(&self, publication: &Publication, _: &str, _: Instant) -> Result<Receipt, SendError> {
-        let client = self.aws.client(Client::new).await;
+        let client = self.aws.client(Client::new).await?;
         let answer = client
             .invoke()
             .function_name(&self.config.function.name)

@@ -61,7 +61,7 @@ fn client(config: &SdkConfig) -> Client {
 #[async_trait]
 impl Output for S3Output {
     async fn send(&self, publication: &Publication, _: &str, _: Instant) -> Result<Receipt, SendError> {
-        let client = self.aws.client(client).await;
+        let client = self.aws.client(client).await?;
         let answer = client
             .put_object()
             .bucket(&self.config.bucket)

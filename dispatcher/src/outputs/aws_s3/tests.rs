@@ -1,14 +1,16 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 use streamalert_testkit::emulator::{account, emulated, ministack};
 use streamalert_testkit::{ReceivedRequest, Reply};
-use streamalert_types::Alert;
+use streamalert_types::{Alert, OutputName};
 
 use super::*;
-use crate::outputs::fixtures::{alert, at_emulator, send};
+use crate::outputs::fixtures::{alert, at_emulator, context, send};
 use crate::outputs::suite::wire::s3_fault;
 use crate::outputs::suite::{Case, HttpCase, Repeats, Server, json_of};
+use crate::registry::{LoadContext, OutputRegistry, OutputSpec};
 
 pub(super) fn case() -> Case {
     let settings = |base: &str| json!({"bucket": "alerts", "endpoint_url": base, "region": "eu-west-1"});
@@ -111,4 +113,26 @@ async fn an_alert_is_read_back_once_however_often_it_is_sent() {
     let body: Json = serde_json::from_slice(&object.body.collect().await.unwrap().into_bytes()).unwrap();
     assert_eq!(body["id"], alert(1).id.to_string());
     assert_eq!(body["record"]["eventName"], "ConsoleLogin");
+}
+
+#[tokio::test]
+async fn without_a_region_nothing_is_sent_and_the_setting_is_named() {
+    let name: OutputName = "aws-s3:a".parse().unwrap();
+    let context = LoadContext {
+        aws: Arc::new(|_| Box::pin(async { SdkConfig::builder().build() })),
+        ..context(Path::new("."))
+    };
+    let spec = OutputSpec {
+        name: name.clone(),
+        settings: json!({"bucket": "alerts"}),
+        origin: "test".to_owned(),
+    };
+    let mut outputs = OutputRegistry::load(&[spec], &context).unwrap().into_outputs();
+    let output = outputs.remove(&name).unwrap().output;
+    let error = send(&*output, name.as_str(), alert(1)).await.unwrap_err();
+    assert!(!error.may_have_happened && !error.is_retryable(), "{error:?}");
+    assert!(
+        error.message.contains("set aws.region in streamalert.toml"),
+        "{error:?}"
+    );
 }

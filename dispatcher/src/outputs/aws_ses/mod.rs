@@ -59,7 +59,7 @@ struct SesOutput {
 #[async_trait]
 impl Output for SesOutput {
     async fn send(&self, publication: &Publication, _: &str, _: Instant) -> Result<Receipt, SendError> {
-        let client = self.aws.client(Client::new).await;
+        let client = self.aws.client(Client::new).await?;
         let mail = Blob::new(request::mail(publication, &self.config)?);
         let unbuilt = |error: BuildError| SendError::permanent(error.to_string());
         let mail = RawMessage::builder().data(mail).build().map_err(unbuilt)?;

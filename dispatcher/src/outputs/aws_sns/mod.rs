@@ -64,7 +64,7 @@ fn client(config: &SdkConfig) -> (Client, String) {
 #[async_trait]
 impl Output for SnsOutput {
     async fn send(&self, publication: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
-        let (client, region) = self.aws.client(client).await;
+        let (client, region) = self.aws.client(client).await?;
         let message = request::message(publication, key, self.topic.is_fifo())?;
         let answer = client
             .publish()

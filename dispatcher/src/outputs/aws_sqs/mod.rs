@@ -73,7 +73,7 @@ impl SqsOutput {
 #[async_trait]
 impl Output for SqsOutput {
     async fn send(&self, publication: &Publication, key: &str, _: Instant) -> Result<Receipt, SendError> {
-        let client = self.aws.client(Client::new).await;
+        let client = self.aws.client(Client::new).await?;
         let message = request::message(publication, key, &self.config)?;
         let answer = client
             .send_message()

@@ -108,8 +108,8 @@ fn is_current(name: &str, text: &str) {
 fn index() -> String {
     let mut text = format!(
         "# Outputs\n\n{NOTE}\nAn output is named `service:descriptor`. `streamalert output services` lists the services. Their \
-         fields stand in\n`streamalert.toml` (`[outputs.\"service:descriptor\".fields]`, one text each, `env:NAME` for an \
-         environment variable); an output\nthat only `conf/outputs.json` names has them [in the store of secrets](../OPERATIONS.md#secrets). \
+         fields stand in\n`streamalert.toml` (`[outputs.\"service:descriptor\".fields]`: texts, numbers, flags, lists and tables as they \
+         are,\n`env:NAME` for a text in an environment variable, or [another place of secrets](../SETTINGS.md)); an output\nthat only `conf/outputs.json` names has them [in the store of secrets](../OPERATIONS.md#secrets). \
          `streamalert output list`\nshows what is configured, `streamalert output test NAME` sends a test alert. How deliveries are \
          paced, and what\nhappens to those that fail: [OPERATIONS.md](../OPERATIONS.md). How to write an output: the top of\n[outputs.rs](../../dispatcher/src/outputs.rs).\n\n| service | |\n|---|---|\n"
     );

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fields::FieldSetting;
 use super::secrets::SecretValue;
 use super::section::{Key, Kind};
 use super::shape::{Form, SECTIONS, Slot, Unknown, name_at, resolve};
@@ -157,6 +158,7 @@ impl Layers {
             }
             Ok(Slot::Value(setting)) => self.add_value(path, setting, tree),
             Ok(Slot::SecretOf) => self.add_secret(path, tree),
+            Ok(Slot::FieldOf) => self.add_field(path, tree),
             Ok(Slot::List) => match tree.node {
                 Node::List(items) => {
                     self.insert(path, toml::Value::Array(Vec::new()), tree.place);
@@ -221,6 +223,14 @@ impl Layers {
                 }
                 return;
             }
+            Node::Table(entries) if setting.kind == Kind::FieldTable => {
+                self.insert(path, toml::Value::Table(toml::Table::new()), place);
+                for (name, _, field) in entries {
+                    let path: Vec<String> = path.iter().cloned().chain([name]).collect();
+                    self.add_field(&path, field);
+                }
+                return;
+            }
             _ => tree,
         };
         let value = tree.into_value();
@@ -249,6 +259,29 @@ impl Layers {
             return;
         }
         self.insert(path, value, place);
+    }
+
+    fn add_field(&mut self, path: &[String], tree: Tree) {
+        let place = tree.place.clone();
+        let value = tree.clone().into_value();
+        match tree.node {
+            // what is wrong with one text of a table is shown at that text
+            Node::Table(entries) if !SecretValue::fits(&value) => {
+                self.insert(path, toml::Value::Table(toml::Table::new()), place);
+                for (name, _, text) in entries {
+                    let path: Vec<String> = path.iter().cloned().chain([name]).collect();
+                    self.add_secret(&path, text);
+                }
+            }
+            _ if FieldSetting::fits(&value) => self.insert(path, value, place),
+            _ => {
+                let expected = Kind::Field.expected();
+                let message = format!("expected {expected}, found {}", kind_of(&value));
+                let key = dotted(path.iter().map(String::as_str));
+                self.problems
+                    .push(place.error(key, message, example(Kind::Field)));
+            }
+        }
     }
 
     fn add_secret(&mut self, path: &[String], tree: Tree) {
@@ -345,10 +378,14 @@ fn value_of(path: &[String], text: &str) -> toml::Value {
     let kind = match resolve(path) {
         Ok(Slot::Value(key)) => key.kind,
         Ok(Slot::SecretOf) => Kind::Secret,
+        Ok(Slot::FieldOf) => Kind::Field,
         Err(_) => return as_text(),
         Ok(Slot::Table | Slot::List) => Kind::Nested,
     };
-    if kind.is_bare_text() || (kind == Kind::Secret && !text.trim_start().starts_with('{')) {
+    if kind.is_bare_text()
+        || (kind == Kind::Secret && !text.trim_start().starts_with('{'))
+        || (kind == Kind::Field && !text.trim_start().starts_with(['{', '[']))
+    {
         return as_text();
     }
     if kind == Kind::Texts && !text.trim_start().starts_with('[') {
@@ -415,6 +452,8 @@ fn example(kind: Kind) -> &'static str {
         Kind::Texts => "[\"one\", \"two\"]",
         Kind::Address => "\"ADDRESS:PORT\" with a numeric address",
         Kind::Secret => SecretValue::FORMS,
+        Kind::Field => "\"text\", { env = \"NAME\" }, 100, true, [\"one\", \"two\"] or { NAME = \"value\" }",
+        Kind::FieldTable => "[outputs.\"NAME\".fields] and its keys below",
         Kind::SecretTable => "{ NAME = \"value\" }",
         Kind::Nested => "a table",
     }

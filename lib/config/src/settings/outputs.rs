@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use streamalert_types::OutputName;
 
+use super::fields::{FieldSetting, FieldValue};
 use super::secrets::{SecretPlace, SecretValue};
 use super::section::section;
 use crate::conf::OUTPUT_SERVICES;
@@ -32,9 +33,10 @@ section! {
         hmac_secret_env: Option<String> = None,
         /// `aws-firehose:alerts`: directory of the alert history. Unset: `history` in `data.dir`.
         dir: Option<PathBuf> = None,
-        /// Any service: its fields by name ([their documentation](outputs/README.md)). A value of the form
-        /// `env:NAME` is read from the environment.
-        fields: BTreeMap<String, SecretValue> = BTreeMap::new(),
+        /// Any service: its fields by name ([their documentation](outputs/README.md)): texts or secrets, whole numbers,
+        /// flags, lists of texts, and tables of such as `headers`. A text of the form `env:NAME` is read from the
+        /// environment.
+        fields: BTreeMap<String, FieldSetting> = BTreeMap::new(),
     }
 }
 
@@ -166,7 +168,7 @@ pub enum OutputTarget {
         url: Secret,
     },
     /// Fields of any other service by name; which there are is known to those who deliver.
-    Fields(BTreeMap<String, Secret>),
+    Fields(BTreeMap<String, FieldValue>),
     /// The local history of all alerts, `aws-firehose:alerts`.
     History {
         /// Its directory.
@@ -181,7 +183,7 @@ impl OutputTarget {
         match self {
             Self::File { .. } | Self::History { .. } => Vec::new(),
             Self::Slack { url } => vec![url],
-            Self::Fields(fields) => fields.values().collect(),
+            Self::Fields(fields) => fields.values().flat_map(FieldValue::secrets).collect(),
             Self::Webhook {
                 url,
                 headers,
@@ -230,10 +232,10 @@ impl OutputTable {
             .collect()
     }
 
-    fn fields(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, Secret> {
+    fn fields(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, FieldValue> {
         let fields = self.fields.iter();
         fields
-            .map(|(name, text)| (name.clone(), from_text(text, env)))
+            .map(|(name, value)| (name.clone(), value.value(env)))
             .collect()
     }
 
@@ -339,7 +341,7 @@ fn header(name: &str, value: &SecretValue, env: &BTreeMap<String, String>) -> He
 }
 
 /// A value that stands for itself, or `env:NAME`, or is elsewhere.
-fn from_text(value: &SecretValue, env: &BTreeMap<String, String>) -> Secret {
+pub(super) fn from_text(value: &SecretValue, env: &BTreeMap<String, String>) -> Secret {
     let variable = match value {
         SecretValue::Text(text) => text.strip_prefix("env:"),
         SecretValue::Place(_) => None,

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::fields::FieldSetting;
 use super::secrets::SecretValue;
 
 /// What a key takes.
@@ -19,6 +20,10 @@ pub(crate) enum Kind {
     Secret,
     /// A table of secrets: any key.
     SecretTable,
+    /// One field of an output. Its value may be a secret, and is never shown.
+    Field,
+    /// A table of fields: any key.
+    FieldTable,
     /// A section of its own.
     Nested,
 }
@@ -37,6 +42,11 @@ impl Kind {
             Self::Choice(words) => words.join(" or "),
             Self::Secret => "a secret".to_owned(),
             Self::SecretTable => "a table of secrets".to_owned(),
+            Self::Field => {
+                "text, where it is, a whole number, true or false, a list of texts or a table of texts"
+                    .to_owned()
+            }
+            Self::FieldTable => "a table of fields".to_owned(),
             Self::Nested => "a table".to_owned(),
         }
     }
@@ -48,7 +58,10 @@ impl Kind {
 
     /// Whether a complaint must not quote the value.
     pub(crate) fn is_secret(self) -> bool {
-        matches!(self, Self::Secret | Self::SecretTable)
+        matches!(
+            self,
+            Self::Secret | Self::SecretTable | Self::Field | Self::FieldTable
+        )
     }
 }
 
@@ -71,6 +84,7 @@ kinds! {
     Kind::Address => SocketAddr;
     Kind::Secret => SecretValue;
     Kind::SecretTable => BTreeMap<String, SecretValue>;
+    Kind::FieldTable => BTreeMap<String, FieldSetting>;
 }
 
 impl<T: HasKind> HasKind for Option<T> {

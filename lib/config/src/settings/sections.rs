@@ -148,18 +148,20 @@ section! {
 section! {
     /// Delivering alerts.
     pub struct DispatcherSettings {
-        /// Milliseconds that one attempt may take.
+        /// Milliseconds that one attempt may take. Unset: the service's own ([on its page](outputs/README.md)), which may
+        /// differ from this default; set, it holds for all outputs.
         timeout_ms: u64 = 10_000; in 1..=3600000,
-        /// Milliseconds before the first repetition; doubles with every attempt.
+        /// Milliseconds before the first repetition; doubles with every attempt. Unset: the service's own, as above.
         retry_initial_ms: u64 = 500; in 1..=3600000,
-        /// Milliseconds between two attempts at most.
+        /// Milliseconds between two attempts at most. Unset: the service's own, as above.
         retry_max_ms: u64 = 60_000; in 1..=86400000,
-        /// Seconds after which an alert that could not be delivered becomes a dead letter.
+        /// Seconds after which an alert that could not be delivered becomes a dead letter. Unset: the service's own, as
+        /// above.
         dead_letter_after_secs: u64 = 86_400; in 1..=31536000,
         /// Slots that outputs hash to, which the dispatchers of a fleet share: at most so many of them have work. Fixed
         /// for the life of a deployment.
         slots: u32 = 64; in 1..=4096,
-        /// Attempts under way at once to one output.
+        /// Attempts under way at once to one output. Unset: the service's own, as above.
         concurrency_per_output: usize = 16; in 1..=4096,
         /// Seconds between two canary alerts to every output but the history, which show that alerts arrive; 0: none.
         canary_secs: u64 = 0; in 0..=86400,
@@ -175,13 +177,13 @@ section! {
 section! {
     /// Limits of one output that differ from those of all, and its publishers.
     pub struct OutputLimits {
-        /// Deliveries per second at most. Unset: no limit.
+        /// Deliveries per second at most. Unset: the service's own ([on its page](outputs/README.md)), or no limit.
         rate_per_sec: Option<f64> = None,
-        /// Attempts under way at once. Unset: `dispatcher.concurrency_per_output`.
+        /// Attempts under way at once. Unset: `dispatcher.concurrency_per_output` if it is set, else the service's own.
         concurrency: Option<usize> = None; in 1..=4096,
-        /// Milliseconds that one attempt may take. Unset: `dispatcher.timeout_ms`.
+        /// Milliseconds that one attempt may take. Unset: `dispatcher.timeout_ms` if it is set, else the service's own.
         timeout_ms: Option<u64> = None; in 1..=3600000,
-        /// Seconds until dead letter. Unset: `dispatcher.dead_letter_after_secs`.
+        /// Seconds until dead letter. Unset: `dispatcher.dead_letter_after_secs` if it is set, else the service's own.
         dead_letter_after_secs: Option<u64> = None; in 1..=31536000,
         /// Seconds between two canary alerts; 0: none. Unset: `dispatcher.canary_secs`.
         canary_secs: Option<u64> = None; in 0..=86400,

@@ -75,6 +75,8 @@ pub(super) enum Slot {
     Value(&'static Key),
     /// One secret in a table of secrets.
     SecretOf,
+    /// One field in a table of fields.
+    FieldOf,
     /// A table whose members are looked up in turn.
     Table,
     /// A list of tables.
@@ -134,7 +136,8 @@ fn resolve_in(info: &'static Info, path: &[String], from: usize) -> Result<Slot,
             )
         }
         (_, 0) => Ok(Slot::Value(key)),
-        (Kind::SecretTable, 1) => Ok(Slot::SecretOf),
+        (Kind::FieldTable, 1) => Ok(Slot::FieldOf),
+        (Kind::SecretTable, 1) | (Kind::FieldTable, 2) => Ok(Slot::SecretOf),
         _ => Err(Unknown {
             at: key_at + 1,
             candidates: Vec::new(),

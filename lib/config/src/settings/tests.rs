@@ -122,9 +122,61 @@ fn any_service_takes_fields_and_their_values_are_not_printed() {
     let OutputTarget::Fields(fields) = &settings.outputs[&"pagerduty-v2:a".parse().unwrap()] else {
         panic!("no fields")
     };
-    assert_eq!(text_of(&fields["routing_key"]), "t0ken");
+    let FieldValue::One(key) = &fields["routing_key"] else {
+        panic!("no text")
+    };
+    assert_eq!(text_of(key), "t0ken");
     let shown = format!("{:?}", settings.outputs);
     assert!(!shown.contains("t0ken") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn a_field_takes_every_kind_that_a_field_can_have() {
+    let file = "[outputs.\"webhook:x\".fields]\nurl = { env = \"URL\" }\nheaders = { X-A = \"a\", X-B = { env = \"B\" } }\n\
+                bytes = 100000\ntls = false\nresponders = [\"team:x\", \"env:B\"]\n";
+    let flags = ["outputs.\"webhook:x\".fields.headers.X-C=c".to_owned()];
+    let settings = load(
+        file,
+        &[("URL", "https://u"), ("B", "b")],
+        &flags.each_ref().map(|flag| &**flag),
+    )
+    .unwrap();
+    let OutputTarget::Fields(fields) = &settings.outputs[&"webhook:x".parse().unwrap()] else {
+        panic!("no fields")
+    };
+    let texts = |name: &str| {
+        fields[name]
+            .secrets()
+            .into_iter()
+            .map(text_of)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(texts("url"), ["https://u"]);
+    assert_eq!(texts("headers"), ["a", "b", "c"]);
+    assert_eq!(texts("responders"), ["team:x", "b"]);
+    assert_eq!(fields["bytes"], FieldValue::Number(100_000));
+    assert_eq!(fields["tls"], FieldValue::Flag(false));
+    assert!(matches!(fields["headers"], FieldValue::Table(_)));
+}
+
+#[test]
+fn what_no_field_takes_is_shown_at_its_line_and_not_quoted() {
+    for (line, key) in [
+        ("a = -1", "a"),
+        ("a = [1]", "a"),
+        ("a = { b = 7 }", "a.b"),
+        ("a = 1.5", "a"),
+    ] {
+        let file = format!("[outputs.\"webhook:x\".fields]\nurl = \"https://u\"\n{line}\n");
+        let problems = load(&file, &[], &[]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let shown = problems[0].to_string();
+        assert!(
+            shown.contains(":3:") && shown.contains(&format!("fields.{key}")),
+            "{shown}"
+        );
+        assert!(shown.contains("expected"), "{shown}");
+    }
 }
 
 #[test]
