@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use streamalert_config::{Conf, Settings};
+use streamalert_config::{Conf, Place, Settings};
 use streamalert_types::OutputName;
 use streamalert_value::Value;
 
@@ -102,7 +102,13 @@ fn rows(settings: &Settings, conf: &Conf, outputs: &Outputs, kept_in: &str) -> V
         }
         secrets.sort();
         secrets.dedup();
-        let place = assembly::at(&assembly::place_of(settings, conf, name));
+        // what is wrong with one field is at the line of that field
+        let place = broken.map(|(_, problem)| Place {
+            file: problem.file.clone(),
+            line: problem.line,
+            column: problem.column,
+        });
+        let place = assembly::at(&place.unwrap_or_else(|| assembly::place_of(settings, conf, name)));
         Row {
             output: name.clone(),
             problem,
