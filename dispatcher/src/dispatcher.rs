@@ -88,6 +88,7 @@ impl Dispatcher {
             tracer: self.options.tracer,
             links: self.options.links,
         };
+        // Unbounded, because a configuration has so many outputs and no more, and the task below only takes them over.
         let (new_actors, mut actors_to_run) = mpsc::unbounded_channel::<OutputActor>();
         let nursery = Nursery {
             surroundings,
